@@ -1,0 +1,214 @@
+"""What a config may say: one pydantic model per YAML section, with the defaults.
+
+Only shapes and ranges live here. Reading files, overrides, `extends` and error positions are `config.py`.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]  # (height, width)
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Base of all sections: an unknown key is an error, a finished config does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+class ModelSection(Section):
+    name: str  # a key of lib.MODELS
+    encoder: str | None = None  # any timm features_only encoder, for models that end in _Light
+    depth: Count | None = None
+    base_size: Size = (384, 384)
+    threshold: int | None = None  # pyramid blending above this side length; null: one pass
+    pretrained: bool | str = False
+    alignment: Literal["as_trained", "corrected"] = "as_trained"
+    attention: Literal["as_trained", "corrected"] = "as_trained"
+    fast: bool = True
+    arguments: dict = {}  # anything else that this model's constructor takes
+
+
+# -- Dataset ------------------------------------------------------------------------------------------------------
+
+
+class StaticResize(Section):
+    size: Size
+
+
+class DynamicResize(Section):
+    size: Count = 1280  # bound of the shorter side
+
+
+class RandomScaleCrop(Section):
+    range: tuple[Positive, Positive] = (0.75, 1.25)
+    p: Probability = 0.5
+
+
+class RandomFlip(Section):
+    lr: bool = True
+    ud: bool = False
+    p: Probability = 0.5
+
+
+class RandomRotate(Section):
+    range: tuple[float, float] = (-10, 10)  # degrees, upper end exclusive
+    p: Probability = 0.5
+
+
+class RandomImageEnhance(Section):
+    methods: tuple[Literal["contrast", "sharpness", "brightness"], ...] = ("contrast", "sharpness", "brightness")
+    range: tuple[float, float] = (0.0, 0.1)  # factor is 1 + U(range); the published recipe only ever raises
+    p: Probability = 0.5
+
+
+class Normalize(Section):
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class Transforms(Section):
+    """Applied in the order in which the published recipe has them (the order of the fields)."""
+
+    static_resize: StaticResize | None = None
+    dynamic_resize: DynamicResize | None = None
+    random_scale_crop: RandomScaleCrop | None = None
+    random_flip: RandomFlip | None = None
+    random_rotate: RandomRotate | None = None
+    random_image_enhance: RandomImageEnhance | None = None
+    tonumpy: None = None  # accepted from older files; conversion always happens
+    normalize: Normalize = Normalize()
+    totensor: None = None
+
+    @model_validator(mode="after")
+    def _one_resize(self):
+        if (self.static_resize is None) == (self.dynamic_resize is None):
+            raise ValueError("give exactly one of static_resize and dynamic_resize")
+        return self
+
+
+class DatasetSection(Section):
+    type: Literal["RGB_Dataset"] = "RGB_Dataset"
+    root: str
+    sets: Annotated[tuple[str, ...], Field(min_length=1)]
+    transforms: Transforms
+    on_bad_pair: Literal["error", "skip"] = "error"
+    cache: Literal["none", "ram", "disk"] = "none"
+    pipeline: Literal["fast", "pil"] = "fast"  # pil: the published operations, one by one
+    limit: Count | None = None  # take only so many pairs, evenly spread
+
+
+class Dataloader(Section):
+    batch_size: Count = 1
+    num_workers: Annotated[int, Field(ge=0)] = 2
+    shuffle: bool = True
+    pin_memory: bool = True
+
+
+# -- Train --------------------------------------------------------------------------------------------------------
+
+
+class Optimizer(Section):
+    type: Literal["Adam", "AdamW", "SGD"] = "Adam"
+    lr: Positive = 1e-5  # of the encoder
+    head_factor: Positive = 10.0  # everything else learns at lr * head_factor
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    momentum: Probability = 0.9
+    betas: tuple[Probability, Probability] = (0.9, 0.999)
+    scale_lr: Literal["none", "linear", "sqrt"] = "none"  # with the number of processes
+    clip_norm: Positive | None = None
+    accumulate: Count = 1
+
+
+class Scheduler(Section):
+    type: Literal["PolyLr", "Cosine", "Constant"] = "PolyLr"
+    epoch: Count = 60
+    warmup_iteration: Annotated[int, Field(ge=0)] = 12000
+    fit_warmup: bool = False  # true: a warm-up longer than the run is scaled to fit (said in the log), else an error
+    minimum_lr: Annotated[float, Field(ge=0)] = 1e-7
+    gamma: Positive = 0.9  # power of PolyLr
+
+
+class TrainCheckpoint(Section):
+    checkpoint_dir: str | None = None  # null: snapshots/<name>
+    checkpoint_epoch: Count = 1
+    every_steps: Count | None = None
+    every_minutes: Positive | None = None
+    keep: Count = 2
+
+
+class Validation(Section):
+    fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    root: str | None = None
+    sets: tuple[str, ...] | None = None
+    every: Count = 1  # epochs
+    metric: str = "maxFm"
+    mode: Literal["max", "min"] | None = None  # null: known from the metric
+    patience: Count | None = None  # validations without progress before the run stops early
+
+    @model_validator(mode="after")
+    def _one_source(self):
+        if (self.fraction is None) == (self.sets is None):
+            raise ValueError("give exactly one of fraction and sets")
+        return self
+
+
+class FineTune(Section):
+    weights: str | None = None  # start from these weights
+    freeze_stages: Annotated[int, Field(ge=0, le=5)] = 0  # first encoder maps that do not learn
+    freeze_batchnorm: bool = False  # keep running statistics
+
+
+class TrainSection(Section):
+    Dataset: DatasetSection
+    Dataloader: Dataloader = Dataloader()
+    Optimizer: Optimizer = Optimizer()
+    Scheduler: Scheduler = Scheduler()
+    Checkpoint: TrainCheckpoint = TrainCheckpoint()
+    Validation: Validation | None = None
+    FineTune: FineTune = FineTune()
+    Loss: str = "released"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    ema: Annotated[float, Field(gt=0, lt=1)] | None = None
+    activation_checkpointing: bool = False
+
+
+# -- Test and Eval ------------------------------------------------------------------------------------------------
+
+
+class TestCheckpoint(Section):
+    checkpoint_dir: str | None = None  # a run folder (its best or latest file) or one weights file
+
+
+class TestSection(Section):
+    Dataset: DatasetSection
+    Dataloader: Dataloader = Dataloader()
+    Checkpoint: TestCheckpoint = TestCheckpoint()
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
+    normalize: Literal["none", "minmax"] = "none"  # minmax: stretch every map to the full range
+    patch_merging: bool = False
+
+
+class EvalSection(Section):
+    gt_root: str | None = None  # null: Test.Dataset.root
+    pred_root: str | None = None  # null: snapshots/<name>
+    result_path: str = "results"
+    datasets: tuple[str, ...] | None = None  # null: Test.Dataset.sets
+    metrics: tuple[str, ...] = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
+    conventions: Literal["pysod", "published"] = "pysod"
+    num_workers: Annotated[int, Field(ge=0)] = 0  # 0: one process per core
+
+
+class Config(Section):
+    """One experiment. `Train`, `Test` and `Eval` may each be absent: then that command says so."""
+
+    name: str  # of the run; default: the file's stem
+    seed: Annotated[int, Field(ge=0)] = 0
+    note: str | None = None  # printed with every table, e.g. that training saw test sets
+    Model: ModelSection | None = None
+    Train: TrainSection | None = None
+    Test: TestSection | None = None
+    Eval: EvalSection = EvalSection()
