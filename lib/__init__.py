@@ -1,0 +1,46 @@
+"""Networks: tensors in, tensors out. No files, no config objects."""
+
+import difflib
+import functools
+from collections.abc import Callable
+
+from torch import nn
+
+from .backbones.light import TimmEncoder
+from .backbones.res2net import Res2NetEncoder
+from .backbones.swin import SwinEncoder
+from .models.inspyrenet import InSPyReNet
+
+
+def inspyrenet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> InSPyReNet:
+    """InSPyReNet on an encoder that is built with or without ImageNet weights."""
+    return InSPyReNet(encoder(pretrained=pretrained), **arguments)
+
+
+def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments) -> InSPyReNet:
+    """InSPyReNet on any timm encoder."""
+    return InSPyReNet(TimmEncoder(encoder, pretrained), **arguments)
+
+
+MODELS: dict[str, Callable[..., nn.Module]] = {
+    "InSPyReNet_Res2Net50": functools.partial(inspyrenet, Res2NetEncoder),
+    "InSPyReNet_SwinT": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinT")),
+    "InSPyReNet_SwinS": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinS")),
+    "InSPyReNet_SwinB": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinB")),
+    "InSPyReNet_SwinL": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinL")),
+    "InSPyReNet_Light": inspyrenet_light,
+}
+
+
+def build_model(name: str, **arguments) -> nn.Module:
+    """Build a network by name.
+
+    Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
+    never touches the network), attention; InSPyReNet_Light also takes encoder, a timm name.
+    Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.
+    """
+    if name not in MODELS:
+        close = difflib.get_close_matches(name, MODELS, n=1, cutoff=0.5)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ValueError(f"unknown model {name!r}{hint} (known: {', '.join(MODELS)})")
+    return MODELS[name](**arguments)

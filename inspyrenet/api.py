@@ -1,0 +1,24 @@
+"""The Python face of the networks: build, load, predict, train."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from .lib import build_model
+from .lib.models.blending import predict
+from .lib.optim.criteria import build_criterion
+from .lib.weights import load_state
+from .utils.checkpoint import read_weights
+
+__all__ = ["build_criterion", "build_model", "load_weights", "predict"]
+
+
+def load_weights(model: nn.Module, source: str | Path | Mapping) -> nn.Module:
+    """Load published weights or ours into `model`, strictly, and return it.
+
+    source: a .pth (read with weights_only) or .safetensors file, a checkpoint of run/Train.py, or a state dict.
+    Raises WeightsError (a ValueError) that says what the weights look like and which config fits them.
+    """
+    state = source if isinstance(source, Mapping) else read_weights(source)
+    return load_state(model, state)

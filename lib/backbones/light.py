@@ -1,0 +1,36 @@
+"""Any timm encoder through one adapter, for small models."""
+
+import timm
+from torch import Tensor, nn
+
+
+class TimmEncoder(nn.Module):
+    """A timm `features_only` encoder that promises five maps.
+
+    Encoders with five stages (strides 2 to 32) give them as they are; encoders with four (4 to 32) give the first twice.
+    name: as timm spells it, e.g. mobilenetv4_conv_small, pvt_v2_b0, convnextv2_atto.
+    """
+
+    def __init__(self, name: str, pretrained: bool = False):
+        super().__init__()
+        try:
+            self.net = timm.create_model(name, pretrained=pretrained, features_only=True)
+        except RuntimeError as error:
+            if "Unknown model" not in str(error):
+                raise
+            close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+            hint = f"; names that are close: {', '.join(close)}" if close else ""
+            raise ValueError(f"timm has no encoder called {name!r}{hint}") from None
+        channels, strides = self.net.feature_info.channels(), self.net.feature_info.reduction()
+        if strides == [4, 8, 16, 32]:
+            channels, strides = [channels[0], *channels], [strides[0], *strides]
+        if strides not in ([2, 4, 8, 16, 32], [4, 4, 8, 16, 32]):
+            raise ValueError(f"encoder {name!r} has maps at strides {strides}; needed: 4, 8, 16, 32, or 2 to 32")
+        self.out_channels, self.strides = tuple(channels), tuple(strides)
+        self._repeat_first = strides[0] == 4
+        self.checkpointing = False
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) → five maps at `strides`."""
+        maps = self.net(image)
+        return (maps[0], *maps) if self._repeat_first else tuple(maps)

@@ -1,0 +1,108 @@
+"""Swin Transformer encoders with the behaviour of the published saliency checkpoints.
+
+The parts are timm's; the order in which a block pads and shifts is not: published networks pad a map to whole windows
+*before* the cyclic shift, and shift every odd block even where the map is one window. Parameter names are the published ones.
+"""
+
+import timm
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .window import partition, shift_mask, unpartition
+
+VARIANTS = {
+    "SwinT": "swin_tiny_patch4_window7_224",
+    "SwinS": "swin_small_patch4_window7_224",
+    "SwinB": "swin_base_patch4_window12_384",
+    "SwinL": "swin_large_patch4_window12_384",
+}
+
+
+class SwinBlock(nn.Module):
+    """One Swin block made of a timm block's parts: x + attention(LN(x)), then x + MLP(LN(x)); (B, h, w, C) → same."""
+
+    def __init__(self, block: nn.Module, shift: int):
+        super().__init__()
+        self.norm1, self.attn, self.drop_path1 = block.norm1, block.attn, block.drop_path1
+        self.norm2, self.mlp, self.drop_path2 = block.norm2, block.mlp, block.drop_path2
+        self.window, self.shift = block.window_size[0], shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.drop_path1(self._attention(self.norm1(x)))
+        return x + self.drop_path2(self.mlp(self.norm2(x)))
+
+    def _attention(self, x: Tensor) -> Tensor:
+        batch, height, width, channels = x.shape
+        window, shift = self.window, self.shift
+        x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
+        padded = x.shape[1:3]
+        mask = None
+        if shift:
+            x = x.roll((-shift, -shift), dims=(1, 2))
+            mask = shift_mask(padded, window, shift, x.device, x.dtype)
+        x = partition(x, window)  # (B·windows, window², C)
+        x = unpartition(self.attn(x, mask), window, padded, batch)
+        if shift:
+            x = x.roll((shift, shift), dims=(1, 2))
+        return x[:, :height, :width]
+
+
+class SwinStage(nn.Module):
+    """Blocks of one resolution; `downsample` (2×2 merging) follows them, except in the last stage."""
+
+    def __init__(self, stage: nn.Module, downsample: nn.Module | None):
+        super().__init__()
+        window = stage.blocks[0].window_size[0]
+        self.blocks = nn.Sequential(
+            *(SwinBlock(block, shift=window // 2 if i % 2 else 0) for i, block in enumerate(stage.blocks))
+        )
+        if downsample is not None:
+            self.downsample = downsample
+
+
+class SwinEncoder(nn.Module):
+    """Five maps: the patch embedding before any block, then the four stages, each through its own LayerNorm.
+
+    variant: a key of VARIANTS. pretrained loads ImageNet weights through timm (network access); otherwise none is made.
+    """
+
+    strides = (4, 4, 8, 16, 32)
+
+    def __init__(self, variant: str, pretrained: bool = False, drop_path_rate: float = 0.2):
+        super().__init__()
+        swin = timm.create_model(
+            VARIANTS[variant],
+            pretrained=pretrained,
+            drop_path_rate=drop_path_rate,
+            always_partition=True,
+            strict_img_size=False,
+        )
+        swin.patch_embed.dynamic_img_pad = True
+        self.patch_embed = swin.patch_embed
+        stages = list(swin.layers)
+        following = [stage.downsample for stage in stages[1:]] + [None]  # timm keeps the merging before a stage
+        self.layers = nn.ModuleList(SwinStage(*pair) for pair in zip(stages, following, strict=True))
+        widths = [stage.blocks[0].dim for stage in stages]
+        for i, width in enumerate(widths):
+            self.add_module(f"norm{i}", nn.LayerNorm(width))
+        self.out_channels = (widths[0], *widths)
+        self.checkpointing = False
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) → maps (B, C, H/4, W/4), (C, H/4), (2C, H/8), (4C, H/16), (8C, H/32)."""
+        x = self.patch_embed(image)  # (B, h, w, C)
+        maps = [x]
+        for i, stage in enumerate(self.layers):
+            x = self._run(stage.blocks, x)
+            maps.append(getattr(self, f"norm{i}")(x))
+            if hasattr(stage, "downsample"):
+                x = stage.downsample(x)
+        return tuple(x.permute(0, 3, 1, 2).contiguous() for x in maps)
+
+    def _run(self, blocks: nn.Sequential, x: Tensor) -> Tensor:
+        if not (self.checkpointing and self.training):
+            return blocks(x)
+        for block in blocks:
+            x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False)
+        return x

@@ -1,0 +1,73 @@
+"""InSPyReNet: an image pyramid of saliency maps (Kim et al., ACCV 2022)."""
+
+import torch
+from torch import Tensor, nn
+
+from ..modules.conv import resize
+from ..modules.paa import PAADecoder, PAAEncoder
+from ..modules.pyramid import ImagePyramid
+from ..modules.sica import SICA
+from ..types import Encoder, SaliencyPyramid, check_size
+
+
+class InSPyReNet(nn.Module):
+    """Image → saliency pyramid, the same in training and eval mode.
+
+    backbone: gives five maps. depth: channels of the decoder. base_size: (height, width) that it trains at.
+    attention: "as_trained" (published checkpoints) or "corrected" axis order in axial and context attention.
+    """
+
+    def __init__(
+        self,
+        backbone: Encoder,
+        depth: int = 64,
+        base_size: tuple[int, int] = (384, 384),
+        attention: str = "as_trained",
+    ):
+        super().__init__()
+        check_size(*base_size)
+        if attention not in ("as_trained", "corrected"):
+            raise ValueError(f"attention is as_trained or corrected, not {attention!r}")
+        self.base_size, self.depth = tuple(base_size), depth
+        self.backbone = backbone
+        for i, channels in enumerate(backbone.out_channels, start=1):
+            self.add_module(f"context{i}", PAAEncoder(channels, depth, attention))
+        self.decoder = PAADecoder(depth, attention)
+        self.attention0 = SICA(depth, depth, 0, self.base_size, with_laplacian=True, layout=attention)
+        self.attention1 = SICA(2 * depth, depth, 1, self.base_size, with_laplacian=True, layout=attention)
+        self.attention2 = SICA(2 * depth, depth, 2, self.base_size, with_laplacian=False, layout=attention)
+        self.pyramid = ImagePyramid()
+
+    def forward(self, image: Tensor) -> SaliencyPyramid:
+        """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""
+        size = image.shape[-2:]
+        x1, x2, f3, s3 = self.context(image)
+        s2, u2, s1, u1, f1 = self.coarse_stages(size, x1, x2, f3, s3)
+        _, u0 = self.attention0(resize(f1, size), s1.detach(), u1.detach())
+        s0 = self.pyramid.reconstruct(s1.detach(), u0)
+        return SaliencyPyramid((s3, s2, s1, s0), (u2, u1, u0))
+
+    def context(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Encoder, contexts and first decoder: x1, x2, f3 and the logits S3."""
+        check_size(*image.shape[-2:])
+        maps = self.backbone(image)
+        x1, x2, x3, x4, x5 = (self.get_submodule(f"context{i}")(x) for i, x in enumerate(maps, start=1))
+        f3, s3 = self.decoder(x3, x4, x5)
+        return x1, x2, f3, s3
+
+    def coarse_stages(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
+        """Stages 2 and 1 of an image of `size`: S2, U2, S1, U1 and the feature f1 that stage 0 refines.
+
+        Gradients do not pass from one stage's map to the next (paper §3.3): every stage learns from its own loss.
+        """
+        quarter, half = [(size[0] // k, size[1] // k) for k in (4, 2)]
+        f2, u2 = self.attention2(self.join(x2, f3, quarter), s3.detach())
+        s2 = self.pyramid.reconstruct(s3.detach(), u2)
+        f1, u1 = self.attention1(self.join(x1, f2, half), s2.detach(), u2.detach())
+        s1 = self.pyramid.reconstruct(s2.detach(), u1)
+        return s2, u2, s1, u1, f1
+
+    @staticmethod
+    def join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
+        """Two maps on one size, (B, 2·depth, *size)."""
+        return torch.cat([resize(encoded, size), resize(decoded, size)], dim=1)

@@ -1,0 +1,52 @@
+"""Axial attention: every position attends to the positions of its row or of its column."""
+
+import torch
+from torch import Tensor, nn
+
+from .conv import ConvUnit
+
+
+class AxialAttention(nn.Module):
+    """Self-attention along one axis, added to the input with a learned factor that starts at 0 (part of PAA).
+
+    axis: "h" or "w". layout: "as_trained" views the contiguous (B, C, h, w) tensor as (B, C·w, h) without moving the
+    axis, as published checkpoints expect; on a square map both axes are then attention along w. "corrected" moves the
+    named axis first. There is no 1/√d scale: in half precision the product overflows, so it is taken in float32.
+    """
+
+    def __init__(self, channels: int, axis: str, layout: str = "as_trained"):
+        super().__init__()
+        self.axis, self.layout = axis, layout
+        self.query_conv = ConvUnit(channels, max(1, channels // 8))
+        self.key_conv = ConvUnit(channels, max(1, channels // 8))
+        self.value_conv = ConvUnit(channels, channels)
+        self.gamma = nn.Parameter(torch.zeros(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, C, h, w)."""
+        query, key, value = (self._fold(conv(x)) for conv in (self.query_conv, self.key_conv, self.value_conv))
+        out = self._unfold(attend(query, key, value), x.shape)
+        return self.gamma.to(x.dtype) * out.to(x.dtype) + x
+
+    def _fold(self, x: Tensor) -> Tensor:
+        """(B, C, h, w) → (B, features, length): the attended axis last."""
+        length = x.shape[2] if self.axis == "h" else x.shape[3]
+        if self.layout == "corrected" and self.axis == "h":
+            x = x.transpose(2, 3)  # (B, C, w, h)
+        return x.reshape(x.shape[0], -1, length)
+
+    def _unfold(self, x: Tensor, shape: torch.Size) -> Tensor:
+        batch, channels, height, width = shape
+        if self.layout == "corrected" and self.axis == "h":
+            return x.reshape(batch, channels, width, height).transpose(2, 3)
+        return x.reshape(batch, channels, height, width)
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Unscaled attention over the last axis: (B, f, L), (B, f, L), (B, g, L) → (B, g, L) in at least float32."""
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (
+            x.float() if x.dtype in (torch.float16, torch.bfloat16) else x for x in (query, key, value)
+        )
+        weights = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
+        return value @ weights.transpose(1, 2)

@@ -1,0 +1,38 @@
+"""The conv unit that every part of the decoder is made of."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvUnit(nn.Module):
+    """Convolution without bias → BatchNorm (optional) → ReLU (optional), "same" padding.
+
+    kernel may be one side or (height, width). Weights start Kaiming-normal, as published.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel: int | tuple[int, int] = 1,
+        dilation: int = 1,
+        relu: bool = False,
+        norm: bool = True,
+    ):
+        super().__init__()
+        kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = tuple(dilation * (side - 1) // 2 for side in kernel)
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False)
+        self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
+        self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
+        nn.init.kaiming_normal_(self.conv.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.relu(self.bn(self.conv(x)))
+
+
+def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
+    """Bilinear resize of (B, C, h, w) to `size` (height, width); returns x itself where the size already fits."""
+    if x.shape[-2:] == tuple(size):
+        return x
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)

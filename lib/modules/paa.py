@@ -1,0 +1,63 @@
+"""Parallel axial attention: the encoder side (context of one feature map) and the decoder side (first saliency map)."""
+
+import torch
+from torch import Tensor, nn
+
+from .attention import AxialAttention
+from .conv import ConvUnit, resize
+
+
+class PAABranch(nn.Module):
+    """conv 1×1 → conv (1, k) → conv (k, 1) → axial h + axial w → conv 3×3 with dilation k."""
+
+    def __init__(self, in_channels: int, depth: int, kernel: int, layout: str):
+        super().__init__()
+        self.conv0 = ConvUnit(in_channels, depth)
+        self.conv1 = ConvUnit(depth, depth, (1, kernel))
+        self.conv2 = ConvUnit(depth, depth, (kernel, 1))
+        self.conv3 = ConvUnit(depth, depth, 3, dilation=kernel)
+        self.Hattn = AxialAttention(depth, "h", layout)
+        self.Wattn = AxialAttention(depth, "w", layout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv2(self.conv1(self.conv0(x)))
+        return self.conv3(self.Hattn(x) + self.Wattn(x))
+
+
+class PAAEncoder(nn.Module):
+    """PAA-e: (B, in_channels, h, w) → (B, depth, h, w); four branches with growing reach and a residual."""
+
+    def __init__(self, in_channels: int, depth: int, layout: str = "as_trained"):
+        super().__init__()
+        self.branch0 = ConvUnit(in_channels, depth)
+        self.branch1 = PAABranch(in_channels, depth, 3, layout)
+        self.branch2 = PAABranch(in_channels, depth, 5, layout)
+        self.branch3 = PAABranch(in_channels, depth, 7, layout)
+        self.conv_cat = ConvUnit(4 * depth, depth, 3)
+        self.conv_res = ConvUnit(in_channels, depth)
+
+    def forward(self, x: Tensor) -> Tensor:
+        branches = [branch(x) for branch in (self.branch0, self.branch1, self.branch2, self.branch3)]
+        return (self.conv_cat(torch.cat(branches, dim=1)) + self.conv_res(x)).relu()
+
+
+class PAADecoder(nn.Module):
+    """PAA-d: x3 (H/8), x4 (H/16), x5 (H/32) → feature f3 (B, depth, H/8, W/8) and the first saliency logits S3."""
+
+    def __init__(self, depth: int, layout: str = "as_trained"):
+        super().__init__()
+        self.conv1 = ConvUnit(3 * depth, depth, 3)
+        self.conv2 = ConvUnit(depth, depth, 3)
+        self.conv3 = ConvUnit(depth, depth, 3)
+        self.conv4 = ConvUnit(depth, depth, 3)
+        self.conv5 = ConvUnit(depth, 1, 3, norm=False)
+        self.Hattn = AxialAttention(depth, "h", layout)
+        self.Wattn = AxialAttention(depth, "w", layout)
+
+    def forward(self, x3: Tensor, x4: Tensor, x5: Tensor) -> tuple[Tensor, Tensor]:
+        size = x3.shape[-2:]
+        x = torch.cat([resize(x5, size, align_corners=True), resize(x4, size, align_corners=True), x3], dim=1)
+        x = self.conv1(x)
+        x = self.Hattn(x) + self.Wattn(x)
+        feature = self.conv4(self.conv3(self.conv2(x)))
+        return feature, self.conv5(feature)

@@ -1,0 +1,85 @@
+"""Scale-invariant context attention: refines a feature map by what lies in, outside and between the coarse map's regions."""
+
+import torch
+from torch import Tensor, nn
+
+from .conv import ConvUnit, resize
+
+
+class SICA(nn.Module):
+    """Context attention of one pyramid stage.
+
+    stage: 2, 1 or 0; stages 1 and 0 also take the coarser Laplacian map (`with_laplacian`).
+    base_size: (height, width) that the network trains at; contexts are summed over maps of base_size / 2^stage,
+    so that their scale does not depend on the size of the image.
+    layout: "as_trained" views the (B, C, h, w) features as (B, h·w, C) without a permute, as published checkpoints
+    expect; "corrected" permutes first.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        depth: int,
+        stage: int,
+        base_size: tuple[int, int],
+        with_laplacian: bool,
+        layout: str = "as_trained",
+    ):
+        super().__init__()
+        self.depth, self.layout, self.with_laplacian = depth, layout, with_laplacian
+        self.context_size = (base_size[0] // 2**stage, base_size[1] // 2**stage)
+        self.threshold = nn.Parameter(torch.tensor([0.5]))
+        if with_laplacian:
+            self.lthreshold = nn.Parameter(torch.tensor([0.5]))
+        self.conv_query = nn.Sequential(
+            ConvUnit(in_channels, depth, 3, relu=True), ConvUnit(depth, depth, 3, relu=True)
+        )
+        self.conv_key = nn.Sequential(ConvUnit(in_channels, depth, relu=True), ConvUnit(depth, depth, relu=True))
+        self.conv_value = nn.Sequential(ConvUnit(in_channels, depth, relu=True), ConvUnit(depth, depth, relu=True))
+        self.conv_out1 = ConvUnit(depth, depth, 3, relu=True)
+        self.conv_out2 = ConvUnit(in_channels + depth, depth, 3, relu=True)
+        self.conv_out3 = ConvUnit(depth, depth, 3, relu=True)
+        self.conv_out4 = ConvUnit(depth, 1)
+
+    def forward(self, x: Tensor, smap: Tensor, lmap: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """x (B, in_channels, h, w), coarser logits smap and lmap (B, 1, ·, ·) → feature (B, depth, h, w), U (B, 1, h, w)."""
+        key, value = self.keys_values(x, smap, lmap)
+        return self.refine(x, key, value)
+
+    def keys_values(self, x: Tensor, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, depth, n) of the n context vectors."""
+        maps = self.context_maps(x.shape[-2:], smap, lmap)
+        return self.project(resize(x, self.context_size), resize(maps, self.context_size))
+
+    def project(self, x: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (B, C, *context_size) and maps (B, n, *context_size) → keys and values (B, depth, n)."""
+        batch, channels = x.shape[:2]
+        if self.layout == "corrected":
+            x = x.permute(0, 2, 3, 1)
+        features = x.reshape(batch, -1, channels)  # (B, h·w, C)
+        with torch.autocast(x.device.type, enabled=False):  # a sum over 10^5 positions needs float32
+            wide = torch.float64 if features.dtype == torch.float64 else torch.float32
+            context = maps.flatten(2).to(wide) @ features.to(wide)  # (B, n, C)
+        context = context.transpose(1, 2).unsqueeze(-1).to(x.dtype)  # (B, C, n, 1)
+        return self.conv_key(context).squeeze(-1), self.conv_value(context).squeeze(-1)
+
+    def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
+        """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
+        p = resize(smap, size).sigmoid() - self.threshold
+        maps = [p.clamp(0, 1), (-p).clamp(0, 1), self.threshold - p.abs()]
+        if self.with_laplacian:
+            q = resize(lmap, size).sigmoid() - self.lthreshold
+            maps += [q.clamp(0, 1), (-q).clamp(0, 1)]
+        return torch.cat(maps, dim=1)
+
+    def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
+        batch, _, height, width = x.shape
+        query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
+        with torch.autocast(x.device.type, enabled=False):
+            wide = torch.float64 if query.dtype == torch.float64 else torch.float32
+            weights = (query.to(wide) @ key.to(wide) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+            refined = (value.to(wide) @ weights.transpose(1, 2)).to(x.dtype)  # (B, depth, h·w)
+        refined = self.conv_out1(refined.reshape(batch, self.depth, height, width))
+        feature = self.conv_out3(self.conv_out2(torch.cat([x, refined], dim=1)))
+        return feature, self.conv_out4(feature)

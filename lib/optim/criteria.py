@@ -1,0 +1,66 @@
+"""One criterion per family of models: (output, mask) → named losses with their total."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..modules.pyramid import ImagePyramid
+from ..types import SaliencyPyramid
+from .losses import boundary_weight, consistency, pixel_iou, weighted_bce
+
+
+class PyramidCriterion(nn.Module):
+    """Scale-wise losses and pyramidal consistency of InSPyReNet (paper §3.5).
+
+    loss = "released": Σ_j [wBCE(S_j, G_j) + pixel IoU(S_j, G_j)] + η·Σ_j consistency, every scale with weight 1.
+    loss = "paper":    Σ_j 4^j·wBCE(S_j, G_j) + η·Σ_j consistency, no IoU term. η = 1e-4 in both.
+    G_0 is the mask and G_j = REDUCE(G_{j−1}). S_j and G_j are enlarged to the mask's size by nearest before they are compared.
+    """
+
+    def __init__(self, loss: str = "released", eta: float = 1e-4):
+        super().__init__()
+        if loss not in ("released", "paper"):
+            raise ValueError(f"loss is released or paper, not {loss!r}")
+        self.loss, self.eta = loss, eta
+        self.pyramid = ImagePyramid()
+
+    def forward(self, out: SaliencyPyramid, mask: Tensor) -> dict[str, Tensor]:
+        """Pyramid and mask (B, 1, H, W) in 0…1 → scalars bce, iou (released only), consistency and total."""
+        with torch.autocast(mask.device.type, enabled=False):
+            wide = torch.float64 if out.logits.dtype == torch.float64 else torch.float32
+            saliency = [s.to(wide) for s in reversed(out.saliency)]  # S0 … S3
+            return self._losses(saliency, mask.to(wide))
+
+    def _losses(self, saliency: list[Tensor], mask: Tensor) -> dict[str, Tensor]:
+        size = mask.shape[-2:]
+        zero = mask.new_zeros(())
+        parts = {"bce": zero, "iou": zero, "consistency": zero}
+        for j, logits in enumerate(saliency):
+            if j:
+                mask = self.pyramid.reduce(mask)
+                parts["consistency"] = parts["consistency"] + consistency(self.pyramid.reduce(saliency[j - 1]), logits)
+            bce, iou = self._scale(logits, mask, size)
+            parts["bce"] = parts["bce"] + (4**j if self.loss == "paper" else 1) * bce
+            parts["iou"] = parts["iou"] + iou
+        if self.loss == "paper":
+            del parts["iou"]
+        parts["total"] = parts["bce"] + parts.get("iou", 0) + self.eta * parts["consistency"]
+        return parts
+
+    def _scale(self, logits: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """Mean weighted BCE and mean pixel IoU of one scale, both at the full size."""
+        logits, mask = (F.interpolate(x, size=size, mode="nearest") for x in (logits, mask))
+        return weighted_bce(logits, mask, boundary_weight(mask)).mean(), pixel_iou(logits, mask).mean()
+
+
+CRITERIA: dict[str, Callable[..., nn.Module]] = {"InSPyReNet": PyramidCriterion}
+
+
+def build_criterion(name: str, loss: str = "released") -> nn.Module:
+    """The criterion of a model or of its family: build_criterion("InSPyReNet") and ("InSPyReNet_SwinB") are the same."""
+    family = name.split("_")[0]
+    if family not in CRITERIA:
+        raise ValueError(f"no criterion for {name!r} (known: {', '.join(CRITERIA)})")
+    return CRITERIA[family](loss)

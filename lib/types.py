@@ -1,0 +1,52 @@
+"""What networks promise each other.
+
+Legend for shape comments in lib/: B batch, C channels, H W height and width of the input image, h w of a map, d decoder depth.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from torch import Tensor
+
+
+class SaliencyPyramid(NamedTuple):
+    """Logits of one forward pass, coarse to fine.
+
+    saliency: S3 (B, 1, H/8, W/8), S2 (H/4), S1 (H/2), S0 (H).
+    laplacian: U2 (H/4), U1 (H/2), U0 (H); what each stage adds to the expanded map before it.
+    """
+
+    saliency: tuple[Tensor, ...]
+    laplacian: tuple[Tensor, ...] = ()
+
+    @property
+    def logits(self) -> Tensor:
+        """The finest saliency map (B, 1, H, W), before the sigmoid."""
+        return self.saliency[-1]
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A backbone: image (B, 3, H, W) → five maps, fine to coarse.
+
+    out_channels[i] and strides[i] describe map i; strides are 2 or 4, 4, 8, 16, 32.
+    """
+
+    out_channels: Sequence[int]
+    strides: Sequence[int]
+
+    def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+
+
+class SizeError(ValueError):
+    """An image size that the network cannot take; the message says which size it can."""
+
+
+def check_size(height: int, width: int, multiple: int = 32) -> None:
+    """Raise SizeError unless both sides are positive multiples of `multiple`."""
+    if height % multiple == 0 and width % multiple == 0 and height > 0 and width > 0:
+        return
+    fit = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
+    raise SizeError(
+        f"image size {height}×{width} (height×width) is not divisible by {multiple}: pad or resize it to {fit[0]}×{fit[1]}"
+    )
