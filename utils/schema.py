@@ -3,20 +3,34 @@
 Only shapes and ranges live here. Reading files, overrides, `extends` and error positions are `config.py`.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+
+def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
+    if ends[0] > ends[1]:
+        raise ValueError(f"must be [low, high], not {list(ends)}")
+    return ends
+
+
+def _folder_name(text: str) -> str:
+    if text != text.strip() or text in ("", ".", "..") or any(char in "/\\" or not char.isprintable() for char in text):
+        raise ValueError(f"must be usable as the name of a folder, not {text!r}")
+    return text
+
 
 Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]  # (height, width)
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 
 
 class Section(BaseModel):
     """Base of all sections: an unknown key is an error, a finished config does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 class ModelSection(Section):
@@ -24,12 +38,12 @@ class ModelSection(Section):
     encoder: str | None = None  # any timm features_only encoder, for models that end in _Light
     depth: Count | None = None
     base_size: Size = (384, 384)
-    threshold: int | None = None  # pyramid blending above this side length; null: one pass
+    threshold: Count | None = None  # pyramid blending above this side length; null: one pass
     pretrained: bool | str = False
     alignment: Literal["as_trained", "corrected"] = "as_trained"
     attention: Literal["as_trained", "corrected"] = "as_trained"
     fast: bool = True
-    arguments: dict = {}  # anything else that this model's constructor takes
+    arguments: dict[str, Any] = {}  # anything else that this model's constructor takes
 
 
 # -- Dataset ------------------------------------------------------------------------------------------------------
@@ -44,7 +58,7 @@ class DynamicResize(Section):
 
 
 class RandomScaleCrop(Section):
-    range: tuple[Positive, Positive] = (0.75, 1.25)
+    range: Annotated[tuple[Positive, Positive], AfterValidator(_ordered)] = (0.75, 1.25)
     p: Probability = 0.5
 
 
@@ -55,13 +69,13 @@ class RandomFlip(Section):
 
 
 class RandomRotate(Section):
-    range: tuple[float, float] = (-10, 10)  # degrees, upper end exclusive
+    range: Range = (-10, 10)  # degrees, upper end exclusive
     p: Probability = 0.5
 
 
 class RandomImageEnhance(Section):
     methods: tuple[Literal["contrast", "sharpness", "brightness"], ...] = ("contrast", "sharpness", "brightness")
-    range: tuple[float, float] = (0.0, 0.1)  # factor is 1 + U(range); the published recipe only ever raises
+    range: Range = (0.0, 0.1)  # factor is 1 + U(range); the published recipe only ever raises
     p: Probability = 0.5
 
 
@@ -101,7 +115,7 @@ class DatasetSection(Section):
     limit: Count | None = None  # take only so many pairs, evenly spread
 
 
-class Dataloader(Section):
+class DataloaderSection(Section):
     batch_size: Count = 1
     num_workers: Annotated[int, Field(ge=0)] = 2
     shuffle: bool = True
@@ -111,7 +125,7 @@ class Dataloader(Section):
 # -- Train --------------------------------------------------------------------------------------------------------
 
 
-class Optimizer(Section):
+class OptimizerSection(Section):
     type: Literal["Adam", "AdamW", "SGD"] = "Adam"
     lr: Positive = 1e-5  # of the encoder
     head_factor: Positive = 10.0  # everything else learns at lr * head_factor
@@ -123,7 +137,7 @@ class Optimizer(Section):
     accumulate: Count = 1
 
 
-class Scheduler(Section):
+class SchedulerSection(Section):
     type: Literal["PolyLr", "Cosine", "Constant"] = "PolyLr"
     epoch: Count = 60
     warmup_iteration: Annotated[int, Field(ge=0)] = 12000
@@ -132,7 +146,7 @@ class Scheduler(Section):
     gamma: Positive = 0.9  # power of PolyLr
 
 
-class TrainCheckpoint(Section):
+class TrainCheckpointSection(Section):
     checkpoint_dir: str | None = None  # null: snapshots/<name>
     checkpoint_epoch: Count = 1
     every_steps: Count | None = None
@@ -140,7 +154,7 @@ class TrainCheckpoint(Section):
     keep: Count = 2
 
 
-class Validation(Section):
+class ValidationSection(Section):
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     root: str | None = None
     sets: tuple[str, ...] | None = None
@@ -156,7 +170,7 @@ class Validation(Section):
         return self
 
 
-class FineTune(Section):
+class FineTuneSection(Section):
     weights: str | None = None  # start from these weights
     freeze_stages: Annotated[int, Field(ge=0, le=5)] = 0  # first encoder maps that do not learn
     freeze_batchnorm: bool = False  # keep running statistics
@@ -164,12 +178,12 @@ class FineTune(Section):
 
 class TrainSection(Section):
     Dataset: DatasetSection
-    Dataloader: Dataloader = Dataloader()
-    Optimizer: Optimizer = Optimizer()
-    Scheduler: Scheduler = Scheduler()
-    Checkpoint: TrainCheckpoint = TrainCheckpoint()
-    Validation: Validation | None = None
-    FineTune: FineTune = FineTune()
+    Dataloader: DataloaderSection = DataloaderSection()
+    Optimizer: OptimizerSection = OptimizerSection()
+    Scheduler: SchedulerSection = SchedulerSection()
+    Checkpoint: TrainCheckpointSection = TrainCheckpointSection()
+    Validation: ValidationSection | None = None
+    FineTune: FineTuneSection = FineTuneSection()
     Loss: str = "released"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
@@ -179,14 +193,14 @@ class TrainSection(Section):
 # -- Test and Eval ------------------------------------------------------------------------------------------------
 
 
-class TestCheckpoint(Section):
+class TestCheckpointSection(Section):
     checkpoint_dir: str | None = None  # a run folder (its best or latest file) or one weights file
 
 
 class TestSection(Section):
     Dataset: DatasetSection
-    Dataloader: Dataloader = Dataloader()
-    Checkpoint: TestCheckpoint = TestCheckpoint()
+    Dataloader: DataloaderSection = DataloaderSection()
+    Checkpoint: TestCheckpointSection = TestCheckpointSection()
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     normalize: Literal["none", "minmax"] = "none"  # minmax: stretch every map to the full range
     patch_merging: bool = False
@@ -205,7 +219,7 @@ class EvalSection(Section):
 class Config(Section):
     """One experiment. `Train`, `Test` and `Eval` may each be absent: then that command says so."""
 
-    name: str  # of the run; default: the file's stem
+    name: Annotated[str, AfterValidator(_folder_name)]  # of the run; default: the file's stem
     seed: Annotated[int, Field(ge=0)] = 0
     note: str | None = None  # printed with every table, e.g. that training saw test sets
     Model: ModelSection | None = None

@@ -1,0 +1,202 @@
+"""YAML as configs use it: every value remembers its line, `1e-4` is a number, a key written twice is an error.
+
+PyYAML alone reads `1e-4` as text, `010` as 8 and `1:30` as 90, and keeps the last of two equal keys without a word.
+Anchors, aliases and tags are refused: `extends` does what they would do, and a config can then never run code or grow.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+Keys = tuple[str | int, ...]  # the way to a value: section, key, place in a list
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = (  # (name, pattern, first characters), tried in this order
+    ("bool", r"true|True|TRUE|false|False|FALSE|yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF", [*"tTfFyYnNoO"]),
+    ("null", r"~|null|Null|NULL|", [*"~nN", ""]),
+    ("int", r"[-+]?(?:0|[1-9][0-9_]*)|0x[0-9a-fA-F]+", [*"-+0123456789"]),
+    (
+        "float",
+        r"[-+]?(?:(?:\.[0-9]+|[0-9][0-9_]*\.[0-9_]*)(?:[eE][-+]?[0-9]+)?|[0-9][0-9_]*[eE][-+]?[0-9]+|\.(?:inf|Inf|INF))"
+        r"|\.(?:nan|NaN|NAN)",
+        [*"-+.0123456789"],
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where something was written: a file and its line (from 1), or `override` without a line."""
+
+    source: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        return self.source if self.line is None else f"{self.source}:{self.line}"
+
+
+@dataclass
+class Document:
+    """Plain data, and for each key and list item the place where it was written."""
+
+    data: Any
+    marks: dict[Keys, Mark] = field(default_factory=dict)
+
+    def mark(self, keys: Keys) -> Mark | None:
+        """Place of this value, or of the nearest section around it that was written."""
+        for end in range(len(keys), 0, -1):
+            if keys[:end] in self.marks:
+                return self.marks[keys[:end]]
+        return None
+
+
+def dotted(keys: Keys) -> str:
+    """`("Train", "sets", 0)` → `Train.sets[0]`."""
+    return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
+
+
+class _Loader(yaml.SafeLoader):
+    yaml_implicit_resolvers: dict = {}  # noqa: RUF012  (PyYAML's own way to set them)
+
+    def compose_node(self, parent, index):
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not used here", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)
+
+
+class _Dumper(yaml.SafeDumper):
+    yaml_implicit_resolvers: dict = {}  # noqa: RUF012
+
+    def ignore_aliases(self, data):
+        return True
+
+
+for _name, _pattern, _first in _SCALARS:
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
+_Dumper.add_representer(list, lambda dumper, items: dumper.represent_sequence(f"{_TAG}seq", items, flow_style=True))
+
+
+class _Reader:
+    """Turns YAML nodes into plain data; notes places and problems on the way."""
+
+    def __init__(self, source: str, has_lines: bool, problems: list[str]) -> None:
+        self.source, self.has_lines, self.problems = source, has_lines, problems
+        self.marks: dict[Keys, Mark] = {}
+
+    def at(self, node: yaml.Node) -> Mark:
+        return Mark(self.source, node.start_mark.line + 1 if self.has_lines else None)
+
+    def blame(self, node: yaml.Node, keys: Keys, text: str) -> None:
+        where = f"{self.at(node)}: {dotted(keys)}" if keys else str(self.at(node))
+        self.problems.append(f"{where}: {text}")
+
+    def plain(self, node: yaml.Node, keys: Keys) -> Any:
+        kind = node.tag.removeprefix(_TAG)
+        if isinstance(node, yaml.MappingNode) and kind == "map":
+            return self.mapping(node, keys)
+        if isinstance(node, yaml.SequenceNode) and kind == "seq":
+            return self.sequence(node, keys)
+        if isinstance(node, yaml.ScalarNode) and kind in _SCALAR_VALUES:
+            try:
+                return _SCALAR_VALUES[kind](node.value)
+            except ValueError:
+                self.blame(node, keys, f"{_short(node.value)} cannot be read as a number")
+                return None
+        self.blame(node, keys, f"the tag {node.tag} is not used here: write the plain value")
+        return None
+
+    def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
+        out: dict[str, Any] = {}
+        lines: dict[str, Mark] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str):
+                self.blame(key_node, keys, "a key must be one word")
+                continue
+            here = (*keys, key)
+            if key in lines:
+                first = f" (first in line {lines[key].line})" if self.has_lines else ""
+                self.blame(key_node, here, f"is written twice{first}")
+                continue
+            lines[key] = self.marks[here] = self.at(key_node)
+            out[key] = self.plain(value_node, here)
+        return out
+
+    def sequence(self, node: yaml.SequenceNode, keys: Keys) -> list[Any]:
+        for place, item in enumerate(node.value):
+            self.marks[(*keys, place)] = self.at(item)
+        return [self.plain(item, (*keys, place)) for place, item in enumerate(node.value)]
+
+
+def _bool(text: str) -> bool:
+    return text.lower() in ("true", "yes", "on")
+
+
+def _int(text: str) -> int:
+    return int(text, 16) if text.lower().startswith("0x") else int(text)
+
+
+def _float(text: str) -> float:
+    lower = text.lower()
+    return float(lower.replace(".inf", "inf").replace(".nan", "nan") if "n" in lower else lower)
+
+
+_SCALAR_VALUES = {"bool": _bool, "null": lambda _: None, "int": _int, "float": _float, "str": str}
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+
+
+def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -> Document | None:
+    """One YAML document. Problems are appended as `source:line: key: text`; None where the syntax itself is broken."""
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        reader = _Reader(source, has_lines, problems)
+        return Document(None if node is None else reader.plain(node, ()), reader.marks)
+    except yaml.YAMLError as error:
+        problems.append(_syntax(error, source, has_lines))
+    except RecursionError:
+        problems.append(f"{source}: is nested too deeply")
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return None
+
+
+def _syntax(error: yaml.YAMLError, source: str, has_lines: bool) -> str:
+    mark = getattr(error, "problem_mark", None)
+    where = f"{source}:{mark.line + 1}" if mark is not None and has_lines else source
+    text = getattr(error, "problem", None) or str(error).splitlines()[0]
+    hint = "; indent with spaces, not tabs" if r"'\t'" in text else ""
+    return f"{where}: not valid YAML: {text}{hint}"
+
+
+def read(path: Path, source: str, problems: list[str]) -> Document | None:
+    """A YAML file, as `parse`. A file that cannot be read, is not UTF-8 or is empty is a problem too."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        problems.append(f"{source}: cannot be read: {error.strerror or error}")
+        return None
+    except UnicodeDecodeError:
+        problems.append(f"{source}: is not a text file in UTF-8")
+        return None
+    document = parse(text, source, problems)
+    if document is not None and not isinstance(document.data, dict):
+        what = "is empty" if document.data is None else "must consist of sections (`key: value`)"
+        problems.append(f"{source}: {what}")
+        return None
+    return document
+
+
+def write(data: dict[str, Any]) -> str:
+    """YAML text that `parse` reads back as equal data. Keys keep their order, lists are written in one line."""
+    return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
