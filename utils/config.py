@@ -95,7 +95,7 @@ def _locate(file: str | Path, problems: list[str]) -> tuple[Path | None, str]:
     if path.is_file():
         return path, os.path.normpath(file)
     shipped = SHIPPED / os.path.relpath(path, "configs") if path.parts[:1] == ("configs",) else SHIPPED / path
-    for candidate in (shipped, shipped.with_name(f"{shipped.name}.yaml")):
+    for candidate in (shipped, Path(f"{shipped}.yaml")):
         if not path.is_absolute() and candidate.is_file():
             return candidate, str(candidate)
     near = _suggest_file(path) or suggest(path.stem, [shipped.stem for shipped in SHIPPED.glob("*.yaml")])

@@ -95,9 +95,10 @@ def _suggest_key(keys: Keys) -> str:
     section: type[Section] | None = Config
     for part in parents:
         section = _inner(section.model_fields[part].annotation) if section and part in section.model_fields else None
-    if section is not None and (
-        near := suggest(str(last), [*section.model_fields, *(["extends"] if not parents and last != "extends" else [])])
-    ):
+    siblings = [*section.model_fields] if section else []
+    if not parents and last != "extends":
+        siblings.append("extends")
+    if near := suggest(str(last), siblings):
         return near
     elsewhere = [name for name in _all_keys() if name.rpartition(".")[2].lower() == str(last).lower()]
     return f"; did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
