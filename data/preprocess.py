@@ -1,0 +1,119 @@
+"""The one preprocessing of test, inference, programming interface and export: upright image in, network input out.
+
+And its inverse at the other end: the network's map at the image's own size.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
+STD = (0.229, 0.224, 0.225)
+MULTIPLE = 32  # coarsest stride of the encoders
+
+Triple = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Sizing and normalisation.
+
+    sizing "static": straight to `size` (height, width), whatever the aspect ratio. sizing "dynamic": `size` bounds the
+    shorter side, both sides become multiples of 32. `base_size` asks for a second, small copy (height, width) for
+    pyramid blending; it is made from the original image. `mean` and `std` None: no normalisation, values 0..1.
+    """
+
+    sizing: Literal["static", "dynamic"] = "static"
+    size: tuple[int, int] | int = (384, 384)
+    base_size: tuple[int, int] | None = None
+    mean: Triple | None = MEAN
+    std: Triple | None = STD
+
+    def __post_init__(self):
+        if self.sizing not in ("static", "dynamic"):
+            raise ValueError(f"sizing must be 'static' or 'dynamic', not {self.sizing!r}")
+        if self.sizing == "dynamic" and not isinstance(self.size, int):
+            raise ValueError(f"dynamic sizing takes one number, the bound of the shorter side, not {self.size!r}")
+        if self.sizing == "static" and not _is_size(self.size):
+            raise ValueError(f"static sizing takes (height, width), not {self.size!r}")
+        if self.base_size is not None and not _is_size(self.base_size):
+            raise ValueError(f"base_size is (height, width), not {self.base_size!r}")
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("give both mean and std, or neither")
+
+    def __call__(self, image: np.ndarray) -> tuple[Tensor, Tensor | None]:
+        """uint8 RGB (H, W, 3) → float32 (3, h, w) and the base-size copy (3, b, b) or None."""
+        check_image(image)
+        prepared = self._prepare(image, self.target_size(image.shape[:2]))
+        return prepared, None if self.base_size is None else self._prepare(image, self.base_size)
+
+    def target_size(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) of the network input for an image of `shape` (height, width)."""
+        return dynamic_size(shape, self.size) if self.sizing == "dynamic" else tuple(self.size)
+
+    def _prepare(self, image: np.ndarray, size: tuple[int, int]) -> Tensor:
+        return to_tensor(resize(image, size), self.mean, self.std)
+
+
+def dynamic_size(shape: tuple[int, int], bound: int) -> tuple[int, int]:
+    """(height, width): scaled down so that the shorter side is at most `bound`, then rounded to multiples of 32."""
+    scale = min(1.0, bound / min(shape))
+    height, width = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in shape)
+    return height, width
+
+
+def resize(image: np.ndarray, size: tuple[int, int], smooth: bool = True) -> np.ndarray:
+    """uint8 (H, W[, 3]) at another (height, width): antialiased bilinear as in Pillow, or nearest."""
+    if image.shape[:2] == tuple(size):
+        return image
+    filter_ = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(image).resize((size[1], size[0]), filter_))
+
+
+def to_tensor(image: np.ndarray, mean: Triple | None = MEAN, std: Triple | None = STD) -> Tensor:
+    """uint8 (H, W, 3) → float32 (3, H, W): (value / 255 − mean) / std, or value / 255 where mean is None."""
+    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format)
+    tensor.div_(255)
+    if mean is None:
+        return tensor
+    return tensor.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
+
+
+def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Literal["none", "minmax"] = "none") -> np.ndarray:
+    """Probabilities (1, 1, h, w) → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
+
+    normalize="minmax" stretches this one map to the full range first, as published results were made; a map without
+    any contrast (less than one grey level) stays as it is, so that an image without an object can stay empty.
+    Raises ValueError where the map is not finite or not a single map.
+    """
+    if normalize not in ("none", "minmax"):
+        raise ValueError(f"normalize must be 'none' or 'minmax', not {normalize!r}")
+    if saliency.ndim != 4 or saliency.shape[:2] != (1, 1):
+        raise ValueError(f"a saliency map is (1, 1, height, width), not {tuple(saliency.shape)}; pass one at a time")
+    saliency = saliency.detach().to(torch.float32)
+    low, high = (float(value) for value in saliency.aminmax())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("the saliency map has values that are not finite; try precision float32, check the weights")
+    if normalize == "minmax" and high - low >= 1 / 255:
+        saliency = (saliency - low) / (high - low)
+    if saliency.shape[2:] != tuple(shape):
+        saliency = functional.interpolate(saliency, size=tuple(shape), mode="bilinear", align_corners=True)
+    return saliency[0, 0].clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+
+
+def check_image(image: np.ndarray) -> None:
+    """Raises ValueError unless the array is uint8 RGB (H, W, 3) with at least one pixel."""
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
+        raise ValueError(f"an image is a uint8 array (height, width, 3) in RGB order, not {found}")
+    if not image.size:
+        raise ValueError(f"the image has no pixels: {image.shape}")
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, tuple | list) and len(value) == 2 and all(isinstance(n, int) and n > 0 for n in value)

@@ -1,0 +1,248 @@
+"""Image files of any common kind in, 8-bit arrays out: the one reader for training, testing and applications.
+
+EXIF orientation is applied, 16-bit values are scaled to 8 bits, palettes and CMYK are converted, transparency is
+dropped. Whatever cannot be read raises `ImageError` with the file and what to do about it.
+"""
+
+import io
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from . import headers
+
+EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+MAX_PIXELS = 178_000_000  # below Pillow's own error limit; a 13,000 x 13,000 image is 169 million
+ORIENTATION_TAG = 0x0112
+
+Source = Path | str | bytes | BinaryIO
+
+_ORIENTATIONS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda array: array[:, ::-1],
+    3: lambda array: array[::-1, ::-1],
+    4: lambda array: array[::-1],
+    5: lambda array: array.swapaxes(0, 1),
+    6: lambda array: array.swapaxes(0, 1)[:, ::-1],
+    7: lambda array: array.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda array: array.swapaxes(0, 1)[::-1],
+}
+
+
+class ImageError(ValueError):
+    """A file or byte string is not a usable image. The message names it and the remedy."""
+
+
+def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """An image as a contiguous uint8 array (H, W, 3), RGB, 0..255, upright.
+
+    `source` is a path, the encoded bytes, or a binary file. Of an animation the first frame is taken.
+    Raises ImageError where it is missing, empty, damaged, of an unknown kind or larger than `max_pixels`.
+    """
+    return _read(source, _to_rgb, max_pixels)
+
+
+def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """A mask as a contiguous uint8 array (H, W), 0..255, upright; soft values are kept, colours become luminance.
+
+    Raises ImageError as `read_image` does.
+    """
+    return _read(source, _to_grey, max_pixels)
+
+
+def find_images(folder: Path | str) -> list[Path]:
+    """All image files below `folder`, sorted by path; hidden files are left out, linked folders followed once.
+
+    Raises ImageError where the folder does not exist.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ImageError(f"{folder}: no such folder")
+    return sorted(_walk(folder))
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an image file after its orientation is applied, decoding only where a header is not enough.
+
+    Raises ImageError where the file is unreadable or shorter than it says. Damage in its middle is found on reading.
+    """
+    try:
+        header, complete = headers.probe(path)
+        if header is None:
+            complete = path.stat().st_size > 0
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if complete and header is not None and header.plain:
+        _check_pixels(str(path), header.width, header.height, MAX_PIXELS)
+        return header.height, header.width
+    size = _size_without_decoding(path) if complete else None
+    return size or read_mask(path).shape
+
+
+def _size_without_decoding(path: Path) -> tuple[int, int] | None:
+    """Size by Pillow's header reader; None where only decoding tells size, orientation or wholeness."""
+    with _open(path, str(path), MAX_PIXELS) as image:
+        turned = image.format == "TIFF" and image.tag_v2.get(ORIENTATION_TAG, 1) != 1
+        if turned or image.format == "PNG" or _declared_length(image, path) > path.stat().st_size:
+            return None
+        width, height = image.size
+        return (width, height) if _orientation(image) >= 5 else (height, width)
+
+
+def _declared_length(image: Image.Image, path: Path) -> int:
+    """Bytes that the file must have by its own header; 0 where the format does not say."""
+    if image.format == "TIFF":
+        tags = image.tag_v2
+        for start, length in ((273, 279), (324, 325)):  # strips, tiles
+            if start in tags and length in tags:
+                return max(a + b for a, b in zip(tags[start], tags[length], strict=False))
+    with path.open("rb") as file:
+        prefix = file.read(12)
+    if image.format == "WEBP":
+        return int.from_bytes(prefix[4:8], "little") + 8
+    return int.from_bytes(prefix[2:6], "little") if image.format == "BMP" else 0
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    visited = set()
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
+        real = Path(parent).resolve()
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise ImageError(f"{error.filename}: the folder cannot be read ({error.strerror or error})") from error
+
+
+def _read(source: Source, convert: Callable[[Image.Image, bytes, str], np.ndarray], max_pixels: int) -> np.ndarray:
+    data, label = _bytes_of(source)
+    with _open(io.BytesIO(data), label, max_pixels) as image:
+        try:
+            image.load()
+            array = convert(image, data, label)
+        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+            if isinstance(error, ImageError):
+                raise
+            raise ImageError(f"{label}: the image is damaged ({error}); replace the file or leave it out") from error
+        orientation = _orientation(image)
+    return np.ascontiguousarray(_ORIENTATIONS.get(orientation, lambda same: same)(array))
+
+
+def _bytes_of(source: Source) -> tuple[bytes, str]:
+    """(encoded bytes, how to call it in a message)."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        data, label = bytes(source), "image bytes"
+    elif isinstance(source, str | os.PathLike):
+        label = str(source)
+        try:
+            data = Path(source).read_bytes()
+        except FileNotFoundError as error:
+            raise ImageError(f"{label}: no such file") from error
+        except OSError as error:
+            raise ImageError(f"{label}: cannot be read ({error.strerror or error})") from error
+    else:
+        data, label = source.read(), str(getattr(source, "name", "image stream"))
+    if not data:
+        raise ImageError(f"{label}: the file is empty (0 bytes); replace it or leave it out")
+    return data, label
+
+
+def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
+    """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
+    try:
+        image = Image.open(source)
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{label}: {error}; scale the image down first") from error
+    except UnidentifiedImageError as error:
+        known = " ".join(EXTENSIONS)
+        raise ImageError(f"{label}: not an image of a known kind ({known}), or damaged at its start") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{label}: the image is damaged ({error}); replace the file or leave it out") from error
+    _check_pixels(label, *image.size, max_pixels)
+    return image
+
+
+def _check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        count = f"{width}x{height} is {width * height / 1e6:.0f} million pixels"
+        raise ImageError(f"{label}: {count}, more than the limit of {max_pixels / 1e6:.0f}; scale the image down first")
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8; a damaged EXIF block counts as upright, as in every viewer."""
+    try:
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError):
+        return 1
+
+
+def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
+    deep = _deep_colour(image, data)
+    if deep is not None:
+        return deep
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return np.repeat(_scale_grey(image, label)[..., None], 3, axis=2)
+    return np.asarray(_opaque(image).convert("RGB"))
+
+
+def _to_grey(image: Image.Image, data: bytes, label: str) -> np.ndarray:
+    deep = _deep_colour(image, data)
+    if deep is not None:
+        return np.asarray(Image.fromarray(deep).convert("L"))
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _scale_grey(image, label)
+    return np.asarray(_opaque(image).convert("L"))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Without premultiplied or palette transparency, which a direct conversion would warn about or mix in."""
+    if image.mode in ("RGBa", "La"):
+        return image.convert("RGBA" if image.mode == "RGBa" else "LA")
+    if image.mode == "P" and "transparency" in image.info:
+        return image.convert("RGBA")
+    return image
+
+
+def _deep_colour(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """(H, W, 3) of a PNG or TIFF with 16 bits per colour, which Pillow cuts to 8 by dropping bits; else None."""
+    header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
+    deep_png = header is not None and header.depth == 16 and header.channels >= 2
+    deep_tiff = image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16 and image.mode.startswith("RGB")
+    if not (deep_png or deep_tiff):
+        return None
+    import cv2  # here, since almost no reader needs it
+
+    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if array is None or array.dtype != np.uint16:
+        return None
+    colour = array[..., 2::-1] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+    return _to_8_bits(colour)
+
+
+def _scale_grey(image: Image.Image, label: str) -> np.ndarray:
+    """(H, W) uint8 of a 16-bit, 32-bit or floating point grey image."""
+    values = np.asarray(image)
+    if values.dtype.kind == "u" or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
+        return _to_8_bits(values)
+    lowest, highest = float(values.min()), float(values.max())
+    if image.mode == "F" and lowest >= 0 and highest <= 1:
+        return np.rint(values * 255).astype(np.uint8)
+    if lowest >= 0 and highest <= 255:
+        return np.rint(values).astype(np.uint8)
+    span = f"from {lowest:g} to {highest:g}"
+    raise ImageError(f"{label}: grey values {span} have no known scale; save the image with 8 or 16 bits")
+
+
+def _to_8_bits(values: np.ndarray) -> np.ndarray:
+    """65535 becomes 255, rounded to nearest."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
