@@ -7,9 +7,13 @@ from collections.abc import Callable
 from torch import nn
 
 from .backbones.light import TimmEncoder
+from .backbones.pvt import PVTEncoder
 from .backbones.res2net import Res2NetEncoder
+from .backbones.resnet import DilatedResNet, ResNetEncoder
 from .backbones.swin import SwinEncoder
+from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
+from .models.pspnet import PSPNet
 
 
 def inspyrenet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> InSPyReNet:
@@ -22,6 +26,16 @@ def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool =
     return InSPyReNet(TimmEncoder(encoder, pretrained), **arguments)
 
 
+def birefnet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> BiRefNet:
+    """BiRefNet on an encoder that is built with or without ImageNet weights."""
+    return BiRefNet(encoder(pretrained=pretrained), **arguments)
+
+
+def pspnet(variant: int, pretrained: bool = False, stem: str = "wide", **arguments) -> PSPNet:
+    """PSPNet on a dilated ResNet of this depth."""
+    return PSPNet(DilatedResNet(variant, stem, pretrained), **arguments)
+
+
 MODELS: dict[str, Callable[..., nn.Module]] = {
     "InSPyReNet_Res2Net50": functools.partial(inspyrenet, Res2NetEncoder),
     "InSPyReNet_SwinT": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinT")),
@@ -29,6 +43,14 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
     "InSPyReNet_SwinB": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinB")),
     "InSPyReNet_SwinL": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinL")),
     "InSPyReNet_Light": inspyrenet_light,
+    "BiRefNet_SwinT": functools.partial(birefnet, functools.partial(SwinEncoder, "SwinT")),
+    "BiRefNet_SwinS": functools.partial(birefnet, functools.partial(SwinEncoder, "SwinS")),
+    "BiRefNet_SwinB": functools.partial(birefnet, functools.partial(SwinEncoder, "SwinB")),
+    "BiRefNet_SwinL": functools.partial(birefnet, functools.partial(SwinEncoder, "SwinL")),
+    "BiRefNet_PVTv2B2": functools.partial(birefnet, PVTEncoder),
+    "BiRefNet_ResNet50": functools.partial(birefnet, ResNetEncoder),
+    "PSPNet_ResNet50": functools.partial(pspnet, 50),
+    "PSPNet_ResNet101": functools.partial(pspnet, 101),
 }
 
 
@@ -37,6 +59,8 @@ def build_model(name: str, **arguments) -> nn.Module:
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
     never touches the network), attention; InSPyReNet_Light also takes encoder, a timm name.
+    BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order. PSPNet: base_size, pretrained, stem,
+    classes, dropout, sizes.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.
     """
     if name not in MODELS:

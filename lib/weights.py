@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from . import weights_birefnet, weights_pspnet
+
 DERIVED = ("relative_position_index", "attn_mask")  # computed from the sizes, never loaded
 PREFIXES = ("module.", "_orig_mod.")
 WRAPPERS = ("state_dict", "model", "model_state_dict", "params")
@@ -30,12 +32,15 @@ def normalise(state: Mapping) -> dict[str, Tensor]:
     return out
 
 
-def load_state(model: nn.Module, state: Mapping) -> nn.Module:
+def load_state(model: nn.Module, state: Mapping, source: str | None = None) -> nn.Module:
     """Load a state dict into `model`, strictly, and return it.
 
+    source: path or name of the file that it comes from; some models know published files by it.
     Raises WeightsError that names what is missing, unexpected or of another shape, what the file looks like, and what fits it.
     """
     state = normalise(state)
+    if hasattr(model, "from_published"):
+        state = model.from_published(state, source)
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
     missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     unexpected = [name for name in state if name not in own]
@@ -52,7 +57,10 @@ def load_backbone(model: nn.Module, state: Mapping) -> list[str]:
     A classifier's head and final norm are left out. Raises WeightsError where a shape differs or less than half fits.
     """
     own = {name: v for name, v in model.backbone.state_dict().items() if not name.endswith(DERIVED)}
-    state = {name.removeprefix("backbone."): value for name, value in normalise(state).items()}
+    state = normalise(state)
+    if hasattr(model, "encoder_names"):
+        state = model.encoder_names(state)
+    state = {name.removeprefix("backbone."): value for name, value in state.items()}
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
     absent = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if shapes or len(absent) > len(own) / 2:
@@ -89,9 +97,9 @@ def recognise(state: Mapping) -> tuple[str | None, str | None]:
     if "attention0.threshold" in names and "decoder.conv5.conv.weight" in names:
         return _recognise_inspyrenet(state)
     if any(name.startswith("decoder.decoder_block4.") for name in names):
-        return "BiRefNet", None
+        return weights_birefnet.recognise(state)
     if "ppm.features.0.1.weight" in names:
-        return "PSPNet", None
+        return weights_pspnet.recognise(state)
     encoder = _encoder(state, "")
     return (f"a bare {encoder} encoder (give it as Model.pretrained)", None) if encoder else (None, None)
 

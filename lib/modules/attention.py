@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .conv import ConvUnit
+from .conv import ConvUnit, wide
 
 
 class AxialAttention(nn.Module):
@@ -45,8 +45,6 @@ class AxialAttention(nn.Module):
 def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Unscaled attention over the last axis: (B, f, L), (B, f, L), (B, g, L) → (B, g, L) in at least float32."""
     with torch.autocast(query.device.type, enabled=False):
-        query, key, value = (
-            x.float() if x.dtype in (torch.float16, torch.bfloat16) else x for x in (query, key, value)
-        )
+        query, key, value = wide(query), wide(key), wide(value)
         weights = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
         return value @ weights.transpose(1, 2)

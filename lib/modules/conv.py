@@ -1,5 +1,6 @@
-"""The conv unit that every part of the decoder is made of."""
+"""The conv unit that every part of the decoder is made of, and the two casts and resizes that go with it."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -36,3 +37,8 @@ def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Ten
     if x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def wide(x: Tensor) -> Tensor:
+    """At least float32: half-precision tensors are cast, float32 and float64 stay what they are."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import AxialAttention
-from .conv import ConvUnit, resize
+from .conv import ConvUnit, resize, wide
 
 
 class PAABranch(nn.Module):
@@ -60,4 +60,4 @@ class PAADecoder(nn.Module):
         x = self.conv1(x)
         x = self.Hattn(x) + self.Wattn(x)
         feature = self.conv4(self.conv3(self.conv2(x)))
-        return feature, self.conv5(feature)
+        return feature, wide(self.conv5(feature))

@@ -26,7 +26,8 @@ class ImagePyramid(nn.Module):
         channels, radius = x.shape[1], self.kernel.shape[-1] // 2
         kernel = (gain * self.kernel).to(x.dtype).expand(channels, 1, -1, -1)
         x = F.pad(x, (radius,) * 4, mode="reflect")
-        return F.conv2d(x, kernel, groups=channels)
+        with torch.autocast(x.device.type, enabled=False):  # maps are added up over the scales: keep their precision
+            return F.conv2d(x, kernel, groups=channels)
 
     def reduce(self, x: Tensor) -> Tensor:
         """(B, C, h, w) → (B, C, ⌈h/2⌉, ⌈w/2⌉): filter, keep even rows and columns."""

@@ -2,8 +2,9 @@
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from .conv import ConvUnit, resize
+from .conv import ConvUnit, resize, wide
 
 
 class SICA(nn.Module):
@@ -42,7 +43,10 @@ class SICA(nn.Module):
         self.conv_out4 = ConvUnit(depth, 1)
 
     def forward(self, x: Tensor, smap: Tensor, lmap: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """x (B, in_channels, h, w), coarser logits smap and lmap (B, 1, ·, ·) → feature (B, depth, h, w), U (B, 1, h, w)."""
+        """x (B, in_channels, h, w), coarser logits smap and lmap (B, 1, ·, ·) → feature (B, depth, h, w), U (B, 1, h, w).
+
+        U is at least float32, whatever the precision of the features.
+        """
         key, value = self.keys_values(x, smap, lmap)
         return self.refine(x, key, value)
 
@@ -57,11 +61,13 @@ class SICA(nn.Module):
         if self.layout == "corrected":
             x = x.permute(0, 2, 3, 1)
         features = x.reshape(batch, -1, channels)  # (B, h·w, C)
-        with torch.autocast(x.device.type, enabled=False):  # a sum over 10^5 positions needs float32
-            wide = torch.float64 if features.dtype == torch.float64 else torch.float32
-            context = maps.flatten(2).to(wide) @ features.to(wide)  # (B, n, C)
-        context = context.transpose(1, 2).unsqueeze(-1).to(x.dtype)  # (B, C, n, 1)
-        return self.conv_key(context).squeeze(-1), self.conv_value(context).squeeze(-1)
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # a sum over 10^5 positions leaves the range of half precision
+            features = wide(features)
+            context = maps.flatten(2).to(features.dtype) @ features  # (B, n, C)
+            context = context.transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
+            return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
     def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
         """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
@@ -77,9 +83,21 @@ class SICA(nn.Module):
         batch, _, height, width = x.shape
         query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
         with torch.autocast(x.device.type, enabled=False):
-            wide = torch.float64 if query.dtype == torch.float64 else torch.float32
-            weights = (query.to(wide) @ key.to(wide) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-            refined = (value.to(wide) @ weights.transpose(1, 2)).to(x.dtype)  # (B, depth, h·w)
+            weights = (query.to(key.dtype) @ key * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+            refined = (value @ weights.transpose(1, 2)).to(x.dtype)  # (B, depth, h·w)
         refined = self.conv_out1(refined.reshape(batch, self.depth, height, width))
         feature = self.conv_out3(self.conv_out2(torch.cat([x, refined], dim=1)))
-        return feature, self.conv_out4(feature)
+        return feature, wide(self.conv_out4(feature))
+
+
+def _project(units: nn.Sequential, x: Tensor) -> Tensor:
+    """The conv units at the precision of x; a network in half precision lends its parameters cast."""
+    for unit in units:
+        conv, norm = unit.conv, unit.bn
+        if conv.weight.dtype == x.dtype:
+            x = unit(x)
+        else:
+            statistics = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+            x = F.conv2d(x, conv.weight.to(x.dtype))
+            x = F.batch_norm(x, *(s.to(x.dtype) for s in statistics), training=False, eps=norm.eps).relu()
+    return x

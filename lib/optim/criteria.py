@@ -8,6 +8,8 @@ from torch.nn import functional as F
 
 from ..modules.pyramid import ImagePyramid
 from ..types import SaliencyPyramid
+from .criteria_birefnet import BiRefNetCriterion
+from .criteria_pspnet import PSPNetCriterion
 from .losses import boundary_weight, consistency, pixel_iou, weighted_bce
 
 
@@ -55,12 +57,20 @@ class PyramidCriterion(nn.Module):
         return weighted_bce(logits, mask, boundary_weight(mask)).mean(), pixel_iou(logits, mask).mean()
 
 
-CRITERIA: dict[str, Callable[..., nn.Module]] = {"InSPyReNet": PyramidCriterion}
+CRITERIA: dict[str, Callable[..., nn.Module]] = {
+    "InSPyReNet": PyramidCriterion,
+    "BiRefNet": BiRefNetCriterion,
+    "PSPNet": PSPNetCriterion,
+}
 
 
-def build_criterion(name: str, loss: str = "released") -> nn.Module:
-    """The criterion of a model or of its family: build_criterion("InSPyReNet") and ("InSPyReNet_SwinB") are the same."""
+def build_criterion(name: str, loss: str = "released", **arguments) -> nn.Module:
+    """The criterion of a model or of its family: build_criterion("InSPyReNet") and ("InSPyReNet_SwinB") are the same.
+
+    arguments: whatever else the family's criterion takes. A criterion may have set_epoch(epoch, epochs), to be called at
+    the start of every epoch (from 0) with the number of epochs of the whole run.
+    """
     family = name.split("_")[0]
     if family not in CRITERIA:
         raise ValueError(f"no criterion for {name!r} (known: {', '.join(CRITERIA)})")
-    return CRITERIA[family](loss)
+    return CRITERIA[family](loss, **arguments)

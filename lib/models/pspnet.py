@@ -1,0 +1,133 @@
+"""PSPNet: pyramid scene parsing (Zhao et al., CVPR 2017) as a baseline for saliency: strong context, soft boundaries."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..modules.conv import resize
+from ..modules.ppm import PyramidPooling
+from ..types import Encoder, SizeError
+from ..weights_pspnet import encoder_names, from_published
+
+STRIDE = 8
+
+
+class PSPNetOutput(NamedTuple):
+    """Logits of one forward pass.
+
+    saliency: in training the auxiliary and the main map, in eval mode the main map alone; each (B, 1, H, W).
+    scores: with a two-class head, the class scores behind these maps, each (B, 2, H, W); their difference is the logit.
+    """
+
+    saliency: tuple[Tensor, ...]
+    scores: tuple[Tensor, ...] = ()
+
+    @property
+    def logits(self) -> Tensor:
+        """The main saliency map (B, 1, H, W), before the sigmoid."""
+        return self.saliency[-1]
+
+
+class PSPNet(nn.Module):
+    """Image → saliency logits.
+
+    backbone: five maps, the last two at stride 8. base_size: (height, width) that it trains at.
+    classes: 1, or 2 for the faithful head (background, object), whose softmax is the sigmoid of the score difference.
+    sizes: "free", or "8n+1", the rule of the published code: other sizes are an error that names the nearest fit.
+    """
+
+    def __init__(
+        self,
+        backbone: Encoder,
+        base_size: tuple[int, int] = (473, 473),
+        classes: int = 1,
+        dropout: float = 0.1,
+        sizes: str = "free",
+    ):
+        super().__init__()
+        if classes not in (1, 2):
+            raise ValueError(f"a saliency head has 1 or 2 classes, not {classes}")
+        if sizes not in ("free", "8n+1"):
+            raise ValueError(f"sizes is free or 8n+1, not {sizes!r}")
+        self.base_size, self.classes, self.sizes = tuple(base_size), classes, sizes
+        self._check(*base_size)
+        self.backbone = backbone
+        middle, deep = backbone.out_channels[-2:]
+        self.ppm = PyramidPooling(deep)
+        self.cls = head(2 * deep, 512, classes, dropout)
+        self.aux = head(middle, 256, classes, dropout)
+
+    def forward(self, image: Tensor) -> PSPNetOutput:
+        """(B, 3, H, W), ImageNet-normalised."""
+        size = image.shape[-2:]
+        self._check(*size)
+        *_, middle, deep = self.backbone(image)
+        scores = [self.cls(self.ppm(deep))]
+        if self.training:
+            scores.insert(0, self.aux(middle))
+        scores = [enlarge(score, size) for score in scores]
+        if self.classes == 1:
+            return PSPNetOutput(tuple(scores))
+        return PSPNetOutput(tuple(score[:, 1:] - score[:, :1] for score in scores), tuple(scores))
+
+    def _check(self, height: int, width: int) -> None:
+        if self.sizes == "8n+1" and ((height - 1) % STRIDE or (width - 1) % STRIDE or min(height, width) < STRIDE):
+            fit = [max(1, round((side - 1) / STRIDE)) * STRIDE + 1 for side in (height, width)]
+            raise SizeError(
+                f"image size {height}×{width} (height×width) is not 8n+1, as PSPNet asks for: resize it to "
+                f"{fit[0]}×{fit[1]}, or set Model.arguments.sizes to free"
+            )
+
+    def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
+        """A normalised state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""
+        return from_published(state, self.classes)
+
+    def encoder_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A bare ImageNet ResNet, or the encoder inside a published file, under the encoder's own names."""
+        return encoder_names(state)
+
+
+def head(in_channels: int, width: int, classes: int, dropout: float) -> nn.Sequential:
+    """3×3 convolution → BatchNorm → ReLU → channel dropout → 1×1 convolution."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, width, 3, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        nn.Dropout2d(dropout),
+        nn.Conv2d(width, classes, 1),
+    )
+
+
+def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """A map of stride 8 → the image's size: cell (i, j) stays on pixel (8i, 8j), whatever the size.
+
+    For 8n+1 sizes this is the published resize with aligned corners; else the last rows and columns, which lie beyond the
+    last cell, repeat their neighbours.
+    """
+    height, width = (STRIDE * (side - 1) + 1 for side in x.shape[-2:])
+    x = F.interpolate(x, size=(height, width), mode="bilinear", align_corners=True)
+    if (height, width) == tuple(size):
+        return x
+    return F.pad(x, (0, size[1] - width, 0, size[0] - height), mode="replicate")
+
+
+@torch.no_grad()
+def predict_averaged(model: PSPNet, image: Tensor, scales: Sequence[float] = (1.0,), flip: bool = True) -> Tensor:
+    """Mean probability (B, 1, H, W) over scaled and mirrored copies of `image` (B, 3, H, W); of probabilities, not logits.
+
+    Each scale shows the whole image at the 8n+1 size nearest to scale·(H, W). Call in eval mode.
+    """
+    if not scales:
+        raise ValueError("give at least one scale")
+    size, total = image.shape[-2:], 0.0
+    for scale in scales:
+        height, width = (max(1, round((scale * side - 1) / STRIDE)) * STRIDE + 1 for side in size)
+        copy = resize(image, (height, width), align_corners=True)
+        p = model(copy).logits.sigmoid()
+        if flip:
+            p = (p + model(copy.flip(-1)).logits.sigmoid().flip(-1)) / 2
+        total = total + resize(p, size, align_corners=True)
+    return total / len(scales)
