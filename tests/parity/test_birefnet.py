@@ -1,8 +1,11 @@
 """BiRefNet against what the published implementation computes, and its names against the published files."""
 
+import contextlib
 import functools
 import logging
+from collections.abc import Iterator
 
+import numpy as np
 import pytest
 import torch
 from inspyrenet.lib import build_model
@@ -30,32 +33,43 @@ def drawn() -> dict[str, torch.Tensor]:
     return state_dict(shapes("birefnet_swin_v1_tiny"))
 
 
-def tiny(order: str = "channel-major", **arguments) -> BiRefNet:
-    model = build_model("BiRefNet_SwinT", tile_order=order, **arguments).double()
+@functools.lru_cache(maxsize=1)
+def network() -> BiRefNet:
+    return build_model("BiRefNet_SwinT").double()
+
+
+def tiny(order: str = "channel-major") -> BiRefNet:
+    """The one network with the drawn weights in it, in eval mode; `order` says what their tiles are taken for."""
+    model = network()
+    model.tile_order = order
     return load_state(model, drawn()).eval()
 
 
-def watch(model: BiRefNet, names: list[str]) -> dict[str, torch.Tensor]:
-    """Outputs of sub-modules during the next forward passes, each as it was last."""
-    seen: dict[str, torch.Tensor] = {}
-    for name in names:
+@contextlib.contextmanager
+def watch(model: BiRefNet, names: list[str]) -> Iterator[dict[str, torch.Tensor]]:
+    """Outputs of sub-modules during a forward pass; encoder maps of the two passes as "backbone", the squeeze block's input."""
+    seen: dict = {"backbone": []}
+    hooks = [
         model.get_submodule(name).register_forward_hook(lambda _m, _i, out, name=name: seen.update({name: out}))
-    return seen
+        for name in names
+    ]
+    hooks.append(model.backbone.register_forward_hook(lambda _m, _i, out: seen["backbone"].append(out[-4:])))
+    hooks.append(model.squeeze_module.register_forward_hook(lambda _m, given, _o: seen.update(squeeze_input=given[0])))
+    yield seen
+    for hook in hooks:
+        hook.remove()
 
 
 @pytest.mark.parametrize(("seed", "height", "width"), [(1, 128, 160), (2, 256, 256)])
 @torch.no_grad()
 def test_every_part_in_eval_mode(seed, height, width):
     expected = golden("birefnet")[f"eval_swin_v1_tiny_{height}x{width}"]
-    model, image = tiny(), noise(seed, height, width)
+    image = noise(seed, height, width)
     assert_statistics(image, expected["input"])
-    names = [name for name in expected["intermediate"] if name not in ("squeeze_input", "decoder.gdt_convs_attn_4")]
-    seen, passes = watch(model, [*names, "decoder.gdt_convs_attn_4"]), []
-    model.backbone.register_forward_hook(lambda _m, _i, out: passes.append(out[-4:]))
-    model.squeeze_module.register_forward_hook(lambda _m, given, _o: seen.update(squeeze_input=given[0]))
-    out = model(image)
-    seen["decoder.gdt_convs_attn_4"] = seen["decoder.gdt_convs_attn_4"].sigmoid()
-    for maps, key in zip(passes, ("backbone_full", "backbone_half"), strict=True):
+    parts = [name for name in expected["intermediate"] if name != "squeeze_input"]
+    with watch(tiny(), parts) as seen:
+        out = tiny()(image)
+    for maps, key in zip(seen["backbone"], ("backbone_full", "backbone_half"), strict=True):
         for ours, theirs in zip(maps, expected[key], strict=True):
             assert_statistics(ours, theirs)
     for name, theirs in expected["intermediate"].items():
@@ -74,7 +88,9 @@ def test_weights_of_column_major_tiles(seed, height, width):
 @torch.no_grad()
 def test_float32_is_close():
     expected = golden("birefnet")["eval_swin_v1_tiny_128x160"]
-    assert_statistics(tiny().float()(noise(1, 128, 160).float()).logits, expected["logits_channel_major"], 1e-4)
+    model = tiny().float()
+    assert_statistics(model(noise(1, 128, 160).float()).logits, expected["logits_channel_major"], 1e-4)
+    model.double()
 
 
 def test_training_outputs_losses_and_gradients():
@@ -104,8 +120,6 @@ def test_training_outputs_losses_and_gradients():
 
 def test_single_losses():
     expected = golden("birefnet")["losses_2x48x64"]
-    import numpy as np
-
     p, mask = torch.from_numpy(np.random.default_rng(4).random((2, 1, 48, 64))), label(2, 48, 64)
     ours = {
         "bce_mean": losses.bce(p.logit(), mask),
@@ -144,22 +158,17 @@ def test_a_published_file_is_recognised(variant):
 
 @pytest.mark.parametrize("order", ["channel-major", "column-major"])
 def test_published_weights_come_back_as_they_were(order):
-    published = {name: value.float() for name, value in drawn().items()}
-    model = load_state(build_model("BiRefNet_SwinT", tile_order=order), published)
+    published, model = drawn(), tiny(order)
     back = to_published(model, order)
     assert back.keys() == shapes("birefnet_swin_v1_tiny").keys()
     for name, value in published.items():
-        assert torch.equal(back[name].to(value.dtype), value), name
+        assert torch.equal(back[name], value), name
     other = to_published(model, "channel-major" if order == "column-major" else "column-major")
-    assert [name for name in published if not torch.equal(other[name].float(), published[name].float())] == list(
-        READERS
-    )
+    assert [name for name in published if not torch.equal(other[name], published[name])] == list(READERS)
 
 
 def test_the_index_buffer_is_the_published_one():
-    with torch.device("cpu"):
-        model = build_model("BiRefNet_SwinT")
-    index = to_published(model)["bb.layers.0.blocks.0.attn.relative_position_index"]
+    index = to_published(network())["bb.layers.0.blocks.0.attn.relative_position_index"]
     rows = torch.arange(49) // 7
     columns = torch.arange(49) % 7
     expected = (rows[:, None] - rows + 6) * 13 + columns[:, None] - columns + 6
@@ -167,8 +176,9 @@ def test_the_index_buffer_is_the_published_one():
 
 
 def test_our_own_weights_are_never_converted():
-    model = build_model("BiRefNet_SwinT", tile_order="column-major")
+    model = tiny()
     before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.tile_order = "column-major"
     load_state(model, before)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
@@ -197,14 +207,14 @@ def test_every_registered_order_is_one_of_two():
 
 def test_an_unknown_file_is_taken_for_channel_major_and_says_so(caplog):
     weight = {name: draw(name, (64, 3 * grid * grid, 3, 3)) for name, grid in zip(READERS, (32, 16, 8, 4), strict=True)}
-    model = build_model("BiRefNet_SwinT")
+    with torch.device("meta"):
+        model, upstream = build_model("BiRefNet_SwinT"), build_model("BiRefNet_SwinT", tile_order="as_upstream_today")
     with caplog.at_level(logging.WARNING):
         kept = model.from_published({"bb.x": torch.zeros(1), **weight}, "mine.pth")
     assert "mine.pth" in caplog.text and "tile_order" in caplog.text
     assert all(torch.equal(kept[name], weight[name]) for name in READERS)
     converted = model.from_published({"bb.x": torch.zeros(1), **weight}, "BiRefNet-COD-epoch_125.pth")
     assert not any(torch.equal(converted[name], weight[name]) for name in READERS)
-    upstream = build_model("BiRefNet_SwinT", tile_order="as_upstream_today")
     same = upstream.from_published({"bb.x": torch.zeros(1), **weight}, "BiRefNet-COD-epoch_125.pth")
     assert all(torch.equal(same[name], weight[name]) for name in READERS)
 
