@@ -345,6 +345,12 @@ class CheckpointFolder:
         for path in [*self.files(), self.best]:
             path.unlink(missing_ok=True)
 
+    def drop_newer(self, iteration: int) -> None:
+        """Remove checkpoints beyond `iteration`: torn ones, or those of a run that goes on from an earlier one."""
+        for path in self.files():
+            if int(path.stem.removeprefix("checkpoint_")) > iteration:
+                path.unlink(missing_ok=True)
+
     def remove_partial(self) -> None:
         """Remove what a killed process left half written. Only for the one who holds the folder's lock."""
         for path in self.folder.glob(".*.partial"):

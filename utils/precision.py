@@ -1,0 +1,78 @@
+"""Which number format a run computes in."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+class PrecisionError(RuntimeError):
+    """The device cannot compute in the precision that was asked for."""
+
+
+class Precision:
+    """Mixed precision of one run: parameters stay float32, the network computes in `name`.
+
+    float16 scales the loss so that small gradients survive; bfloat16 has float32's range and needs no scaling.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        if name not in DTYPES:
+            raise ValueError(f"unknown precision {name!r}; choose one of {', '.join(DTYPES)}")
+        if name == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+            raise PrecisionError("this GPU has no bfloat16: use precision float16 or float32")
+        self.name = name
+        self.device = device
+        self.scaler = torch.amp.GradScaler(device.type, enabled=name == "float16")
+
+    def autocast(self) -> AbstractContextManager:
+        """Context in which the network runs."""
+        return torch.autocast(self.device.type, dtype=DTYPES[self.name], enabled=self.name != "float32")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The loss scale; empty unless float16."""
+        return self.scaler.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over a loss scale; one that belongs to another precision is ignored."""
+        if state and self.scaler.is_enabled():
+            self.scaler.load_state_dict(dict(state))
+
+
+def to_float32(value: Any) -> Any:
+    """A network's output with every half-precision tensor in float32, so that losses are computed outside autocast.
+
+    Tuples, named tuples, lists and dictionaries keep their type.
+    """
+    if isinstance(value, Tensor):
+        return value.float() if value.dtype in (torch.float16, torch.bfloat16) else value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(to_float32(part) for part in value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(to_float32(part) for part in value)
+    if isinstance(value, Mapping):
+        return {key: to_float32(part) for key, part in value.items()}
+    return value
+
+
+@contextmanager
+def flushed_denormals() -> Iterator[None]:
+    """Treat subnormal numbers as zero inside the block; what was set before comes back.
+
+    The attention's softmax makes numbers down to 1e-38, with which a CPU computes about 120 times slower. The setting
+    belongs to a thread and is inherited by those it starts: a command that computes with several threads should also
+    call `torch.set_flush_denormal(True)` before its first computation.
+    """
+    for kind in (np.float32, np.float64):
+        np.finfo(kind)  # numpy measures once and keeps the result: asked first inside the block, it would warn
+    before = (torch.tensor(1e-310, dtype=torch.float64) * 1).item() == 0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)
