@@ -1,0 +1,118 @@
+"""The object's own colours in its soft edges, where the photograph has them mixed with the background.
+
+Without this, hair and fur keep a halo of the old background on a new one. Two ways: `matting` is better and needs the
+package pymatting; `fusion` needs nothing more than torch and runs on a GPU.
+"""
+
+import importlib.util
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+METHODS = ("auto", "matting", "fusion", "none")
+WIDE, NARROW = 90, 6  # pixels, width of the two box blurs
+
+LOG = logging.getLogger("inspyrenet")
+
+
+class ForegroundError(RuntimeError):
+    """The method that was asked for is unknown, or its package is not installed."""
+
+
+def choose_method(name: str) -> str:
+    """ "auto" → "matting" where pymatting is installed, else "none"; other names are checked.
+
+    Raises ForegroundError for an unknown name, or for matting without pymatting.
+    """
+    if name not in METHODS:
+        raise ForegroundError(f"edges is one of {', '.join(METHODS)}, not {name!r}")
+    installed = "pymatting" in sys.modules or importlib.util.find_spec("pymatting") is not None
+    if name == "auto":
+        return "matting" if installed else "none"
+    if name == "matting" and not installed:
+        raise ForegroundError(
+            "edges=matting needs the package pymatting: pip install 'inspyrenet[matting]', or use edges=fusion"
+        )
+    return name
+
+
+def estimate(
+    image: "np.ndarray", alpha: "np.ndarray", method: str = "matting", device: "torch.device | str" = "cpu"
+) -> "np.ndarray":
+    """Image uint8 (H, W, 3) and alpha uint8 (H, W) → the object's colours, uint8 (H, W, 3).
+
+    An alpha without soft values gives the image itself, unestimated. Raises ForegroundError as `choose_method` does.
+    """
+    method = choose_method(method)
+    if method == "none" or not ((alpha > 0) & (alpha < 255)).any():
+        return image
+    return _matting(image, alpha) if method == "matting" else _fusion(image, alpha, device)
+
+
+def _matting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
+    import numpy as np
+
+    if "pymatting" not in sys.modules:
+        LOG.warning("loading pymatting for the edge colours; its very first use compiles for a minute or so")
+    from pymatting import estimate_foreground_ml
+
+    colours = estimate_foreground_ml(image / 255.0, alpha / 255.0)
+    return np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8)
+
+
+def _fusion(image: "np.ndarray", alpha: "np.ndarray", device: "torch.device | str") -> "np.ndarray":
+    import numpy as np
+    import torch
+
+    def planes(array: np.ndarray) -> torch.Tensor:  # (H, W, C) → (1, C, H, W) in 0..1
+        return torch.from_numpy(np.array(array)).to(device).permute(2, 0, 1)[None].float().div_(255)
+
+    with torch.inference_mode():
+        colours = blur_fusion(planes(image), planes(alpha[..., None]))
+        return colours[0].mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def blur_fusion(image: "torch.Tensor", alpha: "torch.Tensor") -> "torch.Tensor":
+    """Two passes of blur fusion: image (B, 3, H, W) and alpha (B, 1, H, W), both in 0..1 → colours (B, 3, H, W) in 0..1.
+
+    Each pass: F = clip(Fb + α·(I − α·Fb − (1 − α)·Bb)), where Fb and Bb are foreground and background blurred where
+    they are (Forte, "Approximate fast foreground colour estimation", ICIP 2021); the first pass is wide, the second narrow.
+    """
+    foreground, background = image, image
+    for width in (WIDE, NARROW):
+        foreground, background = _fuse(image, foreground, background, alpha, width)
+    return foreground
+
+
+def _fuse(image, foreground, background, alpha, width: int):
+    weight = box_blur(alpha, width)
+    blurred = box_blur(foreground * alpha, width) / (weight + 1e-5)
+    behind = box_blur(background * (1 - alpha), width) / (1 - weight + 1e-5)
+    fused = blurred + alpha * (image - alpha * blurred - (1 - alpha) * behind)
+    return fused.clamp(0, 1), behind
+
+
+def box_blur(x: "torch.Tensor", width: int) -> "torch.Tensor":
+    """Mean over a window of `width` × `width` pixels, of those that lie inside; (B, C, H, W), any size from 1 × 1."""
+    for dim in (-2, -1):
+        x = _box_line(x, width, dim)
+    return x
+
+
+def _box_line(x: "torch.Tensor", width: int, dim: int) -> "torch.Tensor":
+    """Running sums: the cost does not grow with the width."""
+    import torch
+
+    length = x.shape[dim]
+    place = torch.arange(length, device=x.device)
+    first = (place - width // 2).clamp(min=0)
+    last = (place + (width - 1) // 2).clamp(max=length - 1)
+    mean = x.mean(dim, keepdim=True)  # sums of what is left stay small, and so does their rounding
+    total = torch.nn.functional.pad((x - mean).cumsum(dim), (1, 0) if dim == -1 else (0, 0, 1, 0))
+    count = (last - first + 1).to(x.dtype)
+    count = count if dim == -1 else count[:, None]
+    return (total.index_select(dim, last + 1) - total.index_select(dim, first)) / count + mean
