@@ -17,7 +17,8 @@ from inspyrenet.utils.train_errors import DeviceMemoryError, NonFiniteError, Wor
 from inspyrenet.utils.train_lock import LockedError, RunLock
 from inspyrenet.utils.train_state import ResumeError
 from inspyrenet.utils.trainer import EpochEnd, steps_per_epoch
-from toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
+
+from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
 
 # -- steps --------------------------------------------------------------------------------------------------------
 
