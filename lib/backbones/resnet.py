@@ -1,20 +1,26 @@
 """ResNets made of timm's parts under the names of the published checkpoints."""
 
+import abc
+
 import timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 
-class _Staged(nn.Module):
-    """Five maps: the stem, then four stages of blocks. Subclasses give `stages()`."""
+class _Staged(nn.Module, abc.ABC):
+    """Five maps: the stem, then four stages of blocks."""
 
     out_channels: tuple[int, ...]
     strides: tuple[int, ...]
     checkpointing = False
 
+    @abc.abstractmethod
     def stages(self) -> tuple[nn.Sequential, ...]:
         """Stem and the four stages, in order."""
-        raise TypeError(f"{type(self).__name__} has no stages")
+
+    def parts(self) -> list[list[nn.Module]]:
+        """The modules behind each of the five maps."""
+        return [[stage] for stage in self.stages()]
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → five maps at `strides`."""

@@ -40,6 +40,11 @@ class BiRefNetOutput(NamedTuple):
         """The final saliency map (B, 1, H, W), before the sigmoid."""
         return self.saliency[-1]
 
+    @property
+    def laplacian(self) -> tuple[Tensor, ...]:
+        """Empty: this network has no image pyramid."""
+        return ()
+
 
 class BasicBlock(nn.Module):
     """3×3 convolution → norm → ReLU → deformable ASPP → 3×3 convolution → norm; (B, in, h, w) → (B, out, h, w)."""

@@ -30,6 +30,11 @@ class PSPNetOutput(NamedTuple):
         """The main saliency map (B, 1, H, W), before the sigmoid."""
         return self.saliency[-1]
 
+    @property
+    def laplacian(self) -> tuple[Tensor, ...]:
+        """Empty: this network has no image pyramid."""
+        return ()
+
 
 class PSPNet(nn.Module):
     """Image → saliency logits.
