@@ -1,0 +1,176 @@
+"""One pass over a pair: the joint histogram from which almost every metric is computed.
+
+A prediction is kept as *levels* (its distinct values) and an *index* map into them. Counting pixels by
+(quadrant around the mask's centroid, mask value, level) once makes S, F, E, IoU, MAE and MSE sums over a small table.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+GT_THRESHOLD = 128  # a mask pixel is foreground when its 8-bit value is above this
+THRESHOLDS = 256
+_EXACT_FLOAT32 = 1 << 24  # cv2.calcHist returns float32: exact up to so many pixels per call
+
+
+class MapError(ValueError):
+    """A prediction or a mask that cannot be scored; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A prediction and its mask, ready for the metrics.
+
+    index   (H, W) uint8 or int32: which level each pixel has
+    raw     (K,) float64: levels in 0..1 as stored; `levels` the same after the min–max stretch
+    mask    (H, W) bool: foreground
+    counts  (4, 2, K) int64: pixels by quadrant (top left, top right, bottom left, bottom right), mask value, level
+    split   (row, column) at which the quadrants meet
+    """
+
+    index: np.ndarray
+    raw: np.ndarray
+    levels: np.ndarray
+    mask: np.ndarray
+    counts: np.ndarray
+    split: tuple[int, int]
+
+    @property
+    def totals(self) -> np.ndarray:
+        """(2, K): pixels by mask value and level."""
+        return self.counts.sum(axis=0)
+
+    def values(self, rows: slice = slice(None), columns: slice = slice(None)) -> np.ndarray:
+        """The stretched prediction in a window, float64 (h, w)."""
+        return look_up(self.index[rows, columns], self.levels)
+
+
+def look_up(index: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """`table[index]`, through OpenCV where the index is 8-bit."""
+    if index.dtype == np.uint8 and table.dtype != bool and index.size:
+        return cv2.LUT(index, table)
+    return table[index]
+
+
+def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True) -> Pair:
+    """Check a pair and count it.
+
+    prediction  (H, W): uint8 0..255, uint16 0..65535, bool, or float 0..1
+    truth       (H, W): uint8 (foreground above 128), or bool
+    stretch     scale the prediction so that it spans 0..1; a constant map is left as it is
+    MapError when the shapes differ, an array is not 2-D or is empty, or a value is NaN or outside 0..1.
+    """
+    mask = _as_mask(truth)
+    _check_shape(prediction, "prediction")
+    if prediction.shape != mask.shape:
+        raise MapError(
+            f"prediction is {_size(prediction)} but the mask is {_size(mask)} (height x width); resize it to the mask"
+        )
+    index, raw = _as_levels(prediction)
+    split = _centroid(mask)
+    counts = _count(index, mask, split, len(raw))
+    levels = raw
+    if stretch:
+        present = raw[counts.any(axis=(0, 1))]
+        low, high = present.min(), present.max()
+        if high != low:
+            levels = (raw - low) / (high - low)
+    return Pair(index, raw, levels, mask, counts, split)
+
+
+def threshold_counts(table: np.ndarray, levels: np.ndarray) -> np.ndarray:
+    """(2, K) pixels by mask value and level -> (2, 256) int64: false and true positives at thresholds 255, 254 … 0.
+
+    A pixel is positive when its value * 255, cut to a whole number, is at or above the threshold.
+    """
+    bins = (levels.clip(0, 1) * 255).astype(np.uint8)
+    histogram = np.stack([np.bincount(bins, weights=row, minlength=THRESHOLDS) for row in table])
+    return np.cumsum(histogram[:, ::-1], axis=1).astype(np.int64)
+
+
+def _as_mask(truth: np.ndarray) -> np.ndarray:
+    _check_shape(truth, "mask")
+    if truth.dtype == bool:
+        return np.ascontiguousarray(truth)
+    if truth.dtype != np.uint8:
+        raise MapError(f"mask has type {truth.dtype}; it must be uint8 (foreground above {GT_THRESHOLD}) or bool")
+    return np.ascontiguousarray(truth) > GT_THRESHOLD
+
+
+def _check_shape(array: np.ndarray, what: str) -> None:
+    if array.ndim != 2 or array.size == 0:
+        raise MapError(f"{what} has shape {tuple(array.shape)}; it must be (height, width) with at least one pixel")
+
+
+def _as_levels(prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if prediction.dtype == bool:
+        prediction = prediction.astype(np.uint8) * 255
+    if prediction.dtype == np.uint8:
+        return np.ascontiguousarray(prediction), np.arange(THRESHOLDS) / 255
+    if prediction.dtype == np.uint16:
+        levels, index = np.unique(prediction, return_inverse=True)
+        return index.reshape(prediction.shape).astype(np.int32), levels / 65535
+    if prediction.dtype.kind != "f":
+        raise MapError(f"prediction has type {prediction.dtype}; it must be uint8, uint16, bool, or float in 0..1")
+    bad = int(np.count_nonzero(~np.isfinite(prediction)))
+    if bad:
+        raise MapError(f"prediction holds {bad} of {prediction.size} values that are NaN or infinite")
+    if prediction.min() < 0 or prediction.max() > 1:
+        raise MapError(
+            f"prediction is a float map with values in {prediction.min():g}..{prediction.max():g}; "
+            "float maps must lie in 0..1 (8-bit maps must be uint8)"
+        )
+    levels, index = np.unique(prediction, return_inverse=True)
+    return index.reshape(prediction.shape).astype(np.int32), levels.astype(np.float64)
+
+
+def _centroid(mask: np.ndarray) -> tuple[int, int]:
+    """Where the four quadrants of the S-measure meet: one past the rounded centroid, or the centre of an empty mask."""
+    image = mask.view(np.uint8)
+    # the images are at most 2^31 pixels along a side, so 32-bit sums along one axis cannot overflow
+    by_column = cv2.reduce(image, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
+    by_row = cv2.reduce(image, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
+    total = int(by_row.sum())
+    height, width = mask.shape
+    if total == 0:
+        return int(np.round(height / 2)) + 1, int(np.round(width / 2)) + 1
+    row = int(np.arange(height) @ by_row) / total
+    column = int(np.arange(width) @ by_column) / total
+    return int(np.round(row)) + 1, int(np.round(column)) + 1
+
+
+def _count(index: np.ndarray, mask: np.ndarray, split: tuple[int, int], levels: int) -> np.ndarray:
+    row, column = split
+    counts = np.zeros((4, 2, levels), np.int64)
+    image = mask.view(np.uint8)
+    halves = [
+        (rows, columns)
+        for rows in (slice(0, row), slice(row, None))
+        for columns in (slice(0, column), slice(column, None))
+    ]
+    for quadrant, window in enumerate(halves):
+        part, part_mask = index[window], image[window]
+        if not part.size:
+            continue
+        inside = histogram(part, levels, part_mask)
+        counts[quadrant] = histogram(part, levels) - inside, inside
+    return counts
+
+
+def histogram(index: np.ndarray, levels: int, mask: np.ndarray | None = None) -> np.ndarray:
+    """How often each level occurs, int64 (levels,), of an 8-bit or integer index map; with `mask` (uint8) only where it is set."""
+    if index.dtype != np.uint8:
+        chosen = index.ravel() if mask is None else index[mask.view(bool)]
+        return np.bincount(chosen, minlength=levels)
+    total = np.zeros(THRESHOLDS, np.int64)
+    rows = max(1, _EXACT_FLOAT32 // index.shape[1])
+    for start in range(0, index.shape[0], rows):
+        part = index[start : start + rows]
+        part_mask = None if mask is None else mask[start : start + rows]
+        total += cv2.calcHist([part], [0], part_mask, [THRESHOLDS], [0, THRESHOLDS]).ravel().astype(np.int64)
+    return total
+
+
+def _size(array: np.ndarray) -> str:
+    return "x".join(str(n) for n in array.shape)
