@@ -76,7 +76,7 @@ def load_config(
 
 def resolved_text(config: Config) -> str:
     """The complete config as YAML, defaults included. Reading it back gives an equal config."""
-    return yamlfile.write(config.model_dump(mode="json"))
+    return yamlfile.write(config.model_dump())
 
 
 def save_resolved(config: Config, path: str | Path) -> None:

@@ -78,7 +78,20 @@ class _Dumper(yaml.SafeDumper):
 for _name, _pattern, _first in _SCALARS:
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), _first)
-_Dumper.add_representer(list, lambda dumper, items: dumper.represent_sequence(f"{_TAG}seq", items, flow_style=True))
+
+
+def _text_node(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    quote = None if text.isprintable() else '"'  # PyYAML loses some line breaks in its other styles
+    return dumper.represent_scalar(f"{_TAG}str", text, style=quote)
+
+
+def _list_node(dumper: _Dumper, items: list | tuple) -> yaml.SequenceNode:
+    return dumper.represent_sequence(f"{_TAG}seq", items, flow_style=True)
+
+
+_Dumper.add_representer(str, _text_node)
+_Dumper.add_representer(list, _list_node)
+_Dumper.add_representer(tuple, _list_node)
 
 
 class _Reader:
@@ -198,5 +211,5 @@ def read(path: Path, source: str, problems: list[str]) -> Document | None:
 
 
 def write(data: dict[str, Any]) -> str:
-    """YAML text that `parse` reads back as equal data. Keys keep their order, lists are written in one line."""
+    """YAML text that `parse` reads back as equal data (tuples as lists). Keys keep their order, lists are written in one line."""
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=False, width=120)
