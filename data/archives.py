@@ -1,0 +1,123 @@
+"""Zip archives of data sets and maps → folders in our layout. An archive is not trusted.
+
+Entries may not leave the folder, be links, or unpack to absurd sizes; the result appears in one step or not at all.
+"""
+
+import re
+import secrets
+import shutil
+import stat
+import zipfile
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+MAX_RATIO = 200  # unpacked to packed, of the whole archive; photographs and masks stay far below
+IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im")
+MASK_FOLDERS = ("masks", "mask", "gt", "gts", "ground_truth_mask")
+JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+
+class ArchiveError(ValueError):
+    """An archive that is damaged, hostile, or laid out in an unknown way; nothing was unpacked."""
+
+
+def unpack_dataset(archive: Path, target: Path) -> int:
+    """Unpack a data set to `target`/{images,masks}; number of images. Raises ArchiveError; `target` must not exist."""
+
+    def lay_out(tree: Path) -> Path:
+        for folder in (tree, *sorted(path for path in tree.rglob("*") if path.is_dir())):
+            images, masks = _child(folder, IMAGE_FOLDERS), _child(folder, MASK_FOLDERS)
+            if images and masks:
+                result = tree.with_name(f"{tree.name}.result")
+                result.mkdir()
+                images.rename(result / "images")
+                masks.rename(result / "masks")
+                return result
+        raise ArchiveError(f"{archive}: has no folders images and masks (inside: {_contents(tree)})")
+
+    _unpack(archive, target, lay_out)
+    return _count(target / "images")
+
+
+def unpack_maps(archive: Path, target: Path) -> int:
+    """Unpack saliency maps into the folder `target`; their number. Raises ArchiveError; `target` must not exist."""
+
+    def lay_out(tree: Path) -> Path:
+        while not _count(tree, deep=False):  # down to where the maps are
+            inner = [path for path in sorted(tree.iterdir()) if path.is_dir()]
+            if len(inner) != 1:
+                raise ArchiveError(f"{archive}: has no single folder of maps (inside: {_contents(tree)})")
+            tree = inner[0]
+        return tree
+
+    _unpack(archive, target, lay_out)
+    return _count(target)
+
+
+def _unpack(archive: Path, target: Path, lay_out: Callable[[Path], Path]) -> None:
+    """Unpack beside `target`, find what belongs there, and put it in place in one step."""
+    if target.exists():
+        raise ArchiveError(f"{target} is already there: remove it first")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    tree = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
+    try:
+        tree.mkdir()
+        _extract(archive, tree)
+        lay_out(tree).rename(target)
+    finally:
+        shutil.rmtree(tree, ignore_errors=True)
+        shutil.rmtree(tree.with_name(f"{tree.name}.result"), ignore_errors=True)
+
+
+def _extract(archive: Path, tree: Path) -> None:
+    try:
+        with zipfile.ZipFile(archive) as content:
+            entries = [
+                entry for entry in content.infolist() if not set(PurePosixPath(entry.filename).parts) & set(JUNK)
+            ]
+            for entry in entries:
+                _check_entry(archive, entry)
+            _check_sizes(archive, entries, tree)
+            for entry in entries:
+                content.extract(entry, tree)
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+        raise ArchiveError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from error
+
+
+def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
+    """Refuse what could write elsewhere or read something else."""
+    name = entry.filename.replace("\\", "/")
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
+        raise ArchiveError(f"{archive}: the entry {entry.filename!r} would be written outside its folder")
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        raise ArchiveError(f"{archive}: the entry {entry.filename!r} is a link")
+    if entry.flag_bits & 1:
+        raise ArchiveError(f"{archive}: the entry {entry.filename!r} is encrypted")
+
+
+def _check_sizes(archive: Path, entries: list[zipfile.ZipInfo], tree: Path) -> None:
+    packed, unpacked = archive.stat().st_size, sum(entry.file_size for entry in entries)
+    if unpacked > max(MAX_RATIO * packed, 2**20):
+        raise ArchiveError(f"{archive}: {packed / 1e6:.1f} MB would unpack to {unpacked / 1e6:.0f} MB: not a data set")
+    free = shutil.disk_usage(tree).free
+    if unpacked > free:
+        raise ArchiveError(
+            f"{archive}: needs {unpacked / 1e6:.0f} MB in {tree.parent}, {free / 1e6:.0f} MB are free; make room first"
+        )
+
+
+def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
+    """The first of these sub-folders that there is, whatever its case."""
+    there = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
+    return next((there[name] for name in names if name in there), None)
+
+
+def _count(folder: Path, deep: bool = True) -> int:
+    return sum(path.suffix.lower() in PICTURES for path in (folder.rglob("*") if deep else folder.iterdir()))
+
+
+def _contents(tree: Path) -> str:
+    names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") or "nothing"
