@@ -105,7 +105,7 @@ class Transforms(Section):
 
 
 class DatasetSection(Section):
-    type: Literal["RGB_Dataset"] = "RGB_Dataset"
+    type: Literal["RGB_Dataset", "Synthetic"] = "RGB_Dataset"  # Synthetic: `limit` pairs per set, painted where absent
     root: str
     sets: Annotated[tuple[str, ...], Field(min_length=1)]
     transforms: Transforms

@@ -38,7 +38,9 @@ def predict(
 
 
 def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
-    """Blend the pyramid of the base-size copy with a pass on the full image; the plain formulation."""
+    """Blend the pyramid of the base-size copy with a pass on the full image."""
+    if model.lean(image.shape[-2:]):
+        return blend_lean(model, low, image, alignment)
     high = model(image)
     s3 = ALIGNMENTS[alignment](low.logits, high.saliency[0].shape[-2:])
     saliency, laplacian = [s3], []
@@ -47,6 +49,22 @@ def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str)
         saliency.append(s)
         laplacian.append(u)
     return SaliencyPyramid(tuple(saliency), tuple(laplacian))
+
+
+def blend_lean(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
+    """The same pyramid, with the finest stage computed only where the blended map is in transition.
+
+    U0 is multiplied by the transition of the blended S1, so the blend is finished down to S1 first. What stage 0 attends
+    to still comes from the high-resolution pass's own S1 and U1.
+    """
+    size = image.shape[-2:]
+    high_s3, _, high_u2, high_s1, high_u1, f1 = model.coarse_pyramid(image)
+    s3 = ALIGNMENTS[alignment](low.logits, high_s3.shape[-2:])
+    s2, u2 = add_detail(model.pyramid, s3, high_u2, 2)
+    s1, u1 = add_detail(model.pyramid, s2, high_u1, 1)
+    mask = transition_at(s1, 0, size)
+    u0 = model.finest_detail(size, f1, high_s1, high_u1, mask).mul_(mask)
+    return SaliencyPyramid((s3, s2, s1, model.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
 
 def add_detail(pyramid: ImagePyramid, coarse: Tensor, detail: Tensor, stage: int) -> tuple[Tensor, Tensor]:

@@ -4,10 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.conv import resize
+from ..modules.lazy import Enlarged
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
+from ..modules.tiling import touched_tiles
 from ..types import Encoder, SaliencyPyramid, check_size
+
+LARGE_TILE = 256  # where everything is computed: 8 % of it twice
+LARGE_IMAGE = 512 * 512  # pixels from which on a few small convolutions cost less than large maps
+SMALL_TILE = 64  # where a mask touches a few tiles only
 
 
 class InSPyReNet(nn.Module):
@@ -15,6 +21,7 @@ class InSPyReNet(nn.Module):
 
     backbone: gives five maps. depth: channels of the decoder. base_size: (height, width) that it trains at.
     attention: "as_trained" (published checkpoints) or "corrected" axis order in axial and context attention.
+    fast: False takes the plain formulation everywhere, which the fast one must equal.
     """
 
     def __init__(
@@ -23,12 +30,13 @@ class InSPyReNet(nn.Module):
         depth: int = 64,
         base_size: tuple[int, int] = (384, 384),
         attention: str = "as_trained",
+        fast: bool = True,
     ):
         super().__init__()
         check_size(*base_size)
         if attention not in ("as_trained", "corrected"):
             raise ValueError(f"attention is as_trained or corrected, not {attention!r}")
-        self.base_size, self.depth = tuple(base_size), depth
+        self.base_size, self.depth, self.fast = tuple(base_size), depth, fast
         self.backbone = backbone
         for i, channels in enumerate(backbone.out_channels, start=1):
             self.add_module(f"context{i}", PAAEncoder(channels, depth, attention))
@@ -41,11 +49,30 @@ class InSPyReNet(nn.Module):
     def forward(self, image: Tensor) -> SaliencyPyramid:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""
         size = image.shape[-2:]
+        if self.lean(size):
+            return self.forward_lean(image)
         x1, x2, f3, s3 = self.context(image)
         s2, u2, s1, u1, f1 = self.coarse_stages(size, x1, x2, f3, s3)
         _, u0 = self.attention0(resize(f1, size), s1.detach(), u1.detach())
         s0 = self.pyramid.reconstruct(s1.detach(), u0)
         return SaliencyPyramid((s3, s2, s1, s0), (u2, u1, u0))
+
+    def lean(self, size: tuple[int, int]) -> bool:
+        """Whether an image of this size is worth the lean formulation: for large maps, and never while gradients are kept."""
+        recording = torch.is_grad_enabled() or self.training or torch.compiler.is_compiling()
+        return self.fast and not recording and size[0] * size[1] > LARGE_IMAGE
+
+    def forward_lean(self, image: Tensor) -> SaliencyPyramid:
+        """`forward` in bounded memory; the same numbers up to rounding."""
+        size = image.shape[-2:]
+        s3, s2, u2, s1, u1, f1 = self.coarse_pyramid(image)
+        u0 = self.finest_detail(size, f1, s1, u1)
+        return SaliencyPyramid((s3, s2, s1, self.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
+
+    def coarse_pyramid(self, image: Tensor):
+        """All but the finest stage, lean: S3, S2, U2, S1, U1 and f1."""
+        x1, x2, f3, s3 = self.context(image)
+        return s3, *self.coarse_stages_lean(image.shape[-2:], x1, x2, f3, s3)
 
     def context(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encoder, contexts and first decoder: x1, x2, f3 and the logits S3."""
@@ -54,6 +81,31 @@ class InSPyReNet(nn.Module):
         x1, x2, x3, x4, x5 = (self.get_submodule(f"context{i}")(x) for i, x in enumerate(maps, start=1))
         f3, s3 = self.decoder(x3, x4, x5)
         return x1, x2, f3, s3
+
+    def coarse_stages_lean(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
+        """`coarse_stages` without maps that are larger than their tiles need; for inference."""
+        quarter, half = [(size[0] // k, size[1] // k) for k in (4, 2)]
+        f2, u2 = self._refine_lean(self.attention2, Enlarged([x2, f3], quarter), s3, None)
+        s2 = self.pyramid.reconstruct(s3, u2)
+        f1, u1 = self._refine_lean(self.attention1, Enlarged([x1, f2], half), s2, u2)
+        s1 = self.pyramid.reconstruct(s2, u1)
+        return s2, u2, s1, u1, f1
+
+    @staticmethod
+    def _refine_lean(sica: SICA, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+        key, value = sica.keys_values_of(x, smap, lmap)
+        return sica.refine_tiles(x, key, value, LARGE_TILE)
+
+    def finest_detail(
+        self, size: tuple[int, int], f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None
+    ) -> Tensor:
+        """U0, and with a mask (B, 1, *size) only in the tiles that it touches, 0 elsewhere; for inference."""
+        x = Enlarged([f1], size)
+        key, value = self.attention0.keys_values_of(x, s1, u1)
+        if mask is None:
+            return self.attention0.refine_tiles(x, key, value, LARGE_TILE, keep_feature=False)[1]
+        touched = touched_tiles(mask, SMALL_TILE)
+        return self.attention0.refine_tiles(x, key, value, SMALL_TILE, touched, keep_feature=False)[1]
 
     def coarse_stages(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
         """Stages 2 and 1 of an image of `size`: S2, U2, S1, U1 and the feature f1 that stage 0 refines.

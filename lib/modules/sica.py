@@ -5,6 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .conv import ConvUnit, resize, wide
+from .lazy import Enlarged, bilinear_taps
+from .tiling import halo, tile_grid
 
 
 class SICA(nn.Module):
@@ -69,6 +71,18 @@ class SICA(nn.Module):
             context = context.transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
+    def keys_values_of(self, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+        """`keys_values` of a map that is not there in full: evaluated only at the points that the resize reads."""
+        rows, columns = (bilinear_taps(n, m, smap.device) for n, m in zip(x.size, self.context_size, strict=True))
+        lines = [torch.cat(taps[:2]) for taps in (rows, columns)]  # each output line reads two
+        maps = [m if m is None else Enlarged([m], x.size).patch(*lines) for m in (smap, lmap)]
+        maps = self.context_maps(maps[0].shape[-2:], *maps)
+        for dim, taps in ((-2, rows), (-1, columns)):
+            first, second = maps.chunk(2, dim)
+            share = taps[2].to(maps.dtype)
+            maps = first.lerp(second, (share[:, None] if dim == -2 else share).expand_as(first))
+        return self.project(x.resized(self.context_size), maps)
+
     def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
         """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
         p = resize(smap, size).sigmoid() - self.threshold
@@ -88,6 +102,32 @@ class SICA(nn.Module):
         refined = self.conv_out1(refined.reshape(batch, self.depth, height, width))
         feature = self.conv_out3(self.conv_out2(torch.cat([x, refined], dim=1)))
         return feature, wide(self.conv_out4(feature))
+
+    def refine_tiles(
+        self,
+        x: Enlarged,
+        key: Tensor,
+        value: Tensor,
+        tile: int,
+        touched: Tensor | None = None,
+        keep_feature: bool = True,
+    ) -> tuple[Tensor | None, Tensor]:
+        """`refine` of a map that is not there in full, tile by tile: memory is bounded by the tile, results are the same.
+
+        touched: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0. For inference only.
+        """
+        batch, (height, width) = x.parts[0].shape[0], x.size
+        feature = x.parts[0].new_zeros((batch, self.depth, height, width)) if keep_feature else None
+        detail = x.parts[0].new_zeros((batch, 1, height, width), dtype=wide(x.parts[0]).dtype)
+        for row, column in tile_grid(x.size, tile, touched):
+            spans = (halo(row, tile, height), halo(column, tile, width))
+            f, u = self.refine(x.patch(*(outer for outer, _, _ in spans)), key, value)
+            inner = (..., *(own for _, own, _ in spans))
+            place = (..., *(target for _, _, target in spans))
+            detail[place] = u[inner]
+            if feature is not None:
+                feature[place] = f[inner].to(feature.dtype)
+        return feature, detail
 
 
 def _project(units: nn.Sequential, x: Tensor) -> Tensor:

@@ -1,0 +1,15 @@
+"""Train, test and evaluate in one command: python Expr.py --config configs/Quickstart.yaml --verbose"""
+
+try:
+    from inspyrenet.run.experiment import main
+    from inspyrenet.run.options import check_clone
+except ModuleNotFoundError as error:
+    if (error.name or "").split(".")[0] != "inspyrenet":
+        raise
+    raise SystemExit(f"{error}: run ./install.sh first, then use .venv/bin/python") from None
+
+import sys
+
+if __name__ == "__main__":
+    check_clone(__file__)
+    sys.exit(main())

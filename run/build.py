@@ -1,0 +1,148 @@
+"""From a validated config to finished objects: the one place that translates YAML into arguments."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..data.datasets import TrainDataset
+from ..data.pairs import Pair, find_pairs
+from ..data.preprocess import Preprocess
+from ..data.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
+from ..data.transforms import build_transforms
+from ..lib import build_model
+from ..lib.weights import load_backbone, load_state
+from ..utils.checkpoint import CheckpointFolder, read_weights
+from ..utils.schema import Config, DatasetSection, ModelSection, TestSection, Transforms
+
+LOG = logging.getLogger(__name__)
+PREPARED = ("tonumpy", "totensor")  # steps that always happen
+
+
+class MissingSection(ValueError):
+    """The config lacks what this command needs."""
+
+
+def section(config: Config, name: str):
+    """config.<name>; raises MissingSection where the file has none."""
+    value = getattr(config, name)
+    if value is None:
+        raise MissingSection(f"{config.name}: the config has no section {name}, which this command needs")
+    return value
+
+
+# -- models -------------------------------------------------------------------------------------------------------
+
+
+def model_arguments(model: ModelSection) -> dict:
+    """Arguments of lib.build_model; options that a family does not have are left out while they are at their default."""
+    arguments = {"base_size": model.base_size, "pretrained": model.pretrained is True, **model.arguments}
+    if model.depth is not None:
+        arguments["depth"] = model.depth
+    if model.encoder is not None:
+        arguments["encoder"] = model.encoder
+    if model.attention != "as_trained":
+        arguments["attention"] = model.attention
+    return arguments
+
+
+def network(config: Config, start: bool = True) -> nn.Module:
+    """The untrained network; with `start`, its encoder from Model.pretrained.
+
+    Weights that a checkpoint will replace anyway are not fetched: pass start=False.
+    """
+    model = section(config, "Model")
+    pretrained = model.pretrained if start else False
+    net = build_model(model.name, **model_arguments(model.model_copy(update={"pretrained": pretrained})))
+    if isinstance(pretrained, str):
+        left = load_backbone(net, read_weights(pretrained_file(pretrained)))
+        LOG.info("encoder from %s; %d entries stay at their start values", pretrained, len(left))
+    return net
+
+
+def pretrained_file(name: str) -> Path:
+    """A path as it is, or a file of that name in data/backbone_ckpt. Raises FileNotFoundError."""
+    candidates = [Path(name), Path("data/backbone_ckpt") / name]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"Model.pretrained: no file {' or '.join(map(str, candidates))}")
+
+
+def trained_network(config: Config) -> tuple[nn.Module, Path]:
+    """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
+    source = Path(section(config, "Test").Checkpoint.checkpoint_dir)
+    path = source if source.is_file() else CheckpointFolder(source).weights_file()
+    return load_state(network(config, start=False), read_weights(path)), path
+
+
+def freeze(net: nn.Module, stages: int) -> None:
+    """Take the first encoder maps out of training, with everything that they are computed from."""
+    if not stages:
+        return
+    parts = stage_parts(net.backbone)
+    for part in [module for group in parts[:stages] for module in group]:
+        part.requires_grad_(False)
+
+
+def stage_parts(backbone: nn.Module) -> list[list[nn.Module]]:
+    """The modules behind each of the encoder's five maps, first to last."""
+    children = dict(getattr(backbone, "net", backbone).named_children())
+    layers = children.get("layers")
+    if layers is not None:  # Swin: patch embedding, then stages with their norms
+        norms = [children[f"norm{i}"] for i in range(len(layers))]
+        return [[children["patch_embed"]], *([stage, norm] for stage, norm in zip(layers, norms, strict=True))]
+    deep = [module for name, module in children.items() if name.startswith(("layer", "stages", "blocks"))]
+    stem = [module for module in children.values() if module not in deep]
+    if len(deep) == 1:
+        deep = list(deep[0].children())
+    return [stem, *([module] for module in deep)]
+
+
+# -- data ---------------------------------------------------------------------------------------------------------
+
+
+def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
+    """(name, parameters) in the published order, without those that are off."""
+    steps = transforms.model_dump(exclude_none=True, exclude=set(PREPARED))
+    return [(name, steps[name]) for name in type(transforms).model_fields if name in steps]
+
+
+def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
+    """Checked pairs of all sets; generated sets are painted first where they are absent."""
+    if dataset.type == "Synthetic":
+        for name in dataset.sets:
+            seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
+            ensure_dataset(dataset.root, name, dataset.limit or 400, seed)
+    return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit)
+
+
+def train_dataset(dataset: DatasetSection, found: Sequence[Pair], seed: int) -> TrainDataset:
+    """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
+    return TrainDataset(found, build_transforms(transform_steps(dataset.transforms)), seed)
+
+
+def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
+    """The sizing of Test.Dataset.transforms, with the base-size copy where blending may need it."""
+    transforms = test.Dataset.transforms
+    dynamic = transforms.dynamic_resize is not None
+    return Preprocess(
+        sizing="dynamic" if dynamic else "static",
+        size=transforms.dynamic_resize.size if dynamic else transforms.static_resize.size,
+        base_size=model.base_size if model.threshold is not None else None,
+        mean=transforms.normalize.mean,
+        std=transforms.normalize.std,
+    )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators, which initial weights, dropout and stochastic depth draw from."""
+    import random
+
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (libraries still draw from it)
+    torch.manual_seed(seed)

@@ -1,0 +1,240 @@
+"""Composes a training run out of a config: data, network, criterion, optimizer, schedule, trainer."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..data.datasets import TrainDataset
+from ..data.pairs import Pair, find_pairs
+from ..data.preprocess import Preprocess
+from ..lib.optim.criteria import build_criterion
+from ..lib.optim.schedule import plan
+from ..lib.weights import load_state
+from ..utils import distributed
+from ..utils.checkpoint import CheckpointFolder, read_weights
+from ..utils.ema import EMA
+from ..utils.optimizer import build_optimizer, parameter_groups
+from ..utils.pictures import pyramid_picture
+from ..utils.schema import Config, TrainSection
+from ..utils.train_loader import TrainLoader
+from ..utils.train_state import fingerprint
+from ..utils.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
+from . import build
+from .options import Options
+
+Pairs = Sequence[Pair]
+ENCODERS = ("backbone.", "bb.", "layer")  # how the names of encoder parameters begin, in all models
+
+
+def checkpoint_dir(config: Config) -> str:
+    """Where this run's checkpoints go."""
+    return build.section(config, "Train").Checkpoint.checkpoint_dir
+
+
+def build_trainer(config: Config, options: Options, device: torch.device, log: logging.Logger) -> Trainer:
+    """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download."""
+    train = build.section(config, "Train")
+    folder = Path(train.Checkpoint.checkpoint_dir)
+    learn, held_out = split_pairs(train, config.seed)
+    dataset = build.train_dataset(train.Dataset, learn, config.seed)
+    build.seed_everything(config.seed)
+    model = distributed.prepare(start_network(config, log), device)
+    loader = TrainLoader(dataset, **train.Dataloader.model_dump(), seed=config.seed, drop_last=drops_last(train, learn))
+    schedule, note = plan_rates(train, len(loader))
+    if note:
+        log.warning(note)
+    build.seed_everything(config.seed + 1 + distributed.rank())  # stochastic depth differs between processes
+    log.info("%d training pairs, %d held out, %d steps per epoch", len(learn), len(held_out), len(loader))
+    return Trainer(
+        model=model,
+        criterion=build_criterion(config.Model.name, train.Loss).to(device),
+        optimizer=optimizer_of(model, train),
+        schedule=schedule,
+        loader=loader,
+        device=device,
+        options=train_options(config, options),
+        folder=CheckpointFolder(folder, train.Checkpoint.keep),
+        precision=train.precision,
+        ema=EMA(model, train.ema) if train.ema else None,
+        validate=validation(config, held_out, device) if held_out else None,
+        hooks=[PyramidPictures(dataset, folder / "debug" if options.debug else None, device)],
+        describe=dataset.names,
+        config=config.model_dump(mode="json"),
+        fingerprint=fingerprint(files_of(learn)),
+        log=log,
+        writer=tensorboard(folder),
+        curves=Path(config.Eval.result_path) / config.name / "curves.png",
+    )
+
+
+def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """(pairs to learn from, pairs held out for validation); the split depends on the names and the seed alone."""
+    found = build.pairs(train.Dataset)
+    validation = train.Validation
+    if validation is None:
+        return found, []
+    if validation.sets is not None:
+        return found, find_pairs(validation.root or train.Dataset.root, validation.sets)
+    count = max(1, round(len(found) * validation.fraction))
+    if count >= len(found):
+        raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
+    chosen = set(np.random.default_rng((seed, 0x5A11)).permutation(len(found))[:count].tolist())
+    return (
+        [pair for i, pair in enumerate(found) if i not in chosen],
+        [pair for i, pair in enumerate(found) if i in chosen],
+    )
+
+
+def drops_last(train: TrainSection, learn: Pairs) -> bool:
+    """A last batch of one image has no batch statistics to speak of: it is left out, unless there is nothing else."""
+    size = train.Dataloader.batch_size * distributed.world_size()
+    return size > 1 and len(learn) % size == 1 and len(learn) > size
+
+
+def start_network(config: Config, log: logging.Logger) -> nn.Module:
+    """The network as training starts with it: fine-tuning weights, frozen stages, activation checkpointing."""
+    train = config.Train
+    model = build.network(config, start=train.FineTune.weights is None)
+    if train.FineTune.weights is not None:
+        source = Path(train.FineTune.weights)
+        path = CheckpointFolder(source).weights_file() if source.is_dir() else source
+        load_state(model, read_weights(path))
+        log.info("starting from the weights in %s", path)
+    build.freeze(model, train.FineTune.freeze_stages)
+    if train.activation_checkpointing:
+        model.backbone.checkpointing = True
+    return model
+
+
+def plan_rates(train: TrainSection, batches: int):
+    """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
+    scheduler = train.Scheduler
+    total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)
+    return plan(
+        scheduler.type,
+        total,
+        scheduler.warmup_iteration,
+        minimum=scheduler.minimum_lr,
+        power=scheduler.gamma,
+        fit_warmup=scheduler.fit_warmup,
+    )
+
+
+def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer:
+    """Two groups: the encoder at Optimizer.lr, all else at lr · head_factor."""
+    settings = train.Optimizer
+    return build_optimizer(
+        parameter_groups(model, ENCODERS),
+        settings.type,
+        settings.lr,
+        head_factor=settings.head_factor,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        betas=settings.betas,
+        scale_lr=settings.scale_lr,
+        processes=distributed.world_size(),
+    )
+
+
+def train_options(config: Config, options: Options) -> TrainOptions:
+    """The numbers of a run, out of four YAML sections."""
+    train = config.Train
+    validation = train.Validation
+    chosen = {}
+    if validation is not None:
+        from ..utils.metrics import better
+
+        chosen = {
+            "validate_every": validation.every,
+            "metric": validation.metric,
+            "mode": validation.mode or better(validation.metric),
+            "patience": validation.patience,
+        }
+    return TrainOptions(
+        epochs=train.Scheduler.epoch,
+        accumulate=train.Optimizer.accumulate,
+        clip_norm=train.Optimizer.clip_norm,
+        checkpoint_epochs=train.Checkpoint.checkpoint_epoch,
+        checkpoint_steps=train.Checkpoint.every_steps,
+        checkpoint_minutes=train.Checkpoint.every_minutes,
+        freeze_batchnorm=train.FineTune.freeze_batchnorm,
+        find_unused=train.FineTune.freeze_stages > 0,
+        overwrite=options.extra.overwrite,
+        bars=options.verbose,
+        **chosen,
+    )
+
+
+def files_of(pairs: Pairs) -> list[tuple[str, Path | None]]:
+    """(name that does not depend on where the data lies, file) of every image and mask."""
+    named = [(f"{pair.dataset}/{pair.name}", pair) for pair in pairs]
+    return [(f"{name} image", pair.image) for name, pair in named] + [(f"{name} mask", p.mask) for name, p in named]
+
+
+def tensorboard(folder: Path) -> Callable[[int], object]:
+    """Iteration → SummaryWriter that voids what an interrupted run wrote after it."""
+
+    def make(iteration: int):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(folder / "tensorboard"), purge_step=iteration or None)
+
+    return make
+
+
+def validation(config: Config, held_out: Pairs, device: torch.device) -> Callable[[nn.Module], Mapping[str, float]]:
+    """Model → metrics on the held-out pairs at the training size, with the code that Eval uses."""
+    from .validation import Validator
+
+    train = config.Train
+    normalize = train.Dataset.transforms.normalize
+    resize = train.Dataset.transforms.static_resize
+    preprocess = Preprocess(
+        "static", resize.size if resize else config.Model.base_size, None, normalize.mean, normalize.std
+    )
+    return Validator(
+        held_out, preprocess, train.Validation.metric, device, train.precision, train.Dataloader.num_workers
+    )
+
+
+class PyramidPictures:
+    """After each epoch: the pyramid of the first training images, to TensorBoard and, with a folder, as PNG files."""
+
+    def __init__(self, dataset: TrainDataset, folder: Path | None, device: torch.device, count: int = 2):
+        self.dataset, self.folder, self.device, self.count = dataset, folder, device, min(count, len(dataset))
+
+    def __call__(self, end: EpochEnd) -> None:
+        if end.writer is None and self.folder is None:
+            return
+        picture = np.vstack([self._picture(end.model, index) for index in range(self.count)])
+        if end.writer is not None:
+            end.writer.add_image("pyramid", picture, end.iteration, dataformats="HWC")
+        if self.folder is not None:
+            from PIL import Image
+
+            self.folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
+
+    def _picture(self, model: nn.Module, index: int) -> np.ndarray:
+        sample = self.dataset.read(self.dataset.pairs[index])
+        tensor, mask = self.dataset.transforms.convert(_first(self.dataset, sample))
+        out = model(tensor[None].to(self.device))
+        height, width = tensor.shape[-2:]
+        image = _resized(sample.image, (height, width))
+        return pyramid_picture(out, image, (mask[0] * 255).byte().numpy(), height=min(192, height))
+
+
+def _first(dataset: TrainDataset, sample):
+    """The sample at the training size, without augmentation."""
+    resize = dataset.transforms.resize
+    return resize.apply(sample, None) if resize is not None else sample
+
+
+def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from ..data.preprocess import resize
+
+    return resize(image, size)
