@@ -164,9 +164,13 @@ class Accumulator:
             total += curves(name, np.stack([s.band if name in BAND_CURVES else s.counts for s in part])).sum(axis=0)
         return total / len(names)
 
+    def values(self, metric: str) -> np.ndarray:
+        """(N,) values of a metric of each image: for max and avg, of its own curve."""
+        return np.array([self._scores[name].value(metric) for name in self.names()], np.float64)
+
     def per_image(self) -> dict[str, np.ndarray]:
-        """metric -> (N,) values, for max and avg of each image's own curve."""
-        return {m: np.array([self._scores[name].value(m) for name in self.names()]) for m in self.metrics}
+        """metric -> (N,) values, as `values` gives them."""
+        return {metric: self.values(metric) for metric in self.metrics}
 
     def result(self) -> Result:
         """Means over the images. MetricError when there is none."""

@@ -125,6 +125,13 @@ def _near_error(pair: Pair, box: tuple[int, int, int, int]) -> float:
     for tile in _tiles(_bounding_box(positive)) if positive.any() else ():
         top, bottom, left, right = (edge + window[2 * (i // 2)] for i, edge in enumerate(tile))
         outer = _grow((top, bottom, left, right), _FAR, pair.mask.shape)
+        # mask pixels lie in the mask's box: beyond it and the tile there is nothing to measure
+        outer = (
+            max(outer[0], min(top, box[0])),
+            min(outer[1], max(bottom, box[1])),
+            max(outer[2], min(left, box[2])),
+            min(outer[3], max(right, box[3])),
+        )
         mask = pair.mask[outer[0] : outer[1], outer[2] : outer[3]]
         if not mask.any():
             continue

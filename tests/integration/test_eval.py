@@ -1,0 +1,207 @@
+"""run/Eval.py from the command line's words to tables on disk."""
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from inspyrenet.run import Eval
+from inspyrenet.utils.metrics import DEFAULT_METRICS, ScorePair, evaluate_folder, score
+
+
+def write(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), array)
+
+
+def mask_and_prediction(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:48, :64]
+    mask = (np.hypot(y - rng.uniform(15, 33), x - rng.uniform(20, 44)) < 12).astype(np.uint8) * 255
+    return mask, cv2.GaussianBlur(np.roll(mask, 2, axis=1), (0, 0), 2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """tmp_path/gt/{A,B}, maps of one method in tmp_path/maps, and the current folder there."""
+    for dataset, folder, count in (("A", "masks", 5), ("B", "gt", 3)):
+        for i in range(count):
+            mask, prediction = mask_and_prediction(i)
+            name = f"{i}.png" if i else "sub/0.png"
+            write(tmp_path / "gt" / dataset / folder / name, mask)
+            write(tmp_path / "maps" / dataset / name, prediction)
+    return tmp_path
+
+
+def config(data: Path, name: str = "exp", **section: object) -> str:
+    lines = {"gt_root": data / "gt", "pred_root": data / "maps", "result_path": data / "results", "datasets": "[A, B]"}
+    lines |= section
+    text = "note: trained on stars\nEval:\n" + "".join(f"  {key}: {value}\n" for key, value in lines.items())
+    (data / f"{name}.yaml").write_text(text)
+    return str(data / f"{name}.yaml")
+
+
+def table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with path.open(newline="") as file:
+        return {(row["method"], row["dataset"]): row for row in csv.DictReader(file)}
+
+
+def test_default_table_on_disk_and_on_the_console(data, capsys):
+    assert Eval.main(["--config", config(data)]) == 0
+    shown = capsys.readouterr().out
+    rows = table(data / "results" / "exp" / "scores.csv")
+    assert rows.keys() == {("exp", "A"), ("exp", "B")}
+    for i, metric in enumerate(DEFAULT_METRICS):
+        assert list(rows["exp", "A"])[4 + i] == metric
+    singles = [score(*reversed(mask_and_prediction(i)), ["mae"]).value("mae") for i in range(5)]
+    assert float(rows["exp", "A"]["mae"]) == pytest.approx(np.mean(singles), abs=1e-12)
+    assert rows["exp", "A"]["images"] == "5"
+    markdown = (data / "results" / "exp" / "scores.md").read_text()
+    for text in (shown, markdown):
+        assert f"{np.mean(singles):.4f}" in text
+        for fact in ("trained on stars", "above 128", "stretched", "beta^2 = 0.3"):
+            assert fact in text
+
+
+def test_only_the_metrics_that_were_asked_for(data, capsys):
+    assert Eval.main(["--config", config(data), "Eval.metrics=[mse, maxIoU, avgBIoU]"]) == 0
+    row = table(data / "results" / "exp" / "scores.csv")["exp", "B"]
+    assert list(row)[4:] == ["mse", "maxIoU", "avgBIoU"]
+    assert "F-measure" not in capsys.readouterr().out
+
+
+def test_several_configs_make_one_joint_table(data, capsys):
+    write(data / "other" / "A" / "x.png", np.zeros((4, 4), np.uint8))
+    files = [config(data, "one"), config(data, "two", metrics="[mae, wFm]")]
+    assert Eval.main(["--config", *files]) == 0
+    joint = table(data / "results" / "joint" / "scores.csv")
+    assert joint.keys() == {(name, dataset) for name in ("one", "two") for dataset in "AB"}
+    assert joint["two", "A"]["Sm"] == ""
+    assert joint["two", "A"]["wFm"] == joint["one", "A"]["wFm"]
+
+
+def test_a_missing_map_and_a_missing_mask_are_errors_that_list_the_names(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    (data / "gt" / "B" / "gt" / "2.png").unlink()
+    assert Eval.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert "A: 1 of 5 masks have no prediction" in error and error.splitlines()[0].endswith(": 3")
+    assert "B: 1 predictions have no mask" in error and error.splitlines()[1].endswith(": 2")
+    assert not (data / "results").exists()
+
+
+def test_allow_missing_scores_the_rest_and_says_how_many(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    assert Eval.main(["--config", config(data), "--allow-missing"]) == 0
+    assert "4 of 5" in capsys.readouterr().out
+    assert "4 of 5" in (data / "results" / "exp" / "scores.md").read_text()
+    assert table(data / "results" / "exp" / "scores.csv")["exp", "A"]["images"] == "4"
+
+
+def test_allow_missing_needs_at_least_one_pair(data, capsys):
+    for path in (data / "maps" / "B").rglob("*.png"):
+        path.unlink()
+    assert Eval.main(["--config", config(data), "--allow-missing"]) == 1
+    assert "no prediction has the name of a mask" in capsys.readouterr().err
+
+
+def test_folders_without_a_config(data, capsys, monkeypatch):
+    monkeypatch.chdir(data)
+    assert Eval.main(["--pred-root", "maps", "--gt-root", "gt", "Eval.metrics=[mae]"]) == 0
+    assert table(data / "results" / "maps" / "scores.csv").keys() == {("maps", "A"), ("maps", "B")}
+    for truth in ("gt/A/masks", "gt/A"):
+        assert Eval.main(["--pred-root", "maps/A", "--gt-root", truth, "Eval.metrics=[mae]"]) == 0
+        assert table(data / "results" / "A" / "scores.csv").keys() == {("A", "A")}
+        assert "5  0.04" in capsys.readouterr().out
+
+
+def test_sets_that_were_not_predicted_are_said(data, caplog):
+    (data / "gt" / "C" / "masks").mkdir(parents=True)
+    assert (
+        Eval.main(["--pred-root", str(data / "maps"), "--gt-root", str(data / "gt"), f"Eval.result_path={data}"]) == 0
+    )
+    assert "no folder of that name: C" in caplog.text
+
+
+def test_one_root_alone_is_a_usage_error(data, capsys):
+    with pytest.raises(SystemExit) as leave:
+        Eval.main(["--pred-root", str(data / "maps")])
+    assert leave.value.code == 2
+    assert "--gt-root" in capsys.readouterr().err
+
+
+def test_names_in_other_sub_folders_are_found(data):
+    (data / "maps" / "A" / "sub" / "0.png").rename(data / "maps" / "A" / "0.png")
+    assert Eval.main(["--config", config(data)]) == 0
+
+
+def test_a_map_of_another_size_is_resized_counted_and_said(data, capsys):
+    _, prediction = mask_and_prediction(1)
+    write(data / "maps" / "A" / "1.png", cv2.resize(prediction, (32, 24)))
+    assert Eval.main(["--config", config(data)]) == 0
+    assert "1 predictions had another size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "empty file"), (b"\x89PNG\r\n\x1a\n broken", "not an image"), (None, "NaN")]
+)
+def test_a_bad_map_is_named(data, capsys, content, message):
+    path = data / "maps" / "A" / "1.png"
+    path.unlink()
+    if content is None:
+        path = path.with_suffix(".npy")
+        np.save(path, np.full((48, 64), np.nan, np.float32))
+    else:
+        path.write_bytes(content)
+    assert Eval.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert str(path) in error and message in error
+
+
+def test_a_folder_that_cannot_be_written_is_named(data, capsys):
+    (data / "results").write_text("a file stands where the folder should be")
+    assert Eval.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert str(data / "results") in error and "Eval.result_path" in error
+
+
+def test_debug_draws_the_worst_pairs(data):
+    write(data / "gt" / "A" / "images" / "1.jpg", np.full((48, 64, 3), 99, np.uint8))
+    assert Eval.main(["--config", config(data), "--debug"]) == 0
+    for dataset in "AB":
+        assert cv2.imread(str(data / "results" / "exp" / f"worst_{dataset}.png")).shape[1] > 500
+
+
+def test_a_config_that_does_not_say_where_the_masks_are(data, capsys):
+    (data / "bare.yaml").write_text("Eval: {datasets: [A]}\n")
+    assert Eval.main(["--config", str(data / "bare.yaml")]) == 1
+    assert "Eval.gt_root" in capsys.readouterr().err
+
+
+def test_processes_give_the_same_numbers_and_do_not_import_torch(data):
+    """In a fresh interpreter: two spawned workers, which must stay light."""
+    script = data / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from inspyrenet.run import Eval\n"
+        "if __name__ == '__main__':\n"
+        f"    code = Eval.main(['--pred-root', r'{data / 'maps'}', '--gt-root', r'{data / 'gt'}',\n"
+        f"                      'Eval.num_workers=2', r'Eval.result_path={data / 'parallel'}'])\n"
+        "    sys.exit(code or 3 * ('torch' in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert Eval.main(["--config", config(data, "maps")]) == 0
+    assert table(data / "parallel" / "maps" / "scores.csv") == table(data / "results" / "maps" / "scores.csv")
+
+
+def test_arrays_in_memory_are_scored_too():
+    masks, predictions = zip(*(mask_and_prediction(i) for i in range(3)), strict=True)
+    pairs = [ScorePair("val", str(i), predictions[i], masks[i]) for i in range(3)]
+    found = evaluate_folder(pairs, ["mae"])["val"].result()
+    assert found.values["mae"] == pytest.approx(
+        np.mean([score(p, m, ["mae"]).value("mae") for p, m in zip(predictions, masks, strict=True)])
+    )
