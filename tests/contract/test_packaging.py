@@ -1,0 +1,129 @@
+"""What the wheel holds, and that it works outside the clone."""
+
+import email
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("inspyrenet", "configs", "data", "lib", "run", "utils")
+
+
+def project() -> dict:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def tracked() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [Path(name) for name in done.stdout.split("\0") if name and (ROOT / name).is_file()]
+
+
+def package_name(folder: Path) -> str:
+    parts = folder.relative_to(ROOT).parts
+    return ".".join(parts if parts[0] == "inspyrenet" else ("inspyrenet", *parts))
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel of the tracked files, built beside a data set of 100 MB, without network."""
+    folder = tmp_path_factory.mktemp("clone")
+    for path in tracked():
+        (folder / path.parent).mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, folder / path)
+    images = folder / "data" / "Dummy" / "images"
+    images.mkdir(parents=True)
+    with (images / "large.png").open("wb") as file:
+        file.truncate(100 * 2**20)
+    (images.parent / "__init__.py").write_text("")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder / "dist"), str(folder))
+    (built,) = (folder / "dist").glob("*.whl")
+    return built
+
+
+def pip(*words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "--disable-pip-version-check", *words, "--no-index"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A folder that the wheel alone is installed into."""
+    target = tmp_path_factory.mktemp("target")
+    pip("install", "--no-deps", "--no-compile", "--target", str(target), str(wheel))
+    return target
+
+
+def run(installed: Path, *words: str) -> str:
+    """Runs outside the clone, with the wheel's package in front of the editable one."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(words, cwd=installed.parent, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_package_list_is_the_folders():
+    folders = {path.parent for top in FOLDERS for path in (ROOT / top).rglob("__init__.py")}
+    assert set(project()["tool"]["setuptools"]["packages"]) == {package_name(folder) for folder in folders}
+
+
+def test_every_folder_with_code_is_a_package():
+    code = {path.parent for top in FOLDERS for path in (ROOT / top).rglob("*.py")}
+    assert [str(folder) for folder in sorted(code) if not (folder / "__init__.py").is_file()] == []
+
+
+def test_wheel_is_small_and_holds_one_package(wheel):
+    assert wheel.stat().st_size < 20 * 10**6
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"inspyrenet"}
+    assert not [name for name in names if "Dummy" in name or "/tests/" in name]
+
+
+def test_wheel_holds_all_code_and_every_config(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = [path for path in tracked() if path.parts[0] in FOLDERS and path.suffix in (".py", ".yaml", ".typed")]
+    missing = [
+        str(path) for path in wanted if str(Path(*package_name(ROOT / path.parent).split("."), path.name)) not in names
+    ]
+    assert missing == []
+    assert any(path.parts[:2] == ("configs", "SotA") for path in wanted)
+
+
+def test_wheel_states_its_dependencies(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+    headers = email.message_from_bytes(archive.read(name))
+    assert headers["Requires-Python"] == ">=3.11"
+    assert "torch" in {line.split(">")[0] for line in headers.get_all("Requires-Dist")}
+    assert set(headers.get_all("Provides-Extra")) == set(project()["project"]["optional-dependencies"])
+
+
+def test_wheel_is_what_runs_outside_the_clone(installed):
+    code = (
+        "import inspyrenet; from importlib.util import find_spec; print(inspyrenet.__file__);"
+        "[print(find_spec(f'inspyrenet.{name}').origin) for name in ('configs', 'data', 'lib', 'run', 'utils')]"
+    )
+    files = run(installed, sys.executable, "-c", code).split()
+    assert len(files) == 6
+    assert all(Path(file).is_relative_to(installed) for file in files), files
+
+
+def test_shipped_configs_load_from_the_wheel(installed):
+    code = "from inspyrenet.utils.config import load_config as l; c = l('Quickstart')[0]; print(c.name, c.Train.Dataset.root)"
+    assert run(installed, sys.executable, "-c", code).split() == ["Quickstart", "data/Synthetic"]
+
+
+def test_command_runs_from_the_wheel(installed):
+    code = "import sys; from inspyrenet.cli import main; sys.exit(main(['--help']))"
+    assert "usage: inspyrenet" in run(installed, sys.executable, "-c", code)
+    assert "usage: inspyrenet" in run(installed, str(installed / "bin" / "inspyrenet"), "--help")
+    assert "usage: inspyrenet" in run(installed, sys.executable, "-m", "inspyrenet", "--help")
