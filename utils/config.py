@@ -23,6 +23,7 @@ from .overrides import SOURCE, Point, read_overrides
 from .schema import Config
 from .yamlfile import Document, Keys, Mark
 
+ENCODERS = "data/backbone_ckpt"  # where Model.pretrained looks for a file that has no folder
 SHIPPED = Path(__file__).resolve().parent.parent / "configs"
 
 _FOLDERS: tuple[Keys, ...] = (
@@ -198,8 +199,11 @@ def _complete(config: Config, document: Document, path: Path, point: Point) -> C
         if isinstance(value, str):
             mark = document.mark(keys) if keys in document.marks else None
             place = _place(value, _home_of(mark, here) if mark else home, here)
+            known = _place(f"{ENCODERS}/{value}", home, here)
             if keys in _FOLDERS or Path(place).exists():
                 _set(data, keys, place)
+            elif keys == _FILES[0] and Path(known).is_file():
+                _set(data, keys, known)
     name = config.name
     data["name"] = name + point.label((*_PREDICTING, "Eval", "note"))
     trained = _place(f"snapshots/{name}{point.label(_TRAINING)}", home, here)

@@ -348,7 +348,8 @@ def test_pretrained_may_be_a_file_or_a_name(clone):
     write("clone/data/backbone_ckpt/swin.pth", "")
     for text, expected in (
         ("data/backbone_ckpt/swin.pth", str(clone / "data/backbone_ckpt/swin.pth")),
-        ("swin.pth", "swin.pth"),
+        ("swin.pth", str(clone / "data/backbone_ckpt/swin.pth")),
+        ("other.pth", "other.pth"),
         ("true", True),
     ):
         write("clone/configs/b.yaml", f"extends: exp/a.yaml\nModel: {{pretrained: {text}}}\n")
