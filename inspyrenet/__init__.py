@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .api import build_criterion, build_model, load_weights, predict
     from .lib.types import SaliencyPyramid
+    from .remover import Remover
 
 __version__ = "0.1.0"
 
@@ -20,9 +21,10 @@ _HOME = {
     "predict": ".api",
     "build_criterion": ".api",
     "SaliencyPyramid": ".lib.types",
+    "Remover": ".remover",
 }
 
-__all__ = ["SaliencyPyramid", "__version__", "build_criterion", "build_model", "load_weights", "predict"]
+__all__ = ["Remover", "SaliencyPyramid", "__version__", "build_criterion", "build_model", "load_weights", "predict"]
 
 
 def __getattr__(name: str):

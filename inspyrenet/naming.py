@@ -1,0 +1,82 @@
+"""Where results go: no two results share a file, no result replaces an input, the same inputs always give the same names."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIX = ".out"  # before the format, where a result lies beside its image
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image and the file that its result goes to."""
+
+    source: Path
+    target: Path
+
+
+def is_result(path: Path) -> bool:
+    """The name is one that this program gives: NAME.out.png."""
+    return Path(path.stem).suffix == SUFFIX
+
+
+def beside(source: Path, form: str = "png") -> Path:
+    """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem."""
+    twins = [path for path in _siblings(source) if path.stem == source.stem and path.name != source.name]
+    return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
+
+
+def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png") -> list[Job]:
+    """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
+
+    A result that would replace one of the sources is called NAME.out.png.
+    """
+    stems: dict[str, int] = {}
+    for source in sources:
+        key = _key(_below(source, root).with_suffix(""))
+        stems[key] = stems.get(key, 0) + 1
+    inputs = {_key(source.resolve()) for source in sources}
+    taken: set[str] = set()
+    jobs = []
+    for source in sources:
+        inner = _below(source, root)
+        stem = inner.name if stems[_key(inner.with_suffix(""))] > 1 else inner.stem
+        for name in _candidates(stem, inner.name, form):
+            target = dest / inner.with_name(name)
+            if _key(target) not in taken and _key(target.resolve()) not in inputs:
+                break
+        taken.add(_key(target))
+        jobs.append(Job(source, target))
+    return jobs
+
+
+def _candidates(stem: str, name: str, form: str) -> Iterable[str]:
+    yield f"{stem}.{form}"
+    yield f"{name}.{form}"
+    yield f"{stem}{SUFFIX}.{form}"
+    number = 2
+    while True:
+        yield f"{name}{SUFFIX}{number}.{form}"
+        number += 1
+
+
+def _below(source: Path, root: Path) -> Path:
+    try:
+        return source.relative_to(root)
+    except ValueError:
+        return Path(source.name)
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that some file system takes for the same."""
+    return os.path.normpath(path).casefold()
+
+
+def _siblings(source: Path) -> list[Path]:
+    from .data.sources import EXTENSIONS
+
+    try:
+        return [path for path in source.parent.iterdir() if path.suffix.lower() in EXTENSIONS]
+    except OSError:
+        return []

@@ -1,0 +1,267 @@
+"""Cut objects out of images with a trained network.
+
+>>> from inspyrenet import Remover
+>>> Remover().process("photo.jpg")            # writes photo.out.png
+>>> Remover("fast").process(image, type="map")
+"""
+
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from .cutout import OutputType, Style, check_threshold, render, style_of
+from .data.preprocess import Preprocess, to_map
+from .foreground import choose_method, estimate
+from .kinds import open_image
+from .lib.types import SaliencyPyramid
+from .lib.weights import load_state
+from .modes import Recipe, resolve
+from .run import build
+from .run.options import describe_device, resolve_device
+from .run.predictor import Predictor
+from .utils.checkpoint import read_weights
+from .utils.pictures import pyramid_picture
+from .utils.precision import DTYPES
+
+DYNAMIC = 1280  # bound of the shorter side where the config does not say one
+UNBOUNDED = 2**31
+Resize = Literal["static", "dynamic"] | None
+LOG = logging.getLogger("inspyrenet")
+
+
+class RemoverError(RuntimeError):
+    """An option that cannot be had here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made of one image: uint8 (H, W[, 3 or 4]), and the seconds that each part took."""
+
+    array: np.ndarray
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Remover:
+    """A trained network that cuts objects out. One can serve any number of threads.
+
+    mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
+    None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's.
+    resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
+    from two resolutions where the mode does; None: as the config's Test section says.
+    jit: compile with torch.compile. patch_merging: predict in overlapping patches, at any size with bounded memory.
+    precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
+    overrides: words on top of the config, such as Model.alignment=corrected.
+
+    Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
+    RemoverError, ForegroundError, and what reading a config or weights raises.
+    """
+
+    def __init__(
+        self,
+        mode: str | Path | None = None,
+        device: "str | torch.device | None" = None,
+        ckpt: str | Path | None = None,
+        resize: Resize = "static",
+        *,
+        jit: bool = False,
+        patch_merging: bool = False,
+        precision: str | None = None,
+        edges: str = "auto",
+        overrides: Sequence[str] = (),
+    ):
+        if resize not in ("static", "dynamic", None):
+            raise RemoverError(f"resize is static, dynamic or None, not {resize!r}")
+        self.device = resolve_device("auto" if device is None else str(device))
+        self.edges = choose_method(edges)
+        recipe = resolve(mode, ckpt, overrides)
+        self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
+        self.preprocess = UNSIZED if patch_merging else preprocessing(recipe, resize)
+        self.normalize = self.config.Test.normalize if self.config.Test else "none"
+        model = _load_model(recipe).to(self.device).eval()
+        if jit:
+            _compile(model, dynamic=self.preprocess.sizing == "dynamic")
+        predictor = Predictor(
+            model,
+            self.device,
+            self.config.Model.threshold if self.preprocess.base_size else None,
+            self.config.Model.alignment,
+            choose_precision(precision or (self.config.Test.precision if self.config.Test else "float32"), self.device),
+        )
+        self.predictor = _in_patches(predictor) if patch_merging else predictor
+
+    def __repr__(self) -> str:
+        return f"Remover({self.name}, {describe_device(self.device)}, weights from {self.weights})"
+
+    def process(
+        self, img: Any, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+    ) -> Any:
+        """Cut the object out of one image; the result is of the kind that the image was given as (see `kinds.open_image`).
+
+        type: map, rgba, green, white, blur, overlay, debug (the network's levels), a colour, or a background image.
+        threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest.
+        Raises ImageError for what is no image, CutoutError for an unknown type or threshold.
+        """
+        style = style_of(type)
+        check_threshold(threshold)
+        opened = open_image(img)
+        return opened.give_back(self.cut(opened.array, style, threshold, reverse).array)
+
+    def process_batch(
+        self,
+        images: Iterable[Any],
+        type: OutputType = "rgba",
+        threshold: float | None = None,
+        reverse: bool = False,
+        batch_size: int = 8,
+    ) -> list[Any]:
+        """As `process` for each image, several at a time through the network. Results come in the order of the images."""
+        style = style_of(type)
+        check_threshold(threshold)
+        results = []
+        for chunk in _chunks(images, batch_size):
+            opened = [open_image(image) for image in chunk]
+            outs = self._predict_all([one.array for one in opened])
+            for one, out in zip(opened, outs, strict=True):
+                results.append(one.give_back(self._finish(one.array, out, style, threshold, reverse).array))
+        return results
+
+    def cut(
+        self, image: np.ndarray, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+    ) -> Result:
+        """As `process` for an array uint8 RGB (H, W, 3), with the time of each part."""
+        started = time.perf_counter()
+        out = self._predict_all([image])[0]
+        seconds = {"network": time.perf_counter() - started}
+        result = self._finish(image, out, style_of(type), threshold, reverse)
+        return Result(result.array, {**seconds, **result.seconds})
+
+    def saliency(self, image: np.ndarray) -> np.ndarray:
+        """The map of an array uint8 RGB (H, W, 3): uint8 (H, W)."""
+        return self.cut(image, "map").array
+
+    # -- parts ------------------------------------------------------------------------------------------------------
+
+    def _predict_all(self, images: Sequence[np.ndarray]) -> list[SaliencyPyramid]:
+        """One pyramid for each image; images of one network size go through together."""
+        torch.set_flush_denormal(True)  # of this thread: subnormal numbers slow a CPU down by two orders
+        tensors = [self.preprocess(image) for image in images]
+        groups: dict[tuple, list[int]] = {}
+        for place, (tensor, _) in enumerate(tensors):
+            groups.setdefault(tuple(tensor.shape), []).append(place)
+        outs: list[SaliencyPyramid | None] = [None] * len(images)
+        for places in groups.values():
+            image = torch.stack([tensors[place][0] for place in places])
+            small = None if tensors[places[0]][1] is None else torch.stack([tensors[place][1] for place in places])
+            try:
+                out = self.predictor(image, small)
+            except RuntimeError as error:
+                raise _explain_memory(error, image) from error
+            for row, place in enumerate(places):
+                outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
+        return outs
+
+    def _finish(self, image: np.ndarray, out: SaliencyPyramid, style: Style, threshold, reverse: bool) -> Result:
+        """Pyramid → result."""
+        if style.kind == "debug":
+            return Result(pyramid_picture(out, image))
+        saliency = to_map(out.logits.sigmoid(), image.shape[:2], self.normalize)
+        seconds: dict[str, float] = {}
+
+        def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+            started = time.perf_counter()
+            colours = estimate(image, alpha, self.edges, self.device)
+            seconds["edges"] = time.perf_counter() - started
+            return colours
+
+        wanted = threshold is None and self.edges != "none"
+        started = time.perf_counter()
+        array = render(image, saliency, style, threshold, reverse, edges if wanted else None)
+        seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
+        return Result(array, seconds)
+
+
+UNSIZED = Preprocess("dynamic", UNBOUNDED)
+
+
+def preprocessing(recipe: Recipe, resize: Resize) -> Preprocess:
+    """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
+    model, test = recipe.config.Model, recipe.config.Test
+    base_size = None if model.threshold is None else model.base_size
+    if test is not None:
+        own = build.preprocess(model, test)
+        if resize in (None, own.sizing):
+            return own
+        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std)
+    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size))
+
+
+def _sizes(resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None):
+    return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
+
+
+def choose_precision(name: str, device: torch.device) -> str:
+    """A number format by name; auto: bfloat16 on GPUs that have it, else float32. Raises RemoverError for another name."""
+    if name == "auto":
+        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if name not in DTYPES:
+        raise RemoverError(f"precision is {', '.join(DTYPES)} or auto, not {name!r}")
+    return name
+
+
+def _load_model(recipe: Recipe) -> torch.nn.Module:
+    """The network with its weights. Raises WeightsError where they do not fit."""
+    return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights))
+
+
+def _compile(model: torch.nn.Module, dynamic: bool) -> None:
+    """Compile the forward pass in place; it happens with the first image."""
+    compilers = [os.environ.get("CXX") or "", "g++", "c++", "clang++", "cl"]
+    if not any(name and shutil.which(name) for name in compilers):
+        raise RemoverError(
+            "jit needs a C++ compiler and there is none on the PATH (g++, clang++): install one, or leave jit out"
+        )
+    LOG.warning("compiling the network: the first image takes a minute or more")
+    model.compile(dynamic=dynamic or None)
+
+
+def _in_patches(predictor: Predictor):
+    """The same network on overlapping patches."""
+    try:
+        from .lib.models.patch_merging import predict_patches
+    except ImportError as error:
+        raise RemoverError("patch merging is not part of this version: leave patch_merging (--PM) out") from error
+
+    @torch.inference_mode()
+    def run(image: torch.Tensor, resized: torch.Tensor | None = None) -> SaliencyPyramid:
+        with predictor._autocast():
+            return predict_patches(predictor.model, image.to(predictor.device))
+
+    return run
+
+
+def _explain_memory(error: RuntimeError, image: torch.Tensor) -> RuntimeError:
+    """What to lower, where the memory was too small; any other error as it is."""
+    if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
+        return error
+    number, _, height, width = image.shape
+    return RemoverError(
+        f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {image.device.type}: take resize "
+        "static, a smaller batch, or patch merging (--PM)"
+    )
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    if size < 1:
+        raise RemoverError(f"batch_size is at least 1, not {size}")
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
