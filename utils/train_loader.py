@@ -1,5 +1,8 @@
 """Batches in an order that depends on (seed, epoch) alone: for any worker count, from any position."""
 
+import multiprocessing
+import os
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -113,8 +116,17 @@ class _Keyed(Dataset):
 
 def _start_worker(number: int) -> None:
     spare_worker()
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """End a worker whose loop was killed: torch asks only every five seconds, and asks the wrong one of a fork server."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class TrainLoader:
