@@ -6,7 +6,7 @@
 import datetime
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -80,6 +80,13 @@ def mean(values: Mapping[str, float]) -> dict[str, float]:
     tensor = torch.tensor(list(values.values()), dtype=torch.float64)
     dist.all_reduce(tensor)
     return dict(zip(values, (tensor / world_size()).tolist(), strict=True))
+
+
+def share(tensors: Iterable[torch.Tensor]) -> None:
+    """Overwrite these tensors, in place, with the main process's."""
+    if world_size() > 1:
+        for tensor in tensors:
+            dist.broadcast(tensor, src=0)
 
 
 def launched() -> bool:

@@ -239,6 +239,7 @@ class Trainer:
 
     def _end_epoch(self) -> None:
         progress, options = self.progress, self.options
+        self._share_statistics()
         losses = distributed.mean({name: value / max(progress.steps, 1) for name, value in progress.sums.items()})
         progress.epoch, progress.samples, progress.steps, progress.sums = progress.epoch + 1, 0, 0, {}
         rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -250,6 +251,12 @@ class Trainer:
         self._call_hooks(losses, metrics)
         if self.curves is not None and distributed.is_main():
             draw_curves(self.history, self.curves)
+
+    def _share_statistics(self) -> None:
+        """Give every process the main one's BatchNorm statistics, which plain BatchNorms gather each for itself."""
+        names = [name for name, _ in self.model.named_buffers()]
+        for state in (self.model.state_dict(), self.ema.weights if self.ema is not None else {}):
+            distributed.share(state[name] for name in names if name in state)
 
     # -- validation and hooks -------------------------------------------------------------------------------------
 
