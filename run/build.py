@@ -43,6 +43,8 @@ def model_arguments(model: ModelSection) -> dict:
         arguments["depth"] = model.depth
     if model.encoder is not None:
         arguments["encoder"] = model.encoder
+    if not model.fast:
+        arguments["fast"] = False
     if model.attention != "as_trained":
         arguments["attention"] = model.attention
     return arguments
@@ -131,7 +133,7 @@ def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
     return Preprocess(
         sizing="dynamic" if dynamic else "static",
         size=transforms.dynamic_resize.size if dynamic else transforms.static_resize.size,
-        base_size=model.base_size if model.threshold is not None else None,
+        base_size=model.base_size if model.threshold is not None or test.patch_merging else None,
         mean=transforms.normalize.mean,
         std=transforms.normalize.std,
     )

@@ -17,7 +17,8 @@ class ExitCode:
 def reported() -> Iterator[ExitCode]:
     """Print an expected error as `error: …` and set exit code 1; bugs keep their traceback.
 
-    Errors of this project carry a message that stands for itself. Of other origins only those of the operating system do.
+    Expected is what this package raises in its own words, and what the operating system refuses. A ValueError that comes
+    out of a library is a bug of ours.
     """
     outcome = ExitCode()
     try:
@@ -26,7 +27,16 @@ def reported() -> Iterator[ExitCode]:
         print("interrupted", file=sys.stderr)
         outcome.code = 130
     except EXPECTED as error:
-        if not (type(error).__module__.startswith("inspyrenet") or isinstance(error, OSError)):
+        if not (isinstance(error, OSError) or _is_ours(error)):
             raise
         print(f"error: {error}", file=sys.stderr)
         outcome.code = 1
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the error's class is ours, or the line that raised it."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    raised_in = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    return any(name.split(".")[0] == "inspyrenet" for name in (type(error).__module__, raised_in))

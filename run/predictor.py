@@ -1,4 +1,4 @@
-"""A trained network behind one call, as Test, Inference and the validation of a training run use it."""
+"""A trained network behind one call, as Test, Inference, the page, the server and the validation of a run use it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,14 +7,16 @@ import torch
 from torch import Tensor, nn
 
 from ..lib.models.blending import predict
+from ..lib.models.patch_merging import predict_patches
 from ..lib.types import SaliencyPyramid
 from ..utils.precision import DTYPES
 
 
 class Predictor:
-    """Network, threshold, alignment and precision of one configuration.
+    """Network, sizes and precision of one configuration.
 
-    threshold: sides above it are blended; None: one pass. precision: float32, bfloat16 or float16.
+    threshold: sides above it are blended; None: one pass. precision: float32, bfloat16 or float16. merging: large images
+    patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call.
     """
 
     def __init__(
@@ -24,9 +26,15 @@ class Predictor:
         threshold: int | None = None,
         alignment: str = "as_trained",
         precision: str = "float32",
+        merging: bool = False,
+        jit: bool = False,
     ):
         self.model, self.device = model, device
-        self.threshold, self.alignment, self.precision = threshold, alignment, precision
+        self.threshold, self.alignment, self.precision, self.merging = threshold, alignment, precision, merging
+        if jit:
+            from .jit import compiled
+
+            self.model = compiled(model)
 
     @torch.inference_mode()
     def __call__(self, image: Tensor, resized: Tensor | None = None) -> SaliencyPyramid:
@@ -34,7 +42,19 @@ class Predictor:
         image = image.to(self.device, non_blocking=True)
         resized = resized if resized is None else resized.to(self.device, non_blocking=True)
         with self._autocast():
+            if self.merging:
+                return self._merged(image, resized)
             return predict(self.model, image, resized, self.threshold, self.alignment)
+
+    def _merged(self, image: Tensor, resized: Tensor | None) -> SaliencyPyramid:
+        """Each image of a batch by itself; levels joined again."""
+        copies = [None] * len(image) if resized is None else resized.split(1)
+        outs = [
+            predict_patches(self.model, one, copy, alignment=self.alignment)
+            for one, copy in zip(image.split(1), copies, strict=True)
+        ]
+        joined = [tuple(torch.cat(level) for level in zip(*(out[k] for out in outs), strict=True)) for k in (0, 1)]
+        return SaliencyPyramid(*joined)
 
     @contextlib.contextmanager
     def _autocast(self) -> Iterator[None]:

@@ -17,7 +17,7 @@ from ..data.sources import read_image
 from ..lib.types import SaliencyPyramid
 from ..utils import distributed
 from ..utils.pictures import pyramid_picture
-from ..utils.precision import flush_subnormals
+from ..utils.precision import flush_denormals
 from ..utils.schema import Config
 from . import build
 from .predictor import Predictor
@@ -34,13 +34,18 @@ def predict_sets(
     Raises PreflightError for bad data, FileNotFoundError or CheckpointError without weights, OSError where a map cannot be
     written. Under several processes each predicts its share.
     """
-    flush_subnormals()
+    flush_denormals()
     test = build.section(config, "Test")
     found = build.pairs(test.Dataset, need_masks=False)
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
     predictor = Predictor(
-        model.to(device).eval(), device, config.Model.threshold, config.Model.alignment, test.precision
+        model.to(device).eval(),
+        device,
+        config.Model.threshold,
+        config.Model.alignment,
+        test.precision,
+        merging=test.patch_merging,
     )
     mine = found[distributed.rank() :: distributed.world_size()]
     root = Path(config.Eval.pred_root)

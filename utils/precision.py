@@ -15,13 +15,13 @@ class PrecisionError(RuntimeError):
     """The device cannot compute in the precision that was asked for."""
 
 
-def flush_subnormals() -> None:
+def flush_denormals() -> None:
     """Let this process treat subnormal numbers as zero, which the unscaled attention's softmax makes many of.
 
     A CPU multiplies them about a hundred times slower. Call it before the first parallel torch operation: threads inherit it.
     """
     for kind in (np.float32, np.float64):
-        np.finfo(kind)  # read now: numpy warns where it finds subnormals gone
+        np.finfo(kind)  # numpy measures once and keeps the result: asked later, it would warn that they are gone
     torch.set_flush_denormal(True)
 
 
@@ -72,16 +72,9 @@ def to_float32(value: Any) -> Any:
 
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
-    """Treat subnormal numbers as zero inside the block; what was set before comes back.
-
-    The attention's softmax makes numbers down to 1e-38, with which a CPU computes about 120 times slower. The setting
-    belongs to a thread and is inherited by those it starts: a command that computes with several threads should also
-    call `torch.set_flush_denormal(True)` before its first computation.
-    """
-    for kind in (np.float32, np.float64):
-        np.finfo(kind)  # numpy measures once and keeps the result: asked first inside the block, it would warn
+    """`flush_denormals` inside the block; what was set before comes back."""
     before = (torch.tensor(1e-310, dtype=torch.float64) * 1).item() == 0
-    torch.set_flush_denormal(True)
+    flush_denormals()
     try:
         yield
     finally:

@@ -28,13 +28,18 @@ def predict(
     if threshold is None:
         return model(image)
     if resized is None:
-        resized = torch.nn.functional.interpolate(
-            image, size=model.base_size, mode="bilinear", align_corners=False, antialias=True
-        )
+        resized = base_copy(model, image)
     if min(image.shape[-2:]) <= threshold:
         return model(resized)
     low = model(resized)
     return blend(model, low, image, alignment)
+
+
+def base_copy(model: nn.Module, image: Tensor) -> Tensor:
+    """The image at the model's base size, (B, 3, *base_size), antialiased like the resize of the data pipeline."""
+    return torch.nn.functional.interpolate(
+        image, size=model.base_size, mode="bilinear", align_corners=False, antialias=True
+    )
 
 
 def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
