@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inspyrenet.utils.metrics import METRICS, score
-from inspyrenet.utils.metrics.weighted import _nearest_errors
-from metrics_reference import plain_mba, reference
+from inspyrenet.utils.metrics.reference import plain_mba, reference
+from inspyrenet.utils.metrics.weighted import nearest_errors
 from scipy.ndimage import distance_transform_edt
 
 TOLERANCE = 1e-9
@@ -96,9 +96,9 @@ def test_nearest_pixel_is_scipys(seed, height, width):
     mask = rng.random((height, width)) < rng.choice([0.02, 0.1, 0.5])
     if not mask.any():
         return
-    identity = np.arange(mask.size, dtype=np.float64).reshape(mask.shape)
     rows, columns = distance_transform_edt(~mask, return_indices=True, return_distances=False)
     ring = (cv2.dilate(mask.view(np.uint8), np.ones((7, 7), np.uint8)) > 0) & ~mask
-    where = np.flatnonzero(ring)
-    found = _nearest_errors(mask.view(np.uint8), identity, where)
+    identity = np.arange(mask.size, dtype=np.float64).reshape(mask.shape)
+    where = np.flatnonzero(np.pad(ring, 4))
+    found = nearest_errors(np.pad(mask, 4).view(np.uint8), np.pad(identity, 4), where)
     assert np.array_equal(found, identity[rows[ring], columns[ring]])

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, Accumulator, MapError, MetricError, check_metrics, score
-from metrics_reference import reference
+from inspyrenet.utils.metrics.reference import reference
 
 ALL = list(METRICS)
 

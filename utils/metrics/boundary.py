@@ -24,7 +24,7 @@ def mean_boundary_accuracy(pair: Pair) -> float:
     radii = band_radii(mask.shape)
     inside = bits.pack(mask)
     everything = bits.ones(mask.shape)
-    found = bits.pack(look_up(pair.index, (pair.raw * 255 > 128).astype(np.uint8)).view(bool))
+    found = bits.pack(pair.index >= int(np.searchsorted(pair.raw * 255, 128, side="right")))
     right = ~(inside ^ found)
     grown, grown_back = bits.widen(inside, radii[-1]), bits.widen(inside ^ everything, radii[-1])
     accuracy = {}

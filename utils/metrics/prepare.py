@@ -5,6 +5,7 @@ A prediction is kept as *levels* (its distinct values) and an *index* map into t
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -23,7 +24,8 @@ class Pair:
     """A prediction and its mask, ready for the metrics.
 
     index   (H, W) uint8 or int32: which level each pixel has
-    raw     (K,) float64: levels in 0..1 as stored; `levels` the same after the min–max stretch
+    raw     (K,) float64, ascending: levels in 0..1 as stored; `levels` the same after the min–max stretch
+    box     (top, bottom, left, right) of the foreground, ends exclusive; all 0 without any
     mask    (H, W) bool: foreground
     counts  (4, 2, K) int64: pixels by quadrant (top left, top right, bottom left, bottom right), mask value, level
     split   (row, column) at which the quadrants meet
@@ -33,10 +35,11 @@ class Pair:
     raw: np.ndarray
     levels: np.ndarray
     mask: np.ndarray
+    box: tuple[int, int, int, int]
     counts: np.ndarray
     split: tuple[int, int]
 
-    @property
+    @cached_property
     def totals(self) -> np.ndarray:
         """(2, K): pixels by mask value and level."""
         return self.counts.sum(axis=0)
@@ -68,15 +71,16 @@ def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True) -> 
             f"prediction is {_size(prediction)} but the mask is {_size(mask)} (height x width); resize it to the mask"
         )
     index, raw = _as_levels(prediction)
-    split = _centroid(mask)
-    counts = _count(index, mask, split, len(raw))
+    box = bounding_box(mask)
+    split = _centroid(mask, box)
+    counts = _count(index, mask, split, box, len(raw))
     levels = raw
     if stretch:
         present = raw[counts.any(axis=(0, 1))]
         low, high = present.min(), present.max()
         if high != low:
             levels = (raw - low) / (high - low)
-    return Pair(index, raw, levels, mask, counts, split)
+    return Pair(index, raw, levels, mask, box, counts, split)
 
 
 def threshold_counts(table: np.ndarray, levels: np.ndarray) -> np.ndarray:
@@ -125,41 +129,48 @@ def _as_levels(prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return index.reshape(prediction.shape).astype(np.int32), levels.astype(np.float64)
 
 
-def _centroid(mask: np.ndarray) -> tuple[int, int]:
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """(top, bottom, left, right) of the set pixels, ends exclusive; all 0 without any."""
+    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
+    return y, y + height, x, x + width
+
+
+def _centroid(mask: np.ndarray, box: tuple[int, int, int, int]) -> tuple[int, int]:
     """Where the four quadrants of the S-measure meet: one past the rounded centroid, or the centre of an empty mask."""
-    image = mask.view(np.uint8)
-    # the images are at most 2^31 pixels along a side, so 32-bit sums along one axis cannot overflow
+    top, bottom, left, right = box
+    if bottom == top:
+        height, width = mask.shape
+        return int(np.round(height / 2)) + 1, int(np.round(width / 2)) + 1
+    image = mask[top:bottom, left:right].view(np.uint8)
+    # an image side is below 2^31 pixels, so sums along one axis fit 32 bits
     by_column = cv2.reduce(image, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
     by_row = cv2.reduce(image, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).ravel().astype(np.int64)
     total = int(by_row.sum())
-    height, width = mask.shape
-    if total == 0:
-        return int(np.round(height / 2)) + 1, int(np.round(width / 2)) + 1
-    row = int(np.arange(height) @ by_row) / total
-    column = int(np.arange(width) @ by_column) / total
-    return int(np.round(row)) + 1, int(np.round(column)) + 1
+    row = int(np.arange(top, bottom) @ by_row) / total
+    column = int(np.arange(left, right) @ by_column) / total
+    return round(row) + 1, round(column) + 1
 
 
-def _count(index: np.ndarray, mask: np.ndarray, split: tuple[int, int], levels: int) -> np.ndarray:
-    row, column = split
+def _count(
+    index: np.ndarray, mask: np.ndarray, split: tuple[int, int], box: tuple[int, int, int, int], levels: int
+) -> np.ndarray:
     counts = np.zeros((4, 2, levels), np.int64)
-    image = mask.view(np.uint8)
-    halves = [
-        (rows, columns)
-        for rows in (slice(0, row), slice(row, None))
-        for columns in (slice(0, column), slice(column, None))
-    ]
-    for quadrant, window in enumerate(halves):
-        part, part_mask = index[window], image[window]
-        if not part.size:
-            continue
-        inside = histogram(part, levels, part_mask)
-        counts[quadrant] = histogram(part, levels) - inside, inside
+    (row, column), (height, width) = split, mask.shape
+    top, bottom, left, right = box
+    for quadrant in range(4):
+        first, last = (0, row) if quadrant < 2 else (row, height)
+        start, stop = (0, column) if quadrant % 2 == 0 else (column, width)
+        counts[quadrant, 0] = histogram(index[first:last, start:stop], levels)
+        rows, columns = slice(max(first, top), min(last, bottom)), slice(max(start, left), min(stop, right))
+        counts[quadrant, 1] = histogram(index[rows, columns], levels, mask[rows, columns].view(np.uint8))
+    counts[:, 0] -= counts[:, 1]
     return counts
 
 
 def histogram(index: np.ndarray, levels: int, mask: np.ndarray | None = None) -> np.ndarray:
     """How often each level occurs, int64 (levels,), of an 8-bit or integer index map; with `mask` (uint8) only where it is set."""
+    if not index.size:
+        return np.zeros(levels, np.int64)
     if index.dtype != np.uint8:
         chosen = index.ravel() if mask is None else index[mask.view(bool)]
         return np.bincount(chosen, minlength=levels)

@@ -13,11 +13,16 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from .prepare import Pair, look_up
+from .prepare import Pair, bounding_box, look_up
 from .regions import EPSILON
 
 _REACH = 3  # the 7×7 filter
+_SQUARE = np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)
+_PAD = 4  # rows and columns to the farthest pixel that can be nearest to a pixel of the ring
 _FAR = 180  # pixels; 0.5 ** (180 / 5) = 1.5e-11
+# 0.5 ** (d / 5) by squared distance; 0 in the mask itself, which does not count, and beyond _FAR
+_WEIGHTS = 0.5 ** (np.sqrt(np.arange(_FAR**2 + 2)) / 5)
+_WEIGHTS[[0, -1]] = 0
 # pixels of float64 temporaries at a time: they stay in the cache, and memory stays bounded
 _FILTER_BLOCK = 1 << 17
 _WEIGHT_BLOCK = 1 << 15
@@ -43,11 +48,10 @@ def weighted_f(pair: Pair) -> float:
     foreground = int(inside.sum())
     if foreground == 0:
         return 0.0
-    box = _bounding_box(pair.mask)
-    inner_error = _inner_error(pair, box)
+    inner_error = _inner_error(pair)
     outer_error = 2 * float(outside @ pair.levels)
     if outer_error > 0:
-        outer_error -= _near_error(pair, box)
+        outer_error -= _near_error(pair)
     true = foreground - inner_error
     recall = 1 - inner_error / foreground
     precision = true / (true + outer_error + EPSILON)
@@ -57,12 +61,12 @@ def weighted_f(pair: Pair) -> float:
 # -- inside the mask ----------------------------------------------------------------------------------------------
 
 
-def _inner_error(pair: Pair, box: tuple[int, int, int, int]) -> float:
+def _inner_error(pair: Pair) -> float:
     """Sum over the mask of the smaller of error and smoothed error."""
     error = np.where(pair.totals[1] > 0, 1 - pair.levels, 0.0)
     if not error.any():
         return 0.0
-    top, bottom, left, right = _grow(box, _REACH, pair.mask.shape)
+    top, bottom, left, right = _grow(pair.box, _REACH, pair.mask.shape)
     columns = slice(left, right)
     total = 0.0
     step = max(16, _FILTER_BLOCK // (right - left))
@@ -72,42 +76,46 @@ def _inner_error(pair: Pair, box: tuple[int, int, int, int]) -> float:
         first, last = max(top, start - 7), min(bottom, stop + 7)
         rows = slice(first, last)
         smooth, plain = _smoothed(pair.index[rows, columns], pair.mask[rows, columns], error)
-        inner = slice(start - first, stop - first)
+        inner = slice(start - first + _PAD, stop - first + _PAD)
         total += cv2.sumElems(cv2.min(smooth[inner], plain[inner]))[0]
     return total
 
 
 def _smoothed(index: np.ndarray, mask: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smoothed and plain error, float64; the plain one is 0 outside the mask."""
-    inside = mask.view(np.uint8)
-    plain = look_up(index, error)
-    plain *= inside
+    """Smoothed and plain error, float64, with a frame of 4 pixels; the plain one is 0 outside the mask."""
+    inside = cv2.copyMakeBorder(mask.view(np.uint8), _PAD, _PAD, _PAD, _PAD, cv2.BORDER_CONSTANT, value=0)
+    plain = np.zeros(inside.shape)
+    np.multiply(look_up(index, error), mask, out=plain[_PAD:-_PAD, _PAD:-_PAD])
     # only pixels of the mask with an error are ever compared with their smoothed error
     wanted = (plain > 0).view(np.uint8)
-    ring = cv2.dilate(wanted, np.ones((2 * _REACH + 1, 2 * _REACH + 1), np.uint8)) > inside
+    ring = np.zeros(inside.shape, bool)
+    inner = ring[_PAD:-_PAD, _PAD:-_PAD]  # beyond it lies the outside of the image, or rows of no interest
+    np.greater(cv2.dilate(wanted, _SQUARE)[_PAD:-_PAD, _PAD:-_PAD], mask, out=inner)
     where = np.flatnonzero(ring)
     filled = plain
     if where.size:
         filled = plain.copy()
-        filled.ravel()[where] = _nearest_errors(inside, plain, where)
+        filled.ravel()[where] = nearest_errors(inside, plain, where)
     smooth = cv2.sepFilter2D(filled, cv2.CV_64F, _GAUSSIAN, _GAUSSIAN, borderType=cv2.BORDER_CONSTANT)
     return smooth, plain
 
 
-def _nearest_errors(inside: np.ndarray, plain: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Error at the mask pixel nearest to each of the pixels `where` (flat positions), (N,) float64."""
+def nearest_errors(inside: np.ndarray, plain: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Error at the mask pixel nearest to each of the pixels `where`, (N,) float64.
+
+    inside, plain  (H, W) mask and errors, with an empty frame of 4 pixels
+    where          (N,) flat positions, each within 3 rows and columns of the mask
+    """
     width = inside.shape[1]
-    padded = cv2.copyMakeBorder(inside, 4, 4, 4, 4, cv2.BORDER_CONSTANT, value=0).ravel()
-    rows, columns = np.divmod(where, width)
-    position = (rows + 4) * (width + 8) + columns + 4
-    nearest = where.copy()
+    flat, nearest = inside.ravel(), where.copy()
     left = np.arange(len(where))
     for stage in _STAGES:
-        # the earliest offset that hits the mask has the largest rank
-        hits = padded.take((stage @ (width + 8, 1))[:, None] + position[left])
-        rank = (hits * _RANKS[: len(stage), None]).max(axis=0)
+        shift = stage @ (width, 1)
+        # mode="wrap" skips the check of positions beyond the frame, of which none matters
+        hits = flat.take(shift[:, None] + where[left], mode="wrap")
+        rank = (hits * _RANKS[: len(stage), None]).max(axis=0)  # the earliest offset that hits the mask ranks highest
         found = rank > 0
-        nearest[left[found]] += (stage @ (width, 1))[_RANKS[0] - rank[found]]
+        nearest[left[found]] += shift[_RANKS[0] - rank[found]]
         left = left[~found]
         if not left.size:
             break
@@ -117,13 +125,12 @@ def _nearest_errors(inside: np.ndarray, plain: np.ndarray, where: np.ndarray) ->
 # -- outside the mask ---------------------------------------------------------------------------------------------
 
 
-def _near_error(pair: Pair, box: tuple[int, int, int, int]) -> float:
+def _near_error(pair: Pair) -> float:
     """Sum over the background of prediction * 0.5 ** (distance / 5)."""
+    box = pair.box
     window = _grow(box, _FAR, pair.mask.shape)
-    positive = _positive_background(pair, window)
     total = 0.0
-    for tile in _tiles(_bounding_box(positive)) if positive.any() else ():
-        top, bottom, left, right = (edge + window[2 * (i // 2)] for i, edge in enumerate(tile))
+    for top, bottom, left, right in _tiles(_positive_background(pair, window)):
         outer = _grow((top, bottom, left, right), _FAR, pair.mask.shape)
         # mask pixels lie in the mask's box: beyond it and the tile there is nothing to measure
         outer = (
@@ -140,14 +147,13 @@ def _near_error(pair: Pair, box: tuple[int, int, int, int]) -> float:
     return total
 
 
-def _positive_background(pair: Pair, window: tuple[int, int, int, int]) -> np.ndarray:
+def _positive_background(pair: Pair, window: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """Box around the pixels of the window that are not in the mask and not predicted 0."""
     top, bottom, left, right = window
     index, mask = pair.index[top:bottom, left:right], pair.mask[top:bottom, left:right]
-    if index.dtype == np.uint8:
-        positive = cv2.LUT(index, (pair.levels > 0).astype(np.uint8))
-    else:
-        positive = (pair.levels > 0)[index].view(np.uint8)
-    return positive > mask.view(np.uint8)
+    lowest = int(np.searchsorted(pair.levels, 0, side="right"))  # the first level above 0
+    found = bounding_box((index >= lowest) > mask)
+    return found[0] + top, found[1] + top, found[2] + left, found[3] + left
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:
@@ -170,13 +176,8 @@ def _weigh(pair: Pair, distance: np.ndarray, rows: slice, columns: slice) -> flo
         part = distance[start : start + step]
         here = slice(rows.start + start, rows.start + start + len(part))
         # the square is a whole number, so rounding it removes the float32 error
-        square = np.rint(part * part)
-        weight = square.astype(np.float64)
-        np.sqrt(weight, out=weight)
-        weight *= np.log(0.5) / 5
-        np.exp(weight, out=weight)
-        weight *= np.minimum(square, 1)  # the mask itself does not count
-        total += float(np.vdot(weight, pair.values(here, columns)))
+        square = (part * part + np.float32(0.5)).astype(np.int32)
+        total += float(np.vdot(_WEIGHTS.take(square, mode="clip"), pair.values(here, columns)))
     return total
 
 
@@ -185,12 +186,6 @@ def _tiles(box: tuple[int, int, int, int]) -> Iterator[tuple[int, int, int, int]
     for row in range(top, bottom, _TILE):
         for column in range(left, right, _TILE):
             yield row, min(bottom, row + _TILE), column, min(right, column + _TILE)
-
-
-def _bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """(top, bottom, left, right) of the set pixels, ends exclusive; there must be one."""
-    x, y, width, height = cv2.boundingRect(mask.view(np.uint8))
-    return y, y + height, x, x + width
 
 
 def _grow(box: tuple[int, int, int, int], by: int, shape: tuple[int, int]) -> tuple[int, int, int, int]:

@@ -1,4 +1,7 @@
-"""Slow, plain formulations of the metrics: pysodmetrics where it has them, the published definitions otherwise."""
+"""Slow, plain formulations of the metrics: pysodmetrics where it has them, the published definitions otherwise.
+
+What tests compare the fast metrics with, and benchmarks measure them against. Nothing else uses it.
+"""
 
 import warnings
 
@@ -17,12 +20,11 @@ from py_sod_metrics import (
 
 
 def reference(prediction: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    """Metric name -> value of one pair (uint8 arrays)."""
-    measures = {"S": Smeasure(), "MAE": MAE(), "W": WeightedFmeasure(), "E": Emeasure()}
+    """Metric name -> value of one pair (uint8 arrays), for all of METRICS that have a plain form here."""
+    measures = {"S": Smeasure(), "MAE": MAE(), "W": WeightedFmeasure(), "E": Emeasure(), "F": _f_measure()}
     handlers = FmeasureV2({"iou": IOUHandler(True, True), "dice": DICEHandler(True, True)})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        measures["F"] = Fmeasure()
+        warnings.simplefilter("ignore")  # NaN where an image quadrant is empty
         for measure in (*measures.values(), handlers):
             measure.step(prediction, mask)
     values = {
@@ -44,6 +46,21 @@ def reference(prediction: np.ndarray, mask: np.ndarray) -> dict[str, float]:
         if "adp" in found:
             values[f"adp{name}"] = found["adp"]
     return {name: float(value) for name, value in values.items()}
+
+
+def default_table(prediction: np.ndarray, mask: np.ndarray, band: bool = False) -> None:
+    """The work behind one row of the default table: one pysodmetrics object per metric and plain mBA (and BIoU)."""
+    for measure in (Smeasure(), MAE(), Emeasure(), _f_measure(), WeightedFmeasure()):
+        measure.step(prediction, mask)
+    plain_mba(prediction, mask)
+    if band:
+        plain_biou(prediction, mask)
+
+
+def _f_measure() -> Fmeasure:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # says that the class will go away
+        return Fmeasure()
 
 
 def _names(found: dict) -> dict:
@@ -75,12 +92,9 @@ def plain_biou(prediction: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(256,) boundary IoU at thresholds 255 … 0, bands by repeated 3×3 erosion of the zero-padded maps."""
     grey = (stretch(prediction) * 255).astype(np.uint8)
     band, truth = _band(grey), _band((mask > 128).astype(np.uint8) * 255) > 128
-    curve = []
-    for threshold in range(255, -1, -1):
-        positive = band >= threshold
-        union = (positive | truth).sum()
-        curve.append((positive & truth).sum() / union if union else 0.0)
-    return np.array(curve)
+    edges = np.arange(257)
+    true, false = (np.cumsum(np.histogram(band[where], edges)[0][::-1]) for where in (truth, ~truth))
+    return true / np.maximum(truth.sum() + false, 1)
 
 
 def _band(image: np.ndarray) -> np.ndarray:
