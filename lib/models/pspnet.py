@@ -114,9 +114,9 @@ def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     """
     height, width = (STRIDE * (side - 1) + 1 for side in x.shape[-2:])
     x = F.interpolate(x, size=(height, width), mode="bilinear", align_corners=True)
-    if (height, width) == tuple(size):
-        return x
-    return F.pad(x, (0, size[1] - width, 0, size[0] - height), mode="replicate")
+    rows = torch.arange(size[0], device=x.device).clamp(max=height - 1)
+    columns = torch.arange(size[1], device=x.device).clamp(max=width - 1)
+    return x.index_select(-2, rows).index_select(-1, columns)
 
 
 @torch.no_grad()

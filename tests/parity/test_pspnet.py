@@ -6,7 +6,7 @@ import pytest
 import torch
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.pspnet import PSPNet, enlarge, predict_averaged
-from inspyrenet.lib.modules.ppm import PyramidPooling
+from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling
 from inspyrenet.lib.optim.criteria import build_criterion
 from inspyrenet.lib.types import SizeError
 from inspyrenet.lib.weights import WeightsError, describe, load_backbone, load_state, normalise
@@ -152,6 +152,14 @@ def test_strides_dilations_and_paddings():
         assert all(block.conv2.dilation == block.conv2.padding == (dilation, dilation) for block in blocks)
         assert all(block.conv2.stride == (1, 1) for block in blocks[1:])
     assert [len(getattr(model.backbone, f"layer{i}")) for i in (1, 2, 3, 4)] == [3, 4, 23, 3]
+
+
+@pytest.mark.parametrize("size", [(7, 10), (6, 6), (4, 13), (1, 2)])
+@pytest.mark.parametrize("side", [1, 2, 3, 6])
+def test_means_of_a_grid(size, side):
+    x = torch.randn(2, 3, *size, dtype=torch.float64)
+    expected = torch.nn.functional.adaptive_avg_pool2d(x, side)
+    assert torch.allclose(GridMean(side)(x), expected, rtol=0, atol=1e-12)
 
 
 @torch.no_grad()
