@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .window import partition, shift_mask, unpartition
+from .window import attend, attend_fast, partition, shift_mask, unpartition
 
 VARIANTS = {
     "SwinT": "swin_tiny_patch4_window7_224",
@@ -19,6 +19,9 @@ VARIANTS = {
 }
 
 
+TOKENS = 1 << 15  # of a map that pass through a block's wide layers at a time, where no gradient is kept
+
+
 class SwinBlock(nn.Module):
     """One Swin block made of a timm block's parts: x + attention(LN(x)), then x + MLP(LN(x)); (B, h, w, C) → same."""
 
@@ -26,11 +29,22 @@ class SwinBlock(nn.Module):
         super().__init__()
         self.norm1, self.attn, self.drop_path1 = block.norm1, block.attn, block.drop_path1
         self.norm2, self.mlp, self.drop_path2 = block.norm2, block.mlp, block.drop_path2
-        self.window, self.shift = block.window_size[0], shift
+        self.window, self.shift, self.fast = block.window_size[0], shift, True
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+            return self._forward_lean(x)
         x = x + self.drop_path1(self._attention(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
+
+    def _forward_lean(self, x: Tensor) -> Tensor:
+        """The same for inference: in place, and a part of the map at a time, so that no wide map is ever whole."""
+        x = self.drop_path1(self._attention(self.norm1(x))).add_(x)
+        rows = max(1, TOKENS // x.shape[2])
+        for one in x:  # (h, w, C)
+            for part in one.split(rows):
+                part += self.drop_path2(self.mlp(self.norm2(part)))
+        return x
 
     def _attention(self, x: Tensor) -> Tensor:
         batch, height, width, _ = x.shape
@@ -42,7 +56,9 @@ class SwinBlock(nn.Module):
             x = x.roll((-shift, -shift), dims=(1, 2))
             mask = shift_mask(padded, window, shift, x.device, x.dtype)
         x = partition(x, window)  # (B·windows, window², C)
-        x = unpartition(self.attn(x, mask), window, padded, batch)
+        lean = self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+        x = attend_fast(self.attn, x, mask, TOKENS // window**2) if lean else attend(self.attn, x, mask)
+        x = unpartition(x, window, padded, batch)
         if shift:
             x = x.roll((shift, shift), dims=(1, 2))
         return x[:, :height, :width]
@@ -87,7 +103,7 @@ class SwinEncoder(nn.Module):
         for i, width in enumerate(widths):
             self.add_module(f"norm{i}", nn.LayerNorm(width))
         self.out_channels = (widths[0], *widths)
-        self.checkpointing = False
+        self.checkpointing, self.fast = False, True
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → maps (B, C, H/4, W/4), (C, H/4), (2C, H/8), (4C, H/16), (8C, H/32)."""
@@ -98,7 +114,8 @@ class SwinEncoder(nn.Module):
             maps.append(getattr(self, f"norm{i}")(x))
             if hasattr(stage, "downsample"):
                 x = stage.downsample(x)
-        return tuple(x.permute(0, 3, 1, 2).contiguous() for x in maps)
+        maps = [x.permute(0, 3, 1, 2) for x in maps]  # (B, C, h, w), channels last in memory
+        return tuple(maps if self.fast else [x.contiguous() for x in maps])
 
     def _run(self, blocks: nn.Sequential, x: Tensor) -> Tensor:
         if not (self.checkpointing and self.training):

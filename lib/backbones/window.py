@@ -3,7 +3,8 @@
 import functools
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 def partition(x: Tensor, window: int) -> Tensor:
@@ -41,3 +42,40 @@ def _shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
 
 
 _cached_shift_mask = functools.lru_cache(maxsize=32)(_shift_mask)
+
+
+def attend(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+    """timm's window attention, the plain formulation: (B·windows, N, C) → same."""
+    return attn(x, mask)
+
+
+def attend_fast(attn: nn.Module, x: Tensor, mask: Tensor | None, chunk: int) -> Tensor:
+    """The same through scaled_dot_product_attention, `chunk` windows at a time.
+
+    The mask of shifted windows is zero but for those on the last row and column: only they are given one.
+    """
+    bias = attn._get_rel_pos_bias().to(x.dtype)  # (1, heads, N, N)
+    out = torch.empty_like(x)
+    for start in range(0, len(x), chunk):
+        part = x[start : start + chunk]
+        out[start : start + chunk] = _attend_part(
+            attn, part, bias, None if mask is None else _masks(mask, start, len(part))
+        )
+    return out
+
+
+def _masks(mask: Tensor, start: int, count: int) -> Tensor:
+    """Masks of windows start … start + count of the batch; mask is that of one image's windows."""
+    return mask[(torch.arange(start, start + count, device=mask.device)) % len(mask)]
+
+
+def _attend_part(attn: nn.Module, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+    windows, length, _ = x.shape
+    qkv = attn.qkv(x).reshape(windows, length, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, n, heads, N, d)
+    out = F.scaled_dot_product_attention(*qkv, attn_mask=bias.to(qkv.dtype))
+    if mask is not None:
+        cut = mask.flatten(1).any(dim=1).nonzero().squeeze(1)
+        if len(cut):
+            masked = bias.to(qkv.dtype) + mask[cut, None].to(qkv.dtype)  # (cut, heads, N, N)
+            out[cut] = F.scaled_dot_product_attention(*qkv[:, cut], attn_mask=masked)
+    return attn.proj(out.transpose(1, 2).reshape(windows, length, -1))

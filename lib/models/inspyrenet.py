@@ -36,7 +36,7 @@ class InSPyReNet(nn.Module):
         check_size(*base_size)
         if attention not in ("as_trained", "corrected"):
             raise ValueError(f"attention is as_trained or corrected, not {attention!r}")
-        self.base_size, self.depth, self.fast = tuple(base_size), depth, fast
+        self.base_size, self.depth = tuple(base_size), depth
         self.backbone = backbone
         for i, channels in enumerate(backbone.out_channels, start=1):
             self.add_module(f"context{i}", PAAEncoder(channels, depth, attention))
@@ -45,6 +45,21 @@ class InSPyReNet(nn.Module):
         self.attention1 = SICA(2 * depth, depth, 1, self.base_size, with_laplacian=True, layout=attention)
         self.attention2 = SICA(2 * depth, depth, 2, self.base_size, with_laplacian=False, layout=attention)
         self.pyramid = ImagePyramid()
+        self.fast = fast
+
+    @property
+    def fast(self) -> bool:
+        """Whether the fast formulation is used, here and in every part."""
+        return self._fast
+
+    @fast.setter
+    def fast(self, on: bool) -> None:
+        self._fast = on
+        for module in self.modules():
+            if module is not self and hasattr(module, "fast"):
+                module.fast = on
+        # convolutions over maps of a few channels are faster with the channels innermost; the numbers stay the same
+        self.to(memory_format=torch.channels_last if on else torch.contiguous_format)
 
     def forward(self, image: Tensor) -> SaliencyPyramid:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""

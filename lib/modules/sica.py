@@ -98,7 +98,7 @@ class SICA(nn.Module):
         query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
         with torch.autocast(x.device.type, enabled=False):
             weights = (query.to(key.dtype) @ key * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-            refined = (value @ weights.transpose(1, 2)).to(x.dtype)  # (B, depth, h·w)
+            refined = (weights @ value.transpose(1, 2)).transpose(1, 2).to(x.dtype)  # (B, depth, h·w)
         refined = self.conv_out1(refined.reshape(batch, self.depth, height, width))
         feature = self.conv_out3(self.conv_out2(torch.cat([x, refined], dim=1)))
         return feature, wide(self.conv_out4(feature))
