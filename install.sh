@@ -163,7 +163,7 @@ run_pip() {
 explain() {
     if grep -qi 'No space left on device' "$LOG"; then
         fail "the disk is full: free about $NEED_GB GB and run it again (log: $PWD/$LOG)"
-    elif grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|name resolution|new connection|unreachable|Read timed out|Connection (reset|aborted|refused)' "$LOG"; then
+    elif tail -n 12 "$LOG" | grep -qiE 'NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError|SSLError|name resolution|new connection|unreachable|Read timed out|Connection (reset|aborted|refused)'; then
         fail "no package registry in reach: check the network or the proxy and run it again (log: $PWD/$LOG)"
     fi
     fail "pip stopped: $(grep -E '^ *(ERROR|error):' "$LOG" | tail -n 1 | sed 's/^ *[A-Za-z]*: *//') (log: $PWD/$LOG)"

@@ -5,6 +5,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,10 @@ def test_a_broken_environment_is_made_anew(clone):
         ),
         ("WARNING: Retrying: ProxyError('Cannot connect to proxy.')", "check the network or the proxy"),
         ("ERROR: Could not install: [Errno 28] No space left on device", "the disk is full"),
+        (
+            "Retrying: ReadTimeout\n" + "Collecting\n" * 20 + "ERROR: Failed building wheel",
+            "pip stopped: Failed building",
+        ),
         ("Looking…\nERROR: No matching distribution found for torch==9", "pip stopped: No matching distribution found"),
     ],
 )
@@ -269,9 +274,60 @@ def test_asks_nothing_even_on_a_terminal(clone):
     assert "?" not in shown
 
 
-def test_requirements_are_pinned_and_are_the_dependencies():
-    import tomllib
+# -- .ci/run ---------------------------------------------------------------------------------------------------------
 
+CI_PYTHON = """\
+#!/bin/sh
+echo "$*" >> "$CALLS"
+case "$*" in
+*pytest*) echo "12 passed in 3.4s"; exit $PYTEST ;;
+*format*) exit $FORMAT ;;
+*) exit $LINT ;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "codes", "last"),
+    [
+        ([], "000", "== 12 passed in 3.4s"),
+        (["--system"], "000", "== 12 passed in 3.4s"),
+        ([], "100", "== failed: tests; 12 passed in 3.4s"),
+        ([], "010", "== failed: lint; 12 passed in 3.4s"),
+        ([], "101", "== failed: tests format; 12 passed in 3.4s"),
+    ],
+)
+def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, codes, last):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    program(tmp_path / ".venv" / "bin" / "python", CI_PYTHON)
+    program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*" >> "$CALLS"\n')
+    settings = dict(zip(("PYTEST", "LINT", "FORMAT"), codes, strict=True), CALLS=str(tmp_path / "calls"))
+    done = subprocess.run(
+        [str(tmp_path / ".ci" / "run"), *words],
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines()[-1] == last
+    assert (done.returncode == 0) == (codes == "000")
+    marks = " -m system or not system" if words else ""
+    calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check"]
+    assert (tmp_path / "calls").read_text().splitlines() == calls
+
+
+def test_ci_run_fails_where_the_installation_fails(tmp_path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    program(tmp_path / "install.sh", "#!/bin/sh\nexit 1\n")
+    done = subprocess.run([str(tmp_path / ".ci" / "run")], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("== failed: tests")
+
+
+def test_requirements_are_pinned_and_are_the_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert all("==" in line and "/" not in line for line in lines)
