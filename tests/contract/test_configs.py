@@ -1,7 +1,6 @@
 """The shipped experiments: they load, say how to run them, and repeat nothing that they inherit."""
 
 import re
-import shlex
 from pathlib import Path
 
 import inspyrenet.configs
@@ -66,11 +65,13 @@ def test_loads(path, monkeypatch):
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_first_line_is_the_command_that_runs_it(path):
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    match = re.fullmatch(r"# python (Expr\.py|run/(?:Train|Test|Eval)\.py) --config (\S+) --verbose", first)
+    match = re.fullmatch(
+        r"# python (Expr\.py|run/(?:Train|Test|Eval)\.py) --config (\S+) --verbose((?: \S+=\S+)*)", first
+    )
     assert match, first
     assert path in FOLDER.parent.glob(match[2]) or path == FOLDER / "SotA.yaml"
     assert (match[1] == "run/Eval.py") == ("Train" not in inherited(path) | read(path))
-    assert shlex.split(first[2:])[0] == "python"
+    assert load_config(path, match[3].split())
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
