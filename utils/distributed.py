@@ -6,6 +6,8 @@
 import datetime
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -124,6 +126,8 @@ def session(device: torch.device) -> Iterator[None]:
         yield
         barrier()
     except BaseException as error:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends all when one fails: first tell the reason
         reason = watch.why_lost(error)
         watch.leave(failure=f"{type(error).__name__}: {error}" if reason is None else reason)
         if reason is not None:

@@ -38,7 +38,8 @@ class Trainer:
 
     Args:
         model: on its device; SyncBatchNorm already in place (`distributed.prepare`).
-        criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast.
+        criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast. Where it has
+            `set_epoch(epoch, epochs)`, that is called before each epoch, counted from 0.
         optimizer: over the model's parameters.
         schedule: over optimizer steps; see `steps_per_epoch`.
         loader: see `TrainLoader`.
@@ -159,6 +160,8 @@ class Trainer:
     def _train_epoch(self) -> None:
         progress = self.progress
         set_train_mode(self.network, self.options.freeze_batchnorm)
+        if hasattr(self.criterion, "set_epoch"):
+            self.criterion.set_epoch(progress.epoch, self.options.epochs)
         self.report.start_epoch(progress.epoch, self.options.epochs, self.steps_per_epoch, progress.steps)
         batches = self.loader.batches(progress.epoch, progress.samples)
         while group := list(islice(batches, self.options.accumulate)):

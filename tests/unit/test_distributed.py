@@ -172,7 +172,9 @@ def cover(folder: Path) -> None:
         }
         model = torch.nn.Sequential(torch.nn.Conv2d(1, 1, 1), torch.nn.BatchNorm2d(1))
         distributed.prepare(model, CPU)
-        torch.save({"epochs": epochs, **helpers, "norm": type(model[1]).__name__}, folder / f"rank_{rank}.pt")
+    with distributed.session(CPU):  # a second command in the same processes
+        assert distributed.gather(rank) == [0, 1]
+    torch.save({"epochs": epochs, **helpers, "norm": type(model[1]).__name__}, folder / f"rank_{rank}.pt")
 
 
 def test_two_processes_cover_every_sample_and_helpers_agree(tmp_path: Path) -> None:

@@ -156,6 +156,25 @@ def test_extending_a_run_plans_the_rates_anew_and_says_so(tmp_path: Path, caplog
     assert rates == [Schedule("PolyLr", 20).rate(i, 1e-2) for i in range(10, 20)]
 
 
+def test_a_criterion_that_changes_with_the_epoch_is_told(tmp_path: Path) -> None:
+    class Changing:
+        def __init__(self) -> None:
+            self.told = []
+
+        def set_epoch(self, epoch: int, epochs: int) -> None:
+            self.told.append((epoch, epochs))
+
+        def __call__(self, output, mask):
+            return criterion(output, mask)
+
+    first, second = Changing(), Changing()
+    make_trainer(tmp_path, epochs=2, criterion=first).fit()
+    longer = make_trainer(tmp_path, epochs=3, criterion=second)
+    longer.resume()
+    longer.fit()
+    assert (first.told, second.told) == ([(0, 2), (1, 2)], [(2, 3)])
+
+
 def test_epochs_are_counted_in_total(tmp_path: Path) -> None:
     make_trainer(tmp_path, epochs=2).fit()
     again = make_trainer(tmp_path, epochs=2)
