@@ -70,17 +70,6 @@ def to_float32(value: Any) -> Any:
     return value
 
 
-def flush_denormals() -> None:
-    """Treat subnormal numbers as zero from now on, in this thread and in those that it starts.
-
-    The attention's softmax makes numbers down to 1e-38, with which a CPU computes about 120 times slower. A command
-    calls this before its first computation: threads that torch has already started do not hear of it.
-    """
-    for kind in (np.float32, np.float64):
-        np.finfo(kind)  # numpy measures once and keeps the result: asked first after this, it would warn
-    torch.set_flush_denormal(True)
-
-
 @contextmanager
 def flushed_denormals() -> Iterator[None]:
     """`flush_denormals` for a block; what was set before comes back."""
