@@ -59,8 +59,8 @@ def build_model(name: str, **arguments) -> nn.Module:
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
     never touches the network), attention; InSPyReNet_Light also takes encoder, a timm name.
-    BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order. PSPNet: base_size, pretrained, stem,
-    classes, dropout, sizes.
+    BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order, fast. PSPNet: base_size, pretrained,
+    stem, classes, dropout, sizes, fast.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.
     """
     if name not in MODELS:

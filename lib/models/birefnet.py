@@ -13,6 +13,7 @@ from ..modules.aspp import DeformASPP
 from ..modules.conv import resize
 from ..modules.laplacian import laplacian
 from ..modules.norm import make_norm
+from ..modules.switch import Switchable
 from ..modules.tiles import tile
 from ..types import Encoder, check_size
 from ..weights_birefnet import from_published
@@ -149,7 +150,7 @@ class Decoder(nn.Module):
         return torch.cat([x, self.part("ipt_blk", branch)(image)], dim=1) if branch in self.branches else x
 
 
-class BiRefNet(nn.Module):
+class BiRefNet(Switchable):
     """Image → saliency logits, gradient predictions and (optionally) class logits.
 
     backbone: five maps, of which the last four are used. base_size: (height, width) that it trains at.
@@ -158,6 +159,7 @@ class BiRefNet(nn.Module):
     architecture: "current", or "pre-2024-05" for the first published weights.
     tile_order: of published weights to be loaded; "auto" knows the published files by their names (see
     weights_birefnet), "channel-major" and "column-major" state it, "as_upstream_today" never converts.
+    fast: False takes the encoder's plain formulation.
     """
 
     def __init__(
@@ -169,6 +171,7 @@ class BiRefNet(nn.Module):
         classes: int = 0,
         architecture: str = "current",
         tile_order: str = "auto",
+        fast: bool = True,
     ):
         super().__init__()
         check_size(*base_size)
@@ -185,6 +188,7 @@ class BiRefNet(nn.Module):
         squeeze = BasicBlock(sum(channels), channels[0], (3,) if old else (1, 3, 7), norm, dropout)
         self.squeeze_module = nn.Sequential(squeeze)
         self.decoder = Decoder(channels, norm, dropout, old)
+        self.fast = fast
 
     def forward(self, image: Tensor) -> BiRefNetOutput:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32."""

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..modules.conv import resize
 from ..modules.ppm import PyramidPooling
+from ..modules.switch import Switchable
 from ..types import Encoder, SizeError
 from ..weights_pspnet import encoder_names, from_published
 
@@ -36,12 +37,13 @@ class PSPNetOutput(NamedTuple):
         return ()
 
 
-class PSPNet(nn.Module):
+class PSPNet(Switchable):
     """Image → saliency logits.
 
     backbone: five maps, the last two at stride 8. base_size: (height, width) that it trains at.
     classes: 1, or 2 for the faithful head (background, object), whose softmax is the sigmoid of the score difference.
     sizes: "free", or "8n+1", the rule of the published code: other sizes are an error that names the nearest fit.
+    fast: no part of it has a second formulation; taken as every model takes it.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class PSPNet(nn.Module):
         classes: int = 1,
         dropout: float = 0.1,
         sizes: str = "free",
+        fast: bool = True,
     ):
         super().__init__()
         if classes not in (1, 2):
@@ -64,6 +67,7 @@ class PSPNet(nn.Module):
         self.ppm = PyramidPooling(deep)
         self.cls = head(2 * deep, 512, classes, dropout)
         self.aux = head(middle, 256, classes, dropout)
+        self.fast = fast
 
     def forward(self, image: Tensor) -> PSPNetOutput:
         """(B, 3, H, W), ImageNet-normalised."""

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from inspyrenet.lib import build_model
 from inspyrenet.lib.models.birefnet import BiRefNet, BiRefNetOutput
 from inspyrenet.lib.modules.laplacian import laplacian
 from inspyrenet.lib.modules.norm import FrozenBatchNorm2d, make_norm
@@ -75,6 +76,16 @@ def test_an_image_does_not_depend_on_its_batch():
     together = model(images).logits
     for i in range(3):
         assert torch.allclose(model(images[i : i + 1]).logits, together[i : i + 1], atol=1e-5)
+
+
+@torch.no_grad()
+def test_fast_and_plain_encoders_agree():
+    torch.manual_seed(0)
+    model, image = build_model("BiRefNet_SwinT", base_size=(64, 64)).eval(), torch.randn(1, 3, 96, 160)
+    fast = model(image).logits
+    model.fast = False
+    assert not any(module.fast for module in model.modules() if hasattr(module, "fast"))
+    assert torch.allclose(model(image).logits, fast, atol=1e-5)
 
 
 def test_parameters_do_not_depend_on_the_norm_except_none():

@@ -1,0 +1,20 @@
+"""One switch for a network whose parts may have a fast and a plain formulation."""
+
+from torch import nn
+
+
+class Switchable(nn.Module):
+    """A network with `fast`: whether its parts use their fast formulation; False is the plain one, which it must equal."""
+
+    _fast = True
+
+    @property
+    def fast(self) -> bool:
+        return self._fast
+
+    @fast.setter
+    def fast(self, on: bool) -> None:
+        self._fast = on
+        for module in self.modules():
+            if module is not self and hasattr(module, "fast"):
+                module.fast = on
