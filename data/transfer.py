@@ -10,6 +10,7 @@ import http.client
 import http.cookiejar
 import os
 import re
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -111,6 +112,8 @@ def receive(
         except (urllib.error.URLError, OSError, http.client.HTTPException) as error:
             _raise_disk_error(error, part.path)
             reason = _reason(error, patience.timeout)
+            if idle and _is_unreachable(error):  # no network: waiting longer would not help
+                break
         idle = 0 if part.size > before else idle + 1
     raise SourceError(f"{host}: {reason}")
 
@@ -206,6 +209,13 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
 def _opener() -> urllib.request.OpenerDirector:
     cookies = urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar())
     return urllib.request.build_opener(_SafeRedirects, cookies)
+
+
+def _is_unreachable(error: Exception) -> bool:
+    """The host has no known address, or nothing answers there."""
+    cause = getattr(error, "reason", None) or error
+    no_way = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ECONNREFUSED)
+    return isinstance(cause, socket.gaierror) or getattr(cause, "errno", None) in no_way
 
 
 def _reason(error: Exception, timeout: float) -> str:

@@ -14,7 +14,7 @@ from .data import published
 if TYPE_CHECKING:
     from .utils.schema import Config
 
-MODES = {"fast": "fast", "base": "base", "base-nightly": "base-nightly"}  # mode → published weights
+MODES = ("fast", "base", "base-nightly")  # published background-removal weights, by the names that people know
 BOX = Path(__file__).resolve().parent / "weights"
 BOX_WEIGHTS, BOX_CONFIG = BOX / "default.safetensors", BOX / "default.yaml"
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
@@ -38,7 +38,7 @@ class Recipe:
 
 
 def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
-    """Mode (fast, base, base-nightly, a config's name or file, a checkpoint) and weights → Recipe.
+    """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → Recipe.
 
     mode None: the model in the box, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
     place of the mode's own. overrides: words such as Model.depth=32, on top of the config.
@@ -50,8 +50,9 @@ def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, over
         return _from_box(overrides)
     if mode is None:
         return _from_checkpoint(Path(ckpt).expanduser(), overrides)
-    if str(mode) in MODES:
-        return _from_registry(str(mode), ckpt, overrides)
+    entry = published.load("weights").get(str(mode))
+    if entry is not None and entry.config not in (None, entry.name):
+        return _from_registry(entry, ckpt, overrides)
     return _from_config(mode, ckpt, overrides)
 
 
@@ -74,13 +75,12 @@ def _from_box(overrides: Sequence[str]) -> Recipe:
     return Recipe("default", _load(BOX_CONFIG, overrides), BOX_WEIGHTS)
 
 
-def _from_registry(mode: str, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
-    entry = published.load("weights")[MODES[mode]]
+def _from_registry(entry: published.Published, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
     place = Path(ckpt).expanduser() if ckpt is not None else published.place_of(entry)
     if not place.exists():
-        hint = f"fetch them with `inspyrenet d {mode}`" if ckpt is None else "check the path"
-        raise MissingWeights(f"weights of mode {mode} are not here ({place}): {hint}")
-    return Recipe(mode, _load(entry.config, overrides), place)
+        hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
+        raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
+    return Recipe(entry.name, _load(entry.config, overrides), place)
 
 
 def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:

@@ -30,19 +30,21 @@ def beside(source: Path, form: str = "png") -> Path:
 def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png") -> list[Job]:
     """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
 
-    A result that would replace one of the sources is called NAME.out.png.
+    Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
     """
     stems: dict[str, int] = {}
     for source in sources:
         key = _key(_below(source, root).with_suffix(""))
         stems[key] = stems.get(key, 0) + 1
     inputs = {_key(source.resolve()) for source in sources}
+    apart = is_inside(dest, root)  # a folder of results below the images is no place for images
     taken: set[str] = set()
     jobs = []
     for source in sources:
         inner = _below(source, root)
         stem = inner.name if stems[_key(inner.with_suffix(""))] > 1 else inner.stem
-        for name in _candidates(stem, inner.name, form):
+        among = not apart and (dest / inner).parent.resolve().is_relative_to(root.resolve())
+        for name in _candidates(stem, inner.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / inner.with_name(name)
             if _key(target) not in taken and _key(target.resolve()) not in inputs:
                 break
@@ -51,13 +53,17 @@ def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png") -> 
     return jobs
 
 
-def _candidates(stem: str, name: str, form: str) -> Iterable[str]:
-    yield f"{stem}.{form}"
-    yield f"{name}.{form}"
-    yield f"{stem}{SUFFIX}.{form}"
+def is_inside(folder: Path, root: Path) -> bool:
+    """`folder` lies below `root`, and is not `root` itself."""
+    return folder.resolve() != root.resolve() and folder.resolve().is_relative_to(root.resolve())
+
+
+def _candidates(stem: str, name: str, ending: str) -> Iterable[str]:
+    yield f"{stem}{ending}"
+    yield f"{name}{ending}"
     number = 2
     while True:
-        yield f"{name}{SUFFIX}{number}.{form}"
+        yield f"{name}{SUFFIX}{number}{ending}"
         number += 1
 
 

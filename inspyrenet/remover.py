@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -30,7 +30,7 @@ from .run.options import describe_device, resolve_device
 from .run.predictor import Predictor
 from .utils.checkpoint import read_weights
 from .utils.pictures import pyramid_picture
-from .utils.precision import DTYPES
+from .utils.precision import DTYPES, flushed_denormals
 
 DYNAMIC = 1280  # bound of the shorter side where the config does not say one
 UNBOUNDED = 2**31
@@ -57,7 +57,7 @@ class Remover:
     None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: as the config's Test section says.
-    jit: compile with torch.compile. patch_merging: predict in overlapping patches, at any size with bounded memory.
+    jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
     precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
     overrides: words on top of the config, such as Model.alignment=corrected.
 
@@ -84,7 +84,10 @@ class Remover:
         self.edges = choose_method(edges)
         recipe = resolve(mode, ckpt, overrides)
         self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
-        self.preprocess = UNSIZED if patch_merging else preprocessing(recipe, resize)
+        self.preprocess = preprocessing(recipe, resize)
+        if patch_merging:
+            whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
+            self.preprocess = replace(self.preprocess, **whole)
         self.normalize = self.config.Test.normalize if self.config.Test else "none"
         model = _load_model(recipe).to(self.device).eval()
         if jit:
@@ -99,7 +102,11 @@ class Remover:
         self.predictor = _in_patches(predictor) if patch_merging else predictor
 
     def __repr__(self) -> str:
-        return f"Remover({self.name}, {describe_device(self.device)}, weights from {self.weights})"
+        return f"Remover({self.describe()}, weights from {self.weights})"
+
+    def describe(self) -> str:
+        """Network and device in a few words."""
+        return f"{self.name} on {describe_device(self.device)}"
 
     def process(
         self, img: Any, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
@@ -152,7 +159,6 @@ class Remover:
 
     def _predict_all(self, images: Sequence[np.ndarray]) -> list[SaliencyPyramid]:
         """One pyramid for each image; images of one network size go through together."""
-        torch.set_flush_denormal(True)  # of this thread: subnormal numbers slow a CPU down by two orders
         tensors = [self.preprocess(image) for image in images]
         groups: dict[tuple, list[int]] = {}
         for place, (tensor, _) in enumerate(tensors):
@@ -162,7 +168,8 @@ class Remover:
             image = torch.stack([tensors[place][0] for place in places])
             small = None if tensors[places[0]][1] is None else torch.stack([tensors[place][1] for place in places])
             try:
-                out = self.predictor(image, small)
+                with flushed_denormals():
+                    out = self.predictor(image, small)
             except RuntimeError as error:
                 raise _explain_memory(error, image) from error
             for row, place in enumerate(places):
@@ -187,9 +194,6 @@ class Remover:
         array = render(image, saliency, style, threshold, reverse, edges if wanted else None)
         seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
         return Result(array, seconds)
-
-
-UNSIZED = Preprocess("dynamic", UNBOUNDED)
 
 
 def preprocessing(recipe: Recipe, resize: Resize) -> Preprocess:
@@ -234,16 +238,20 @@ def _compile(model: torch.nn.Module, dynamic: bool) -> None:
 
 
 def _in_patches(predictor: Predictor):
-    """The same network on overlapping patches."""
-    try:
-        from .lib.models.patch_merging import predict_patches
-    except ImportError as error:
-        raise RemoverError("patch merging is not part of this version: leave patch_merging (--PM) out") from error
+    """The same network on overlapping patches, one image after the other."""
+    from .lib.models.patch_merging import predict_patches
 
     @torch.inference_mode()
-    def run(image: torch.Tensor, resized: torch.Tensor | None = None) -> SaliencyPyramid:
-        with predictor._autocast():
-            return predict_patches(predictor.model, image.to(predictor.device))
+    def run(image: torch.Tensor, resized: torch.Tensor) -> SaliencyPyramid:
+        image, resized = image.to(predictor.device), resized.to(predictor.device)
+        with torch.autocast(image.device.type, DTYPES[predictor.precision], predictor.precision != "float32"):
+            outs = [
+                predict_patches(predictor.model, one, small, alignment=predictor.alignment)
+                for one, small in zip(image.split(1), resized.split(1), strict=True)
+            ]
+        return SaliencyPyramid(
+            *(tuple(torch.cat(level) for level in zip(*levels, strict=True)) for levels in zip(*outs, strict=True))
+        )
 
     return run
 

@@ -256,6 +256,14 @@ def test_bfloat16_stays_close(tmp_path, saliency):
     assert np.abs(half.astype(int) - saliency).mean() < 10
 
 
+def test_patch_merging_takes_any_size_and_leaves_small_images_as_they_are(tmp_path, saliency):
+    config, weights = write_tiny(tmp_path)
+    remover = Remover(config, "cpu", weights, patch_merging=True)
+    assert remover.process(picture(90, 200), type="map").shape == (90, 200)
+    small, large = remover.process_batch([picture(), picture(90, 200)], type="map")
+    assert np.array_equal(small, saliency) and large.shape == (90, 200)
+
+
 def test_jit_without_a_compiler_says_so(tmp_path, monkeypatch):
     config, weights = write_tiny(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

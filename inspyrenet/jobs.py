@@ -1,0 +1,269 @@
+"""Many images, one after the other: found, planned, cut out, written; one that fails does not stop the rest.
+
+Everything that can be wrong with a request is found before a network is loaded.
+"""
+
+import errno
+import glob
+import secrets
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .cutout import OutputType, Style, check_threshold, style_of
+from .data.encode import FORMATS, check_format, write_picture
+from .data.sources import EXTENSIONS, find_images
+from .naming import SUFFIX, Job, beside, is_inside, is_result, plan
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from .remover import Remover
+
+WRITERS, PENDING = 2, 4  # threads that compress, and results that may wait for them
+HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
+
+
+class JobError(ValueError):
+    """A request that cannot be carried out; nothing was done."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to cut out, and how. source: a file, folder or pattern; dest: a folder, or a file where source is one."""
+
+    source: str
+    dest: str | None = None
+    type: OutputType = "rgba"
+    format: str | None = None
+    threshold: float | None = None
+    reverse: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Work:
+    """A request that was understood: what is left to do, what is there already."""
+
+    jobs: list[Job]
+    skipped: list[Job]
+    style: Style
+    format: str
+    threshold: float | None
+    reverse: bool
+
+
+@dataclass
+class Report:
+    """What became of it."""
+
+    done: list[Job] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)
+    failed: list[tuple[Path, str]] = field(default_factory=list)
+    left: int = 0  # not tried, because nothing could be written any more
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.failed or self.left else 0
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.done)} done"]
+        if self.skipped:
+            parts.append(f"{len(self.skipped)} skipped, they are there already (--overwrite makes them again)")
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        if self.left:
+            parts.append(f"{self.left} not tried")
+        lines = [", ".join(parts) + (":" if self.failed else "")]
+        lines += [f"  {path}: {reason.removeprefix(f'{path}: ')}" for path, reason in self.failed]
+        if self.left:
+            lines.append(
+                "make room or choose another --dest, then run the same command again: finished files are skipped"
+            )
+        return "\n".join(lines)
+
+
+# -- before the work ----------------------------------------------------------------------------------------------
+
+
+def understand(request: Request) -> Work:
+    """Check the whole request, find its images and plan its results; the destination is made.
+
+    Raises JobError, CutoutError, FormatError, ImageError, OSError with a message for people.
+    """
+    style = style_of(request.type)
+    check_threshold(request.threshold)
+    form = _format(request, style)
+    dest = Path(request.dest).expanduser() if request.dest else None
+    sources, root = find_sources(request.source, dest)
+    jobs, folder = _targets(sources, root, dest, form, request.source)
+    check_writable(folder)
+    skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
+    there = {job.target for job in skipped}
+    jobs = [job for job in jobs if job.target not in there]
+    return Work(jobs, skipped, style, form, request.threshold, request.reverse)
+
+
+def _targets(sources: list[Path], root: Path, dest: Path | None, form: str, source: str) -> tuple[list[Job], Path]:
+    """Where each result goes, and the folder that holds them all."""
+    if dest is not None and _names_file(dest, source):
+        if dest.resolve() == sources[0].resolve():
+            raise JobError(f"{dest}: the result would replace the image itself; choose another name")
+        return [Job(sources[0], dest)], dest.parent
+    if dest is None and Path(source).expanduser().is_file():
+        return [Job(sources[0], beside(sources[0], form))], sources[0].parent
+    dest = dest or (_neighbour(root) if Path(source).expanduser().is_dir() else root)
+    return plan(sources, root, dest, form), dest
+
+
+def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Path]:
+    """The images that a file, folder or pattern stands for, and the folder that their names count from.
+
+    Everything below a folder counts, but for `dest` and for results of earlier runs (NAME.out.png).
+    Raises JobError where there is none.
+    """
+    if "://" in source:
+        raise JobError(f"{source}: addresses are not fetched; download the image first")
+    path = Path(source).expanduser()
+    if path.is_file():
+        return [path], path.parent
+    if path.is_dir():
+        found, root, nothing = find_images(path), path, f"{path}: no images in this folder"
+    elif glob.has_magic(source):
+        names = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
+        found = [name for name in names if name.is_file() and name.suffix.lower() in EXTENSIONS]
+        root, nothing = _fixed_part(path), f"{source}: no image matches"
+    else:
+        raise JobError(f"{source}: no such file or folder")
+    found = [image for image in found if not is_result(image)]
+    if dest is not None and is_inside(dest, root):
+        found = [image for image in found if not is_inside(image, dest)]
+    if not found:
+        raise JobError(f"{nothing} (looked for {' '.join(EXTENSIONS)})")
+    return found, root
+
+
+def check_writable(folder: Path) -> None:
+    """Make the folder and try to write there. Raises OSError with path and remedy."""
+    probe = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise OSError(error.errno, f"cannot write to {folder} ({reason}); choose another destination") from error
+
+
+def _format(request: Request, style: Style) -> str:
+    """The asked format, else the one of a named file, else png."""
+    name = request.format
+    if name is None and request.dest and _names_file(Path(request.dest).expanduser(), request.source):
+        name = Path(request.dest).suffix
+    return check_format(name or "png", style.transparent)
+
+
+def _names_file(dest: Path, source: str) -> bool:
+    """`dest` is meant as a file: it looks like one, and there is one image."""
+    looks = dest.suffix.lower().removeprefix(".") in FORMATS and not dest.is_dir()
+    return looks and Path(source).expanduser().is_file()
+
+
+def _neighbour(root: Path) -> Path:
+    """FOLDER.out beside the folder."""
+    root = root.resolve()
+    return root.with_name(f"{root.name}{SUFFIX}")
+
+
+def _is_finished(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size > 0  # results appear whole or not at all
+
+
+def _fixed_part(pattern: Path) -> Path:
+    """The folders before the first wildcard."""
+    parts = []
+    for part in pattern.parts[:-1]:
+        if glob.has_magic(part):
+            break
+        parts.append(part)
+    return Path(*parts)
+
+
+# -- the work -----------------------------------------------------------------------------------------------------
+
+
+def carry_out(work: Work, remover: "Remover", bar: bool = False, say: Callable[[str], None] | None = None) -> Report:
+    """Cut out every image; reading, the network and writing overlap. say: takes a line for each image.
+
+    Never raises for a single image: the report lists what failed and why. Stops where nothing can be written any more.
+    """
+    from tqdm import tqdm
+
+    report = Report(skipped=list(work.skipped))
+    pending: deque[tuple[Job, Future]] = deque()
+    tried = 0
+    with (
+        ThreadPoolExecutor(1) as reader,
+        ThreadPoolExecutor(WRITERS) as writer,
+        tqdm(total=len(work.jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
+    ):
+        for job, image in _read_ahead(work.jobs, reader):
+            tried += 1
+            try:
+                result = remover.cut(image.result(), work.style, work.threshold, work.reverse)
+            except (ValueError, RuntimeError, OSError, MemoryError) as error:
+                report.failed.append((job.source, _one_line(error)))
+                progress.update()
+                continue
+            pending.append((job, writer.submit(write_picture, result.array, job.target, work.format)))
+            _note(report, result.seconds, job, say, progress)
+            if not _settle(pending, report, progress, PENDING):
+                break
+        _settle(pending, report, progress, 0)
+    report.left = len(work.jobs) - tried if tried < len(work.jobs) else 0
+    return report
+
+
+def _read_ahead(jobs: Sequence[Job], pool: ThreadPoolExecutor) -> Iterator[tuple[Job, "Future[np.ndarray]"]]:
+    """Jobs with their images, one image decoded in advance."""
+    from .kinds import read_upright
+
+    queue: deque[tuple[Job, Future]] = deque()
+    for job in jobs:
+        queue.append((job, pool.submit(read_upright, job.source)))
+        if len(queue) > 1:
+            yield queue.popleft()
+    yield from queue
+
+
+def _settle(pending: deque[tuple[Job, Future]], report: Report, progress, allowed: int) -> bool:
+    """Take in finished results, and wait until at most `allowed` are under way; False where writing is hopeless."""
+    hopeful = True
+    while pending and (len(pending) > allowed or pending[0][1].done()):
+        job, future = pending.popleft()
+        error = future.exception()
+        if error is None:
+            report.done.append(job)
+        else:
+            report.failed.append((job.source, _one_line(error)))
+            hopeful = hopeful and getattr(error, "errno", None) not in HOPELESS
+        progress.update()
+    return hopeful
+
+
+def _note(report: Report, seconds: dict[str, float], job: Job, say, progress) -> None:
+    for part, value in seconds.items():
+        report.seconds[part] = report.seconds.get(part, 0.0) + value
+    if say:
+        with progress.external_write_mode(file=sys.stderr):
+            say(f"{job.source} → {job.target}: {', '.join(f'{part} {value:.2f} s' for part, value in seconds.items())}")
+
+
+def _one_line(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join((text or type(error).__name__).split())
