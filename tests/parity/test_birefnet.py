@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from inspyrenet.data import published
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.birefnet import BiRefNet
 from inspyrenet.lib.optim import losses_birefnet as losses
@@ -158,13 +159,13 @@ def test_a_published_file_is_recognised(variant):
 
 @pytest.mark.parametrize("order", ["channel-major", "column-major"])
 def test_published_weights_come_back_as_they_were(order):
-    published, model = drawn(), tiny(order)
+    theirs, model = drawn(), tiny(order)
     back = to_published(model, order)
     assert back.keys() == shapes("birefnet_swin_v1_tiny").keys()
-    for name, value in published.items():
+    for name, value in theirs.items():
         assert torch.equal(back[name], value), name
     other = to_published(model, "channel-major" if order == "column-major" else "column-major")
-    assert [name for name in published if not torch.equal(other[name], published[name])] == list(READERS)
+    assert [name for name in theirs if not torch.equal(other[name], theirs[name])] == list(READERS)
 
 
 def test_the_index_buffer_is_the_published_one():
@@ -203,6 +204,12 @@ def test_tile_order_by_name(source, order):
 
 def test_every_registered_order_is_one_of_two():
     assert {*REGISTRY.values(), *REPOSITORIES.values()} == {"channel-major", "column-major"}
+
+
+def test_every_listed_download_has_a_known_order():
+    files = [entry.file for name, entry in published.load("weights").items() if name.startswith("BiRefNet")]
+    assert len(files) >= 15
+    assert [file for file in files if tile_order(file) is None] == []
 
 
 def test_an_unknown_file_is_taken_for_channel_major_and_says_so(caplog):
