@@ -197,6 +197,10 @@ class Compose:
         """The first step where it is the deterministic resize: the part that a cache may keep."""
         return self.steps[0] if self.steps and isinstance(self.steps[0], StaticResize) else None
 
+    def without_resize(self) -> "Compose":
+        """The same without `resize`, for samples that are resized already; the draws of the others do not change."""
+        return Compose(self.steps[self.resize is not None :], self.normalize)
+
 
 TRANSFORMS = {
     "static_resize": StaticResize,

@@ -1,0 +1,172 @@
+"""The published augmentation in a third of the time: one warp, one sharpening and one table per image.
+
+The same steps with the same draws as in `transforms.py`, so the choice of pipeline never changes which augmentation an
+image gets; pixels differ a little (a test bounds it): scaling is bilinear instead of bicubic, scaling and rotation are
+one interpolation instead of two, and colour values are rounded once instead of after every operation.
+"""
+
+import functools
+import os
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import get_worker_info
+
+from . import headers
+from .pairs import Pair
+from .preprocess import resize
+from .sources import MAX_PIXELS, ImageError, read_image, read_mask
+from .transforms import Compose, Normalize, RandomImageEnhance, Sample, StaticResize, draw_parameters, is_binary
+from .warp import Warp, scratch
+
+SHRINK_WITHOUT_FILTER = 1.05  # up to this factor plain bilinear and Pillow's antialiased bilinear differ by one level
+REDUCED = {2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}
+REDUCED_MARGIN = 1.4  # a JPEG decoded at 1/2, 1/4, 1/8 stays this much larger than what it is resized to
+
+Colours = list[tuple[str, float]]  # what RandomImageEnhance draws: (method, factor) in order
+
+
+@dataclass(frozen=True)
+class FastReader:
+    """Reads a pair and applies the first, deterministic resize; None: no resize.
+
+    Raises ImageError as `read_pair` does.
+    """
+
+    resize: StaticResize | None
+
+    def __call__(self, pair: Pair) -> Sample:
+        _limit_threads(os.getpid())
+        if pair.mask is None:
+            raise ImageError(f"{pair.image}: has no mask; look for pairs with need_masks=True")
+        mask = read_mask(pair.mask)
+        target = mask.shape if self.resize is None else self.resize.target(mask.shape)
+        image, factor = _decode(pair, target)
+        if image.shape[:2] != tuple(-(-side // factor) for side in mask.shape):
+            (height, width), (mask_height, mask_width) = image.shape[:2], mask.shape
+            found = f"is {width * factor}x{height * factor}"
+            raise ImageError(f"{pair.image}: {found} but its mask {pair.mask} is {mask_width}x{mask_height}")
+        image = _fast_resize(image, target, (mask.shape[0] / factor, mask.shape[1] / factor))
+        return Sample(image, resize(mask, target, smooth=not is_binary(mask)))
+
+
+class FastCompose:
+    """`Compose` with the same draws and fused work: (sample, generator) → image (3, H, W), mask (1, H, W), float32."""
+
+    def __init__(self, compose: Compose):
+        self.steps, self.normalize = compose.steps, compose.normalize
+
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        _limit_threads(os.getpid())
+        planes, colours = self._planes(sample, rng)
+        return _image_tensor(planes[:3], colours, self.normalize), _mask_tensor(planes[3])
+
+    def _planes(self, sample: Sample, rng: np.random.Generator) -> tuple[list[np.ndarray], Colours]:
+        """(red, green, blue and mask planes, colour operations that are still to be done)."""
+        warp, colours = Warp(sample.mask.shape), []
+        for step, drawn in zip(self.steps, draw_parameters(self.steps, rng), strict=True):
+            if isinstance(step, RandomImageEnhance):
+                colours += drawn
+                continue
+            if colours or (warp.kinds and not warp.accepts(step)):  # finish what came before
+                sample, colours = _finish(warp.planes(sample), colours), []
+                warp = Warp(sample.mask.shape)
+            if warp.accepts(step):
+                warp.add(step, drawn)
+            else:
+                sample = step.apply(sample, drawn)
+                warp = Warp(sample.mask.shape)
+        return warp.planes(sample), colours
+
+
+# -- reading --------------------------------------------------------------------------------------------------------
+
+
+@functools.lru_cache(maxsize=2)
+def _limit_threads(process: int) -> None:
+    """One thread per worker process: its cores are shared, and a forked copy of OpenCV's threads would not run."""
+    if get_worker_info() is not None:
+        cv2.setNumThreads(0)
+
+
+def _decode(pair: Pair, target: tuple[int, int]) -> tuple[np.ndarray, int]:
+    """(RGB image, factor by which it was reduced on decoding). OpenCV for whole 8-bit JPEGs, else the general reader."""
+    try:
+        data = pair.image.read_bytes()
+    except OSError:
+        return read_image(pair.image), 1  # which says what is wrong
+    header = headers.parse(data[: headers.PREFIX]) if data.startswith(b"\xff\xd8") else None
+    usable = header is not None and header.channels in (1, 3) and header.depth == 8 and headers.is_complete(data[-16:])
+    if not usable or header.height * header.width > MAX_PIXELS:
+        return read_image(pair.image), 1
+    shorter, longer = min(header.height, header.width), max(target)
+    factor = max((factor for factor in REDUCED if shorter >= factor * REDUCED_MARGIN * longer), default=1)
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), REDUCED.get(factor, cv2.IMREAD_COLOR))
+    if image is None:
+        return read_image(pair.image), 1
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB, dst=image), factor
+
+
+def _fast_resize(image: np.ndarray, size: tuple[int, int], extent: tuple[float, float]) -> np.ndarray:
+    """The image at (height, width) `size`; `extent` is how much of it counts, since a reduced one is rounded up."""
+    if max(extent[0] / size[0], extent[1] / size[1]) > SHRINK_WITHOUT_FILTER:
+        box = (0, 0, extent[1], extent[0])
+        return np.asarray(Image.fromarray(image).resize(size[::-1], Image.Resampling.BILINEAR, box))
+    return cv2.resize(image, size[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+# -- colour ---------------------------------------------------------------------------------------------------------
+
+
+def _image_tensor(planes: list[np.ndarray], colours: Colours, normalize: Normalize | None) -> Tensor:
+    """Three uint8 planes → float32 (3, H, W), the colour table and the normalisation being one table per channel."""
+    table = _sharpen(planes, colours)
+    mean, std = ((0, 0, 0), (1, 1, 1)) if normalize is None else (normalize.mean, normalize.std)
+    result = np.empty((3, *planes[0].shape), np.float32)
+    for channel, plane in enumerate(planes):
+        values = ((table / 255 - mean[channel]) / std[channel]).astype(np.float32)
+        cv2.LUT(plane, values, dst=result[channel])
+    return torch.from_numpy(result)
+
+
+def _mask_tensor(mask: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.multiply(mask, np.float32(1 / 255), dtype=np.float32)[None])
+
+
+def _finish(planes: list[np.ndarray], colours: Colours) -> Sample:
+    """Planes → Sample with the colour operations done."""
+    colour = planes[:3]
+    table = _sharpen(colour, colours).astype(np.uint8)
+    return Sample(cv2.LUT(cv2.merge(colour), table), planes[3].copy())
+
+
+def _sharpen(planes: list[np.ndarray], colours: Colours) -> np.ndarray:
+    """Sharpens the planes in place; returns a table (256,) of all contrast and brightness, rounded as Pillow does.
+
+    Sharpening is linear with weights that sum to one, so it may go first but for values that are cut off.
+    """
+    table = np.arange(256, dtype=np.float64)
+    for method, factor in colours:
+        if method == "sharpness":
+            # Pillow extrapolates from its SMOOTH filter, 9/13 of a 3x3 box and 4/13 of the pixel itself, and cuts
+            # fractions off, hence half a level less.
+            weight = 9 / 13 * (1 - factor)
+            for plane in planes:
+                box = cv2.boxFilter(plane, -1, (3, 3), dst=scratch("box", plane.shape))
+                cv2.addWeighted(plane, 1 - weight, box, weight, -0.5, dst=plane)
+        elif method == "brightness":
+            table = np.floor(np.clip(table * factor, 0, 255))
+        else:
+            grey = _mean_grey(planes, table)
+            table = np.floor(np.clip(grey + factor * (table - grey), 0, 255))
+    return table
+
+
+def _mean_grey(planes: list[np.ndarray], table: np.ndarray) -> int:
+    """Mean luminance seen through the table, rounded; from every fourth pixel of every fourth row."""
+    means = [table[plane[::4, ::4]].mean() for plane in planes]
+    return int(0.299 * means[0] + 0.587 * means[1] + 0.114 * means[2] + 0.5)
