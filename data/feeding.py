@@ -1,13 +1,15 @@
 """Composes reading, caching and augmentation into the data set that a config asks for."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from .cache import build_cache
 from .datasets import TrainDataset, read_pair
 from .fast_transforms import FastCompose, FastReader
 from .pairs import Pair
-from .transforms import build_transforms
+from .transforms import Sample, StaticResize, build_transforms
 
 
 def build_train_dataset(
@@ -20,15 +22,28 @@ def build_train_dataset(
 ) -> TrainDataset:
     """A TrainDataset of `pairs` with the named transforms, see `build_transforms`.
 
-    `pipeline` is how they are carried out: fused, or one by one as published; the draws are the same.
-    Raises ValueError for an unknown name or choice.
+    `pipeline` is how they are carried out: fused, or one by one as published; the draws are the same. `cache` keeps the
+    first resize in memory or below `cache_folder` (see `cache.default_folder`); it gives the same batches as no cache.
+    Raises ValueError for an unknown name or choice, and what `build_cache` raises.
     """
     if pipeline not in ("fast", "pil"):
         raise ValueError(f"pipeline must be 'fast' or 'pil', not {pipeline!r}")
+    if cache not in ("none", "ram", "disk"):
+        raise ValueError(f"cache must be 'none', 'ram' or 'disk', not {cache!r}")
     compose = build_transforms(steps)
-    read = read_pair
-    if pipeline == "fast":
-        read = FastReader(compose.resize)
-        compose = compose.without_resize()
-    transforms = FastCompose(compose) if pipeline == "fast" else compose
-    return TrainDataset(pairs, transforms, seed, read)
+    read: Callable[[Pair], Sample] = FastReader(compose.resize) if pipeline == "fast" else _PilReader(compose.resize)
+    if cache != "none":
+        read = build_cache(pairs, compose.resize, read, cache, cache_folder, label=pipeline)
+    compose = compose.without_resize()
+    return TrainDataset(pairs, FastCompose(compose) if pipeline == "fast" else compose, seed, read)
+
+
+@dataclass(frozen=True)
+class _PilReader:
+    """Reads a pair and applies the first, deterministic resize with Pillow; None: no resize."""
+
+    resize: StaticResize | None
+
+    def __call__(self, pair: Pair) -> Sample:
+        sample = read_pair(pair)
+        return sample if self.resize is None else self.resize.apply(sample, None)
