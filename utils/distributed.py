@@ -43,9 +43,8 @@ def is_main() -> bool:
 
 
 def barrier() -> None:
-    """Wait until every process is here."""
-    if active():
-        dist.barrier()
+    """Wait until every process is here. Goes over the CPU: torch's own would have to guess the GPU."""
+    maximum([0.0])
 
 
 def gather(value: Any) -> list[Any]:

@@ -53,6 +53,7 @@ class Trainer:
         fingerprint: of the data set; another one on resume is refused.
         writer: iteration → SummaryWriter, called when training starts.
         curves: PNG that is rewritten after every epoch.
+        on_start: called on the main process once the folder is locked and known to be this run's.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Trainer:
         log: logging.Logger = LOG,
         writer: Callable[[int], Any] | None = None,
         curves: Path | None = None,
+        on_start: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.criterion = criterion
@@ -93,6 +95,7 @@ class Trainer:
         self.config = plain(config or {})
         self.fingerprint = fingerprint
         self.curves = curves
+        self.on_start = on_start
         self.code = code_version()
         self.progress = Progress()
         self.history = History()
@@ -363,6 +366,8 @@ class Trainer:
                 f"{self.folder.folder} already holds a run: continue it with --resume, choose another name, "
                 "or start over with --overwrite"
             )
+        if self.on_start is not None:
+            self.on_start()
 
     def _last_checkpoint(self) -> str:
         if self._saved is None:

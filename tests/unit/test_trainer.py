@@ -393,9 +393,12 @@ def test_too_little_memory_says_what_to_lower(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_run_is_not_overwritten_unasked(tmp_path: Path) -> None:
     make_trainer(tmp_path, epochs=1, validate=scores(1.0), options={"metric": "score"}).fit()
+    started = []
     with pytest.raises(ResumeError, match=r"already holds a run.*--resume"):
-        make_trainer(tmp_path, epochs=2).fit()
-    make_trainer(tmp_path, epochs=1, options={"overwrite": True}).fit()
+        make_trainer(tmp_path, epochs=2, on_start=lambda: started.append(1)).fit()
+    assert not started
+    make_trainer(tmp_path, epochs=1, options={"overwrite": True}, on_start=lambda: started.append(1)).fit()
+    assert started == [1]
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint_00000005.pth"]
 
 
