@@ -1,4 +1,4 @@
-"""A picture of the pairs that score worst: image | mask | prediction | error."""
+"""Pictures of the pairs that score worst, and of those on which two methods differ most."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .metrics import METRICS, ScorePair
+from .metrics import GT_THRESHOLD, METRICS, ScorePair
 from .metrics.files import read_pair
-from .report import ReportError
+from .report import writing
 
 _HEIGHT = 160  # of each panel, pixels
 _CAPTION = 20
@@ -23,26 +23,45 @@ def worst_names(names: Sequence[str], values: np.ndarray, metric: str, count: in
 
 
 def write_worst(path: Path | str, pairs: Sequence[ScorePair], captions: Sequence[str]) -> None:
-    """Write one picture with a line per pair. ReportError says where and why not."""
-    picture = np.concatenate([_line(pair, caption) for pair, caption in zip(pairs, captions, strict=True)])
+    """Write one picture with a line per pair: image, mask, map, error. ReportError says where and why not."""
+    lines = []
+    for pair, caption in zip(pairs, captions, strict=True):
+        grey, truth = _read(pair)
+        lines.append(_line([_image(pair, truth), truth, grey, error_map(grey, truth)], caption))
+    _save(path, lines)
+
+
+def write_differences(path: Path | str, both: Sequence[tuple[ScorePair, ScorePair]], captions: Sequence[str]) -> None:
+    """Write one picture with a line per image: image, mask, map of the first method, map of the second."""
+    lines = []
+    for (first, second), caption in zip(both, captions, strict=True):
+        (grey, truth), (other, _) = _read(first), _read(second)
+        lines.append(_line([_image(first, truth), truth, grey, other], caption))
+    _save(path, lines)
+
+
+def _save(path: Path | str, lines: Sequence[np.ndarray]) -> None:
     path = Path(path)
-    done, data = cv2.imencode(".png", picture)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes() if done else b"")
-    except OSError as error:
-        raise ReportError(
-            f"cannot write {path} ({error.strerror or error}); choose another Eval.result_path"
-        ) from error
+    _, data = cv2.imencode(".png", np.concatenate(lines))
+    with writing(path.parent):
+        path.write_bytes(data.tobytes())
 
 
-def _line(pair: ScorePair, caption: str) -> np.ndarray:
+def _read(pair: ScorePair) -> tuple[np.ndarray, np.ndarray]:
+    """Map and mask as they are scored, but for the stretch: (H, W) uint8, the mask with 0 and 255."""
     prediction, truth, _ = read_pair(pair)
-    truth = np.where(truth > 128, 255, 0).astype(np.uint8) if truth.dtype != bool else truth.astype(np.uint8) * 255
+    truth = truth if truth.dtype == bool else truth > GT_THRESHOLD
+    return eight_bit(prediction), truth.astype(np.uint8) * 255
+
+
+def _image(pair: ScorePair, truth: np.ndarray) -> np.ndarray:
+    """The photograph, or the mask again where there is none."""
     image = None if pair.image is None else cv2.imdecode(np.fromfile(pair.image, np.uint8), cv2.IMREAD_COLOR)
-    grey = eight_bit(prediction)
-    panels = [truth if image is None else image, truth, grey, error_map(grey, truth)]
-    line = np.full((_HEIGHT + _CAPTION + _GAP, 4 * (_HEIGHT * 2 + _GAP), 3), 255, np.uint8)
+    return truth if image is None else image
+
+
+def _line(panels: Sequence[np.ndarray], caption: str) -> np.ndarray:
+    line = np.full((_HEIGHT + _CAPTION + _GAP, len(panels) * (_HEIGHT * 2 + _GAP), 3), 255, np.uint8)
     for i, panel in enumerate(panels):
         small = _fit(panel)
         left = i * (2 * _HEIGHT + _GAP)

@@ -1,17 +1,25 @@
 """Metrics of salient object detection: fast, equal to pysodmetrics wherever that is finite. No torch in here."""
 
+from .accumulate import Accumulator, Result
+from .bootstrap import Comparison, Interval, compare, intervals
+from .conventions import CONVENTIONS, PYSOD, Conventions, find_conventions
 from .evaluate import SetScores, evaluate_folder
 from .files import MatchedSet, PairingError, ScorePair, match_folders
 from .prepare import GT_THRESHOLD, MapError
 from .registry import DEFAULT_METRICS, METRICS, Metric, MetricError, check_metrics
-from .score import Accumulator, ImageScores, Result, score
+from .score import ImageScores, score
 
 __all__ = [
+    "CONVENTIONS",
     "DEFAULT_METRICS",
     "GT_THRESHOLD",
     "METRICS",
+    "PYSOD",
     "Accumulator",
+    "Comparison",
+    "Conventions",
     "ImageScores",
+    "Interval",
     "MapError",
     "MatchedSet",
     "Metric",
@@ -21,7 +29,10 @@ __all__ = [
     "ScorePair",
     "SetScores",
     "check_metrics",
+    "compare",
     "evaluate_folder",
+    "find_conventions",
+    "intervals",
     "match_folders",
     "score",
 ]

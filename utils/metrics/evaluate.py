@@ -10,56 +10,101 @@ import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cv2
 import numpy as np
 from tqdm import tqdm
 
-from .files import ScorePair, read_pair
-from .prepare import MapError
-from .registry import MetricError, check_metrics
-from .score import Accumulator, ImageScores, Result, score
+from .accumulate import Accumulator, Result
+from .cache import Record, ScoreCache, cache_key
+from .conventions import PYSOD, Conventions
+from .files import ScorePair, decode_pair, load
+from .prepare import MapError, prepare
+from .registry import MetricError, check_metrics, sources
+from .score import ImageScores, join, measure, still_wanted
 
 _FEW = 24  # pairs per worker that pay for starting it
 _LISTED = 50
+_BATCH = 64  # new scores that are written to the cache together
 
 
 @dataclass
 class SetScores:
-    """Scores of one data set, and which of its predictions had to be resized to their masks."""
+    """Scores of one data set.
+
+    resized  predictions that were resized to their masks
+    reused   how many pairs were found in the cache
+    """
 
     dataset: str
     scores: Accumulator
     resized: list[str] = field(default_factory=list)
+    reused: int = 0
 
     def result(self) -> Result:
         return self.scores.result()
 
 
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to know about all pairs. `cache` is a file of scores, `skeletons` a folder; both may be absent."""
+
+    wanted: frozenset[str]
+    conventions: Conventions
+    cache: Path | None = None
+    skeletons: Path | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a worker found: scores, or the reason why there are none. `new` is the key of what the cache does not have yet."""
+
+    scores: ImageScores | None
+    resized: bool = False
+    new: bytes | None = None
+    reused: bool = False
+    error: str = ""
+
+
 def evaluate_folder(
-    pairs: Sequence[ScorePair], metrics: Sequence[str], workers: int = 0, bar: bool = False
+    pairs: Sequence[ScorePair],
+    metrics: Sequence[str],
+    workers: int = 0,
+    bar: bool = False,
+    conventions: Conventions = PYSOD,
+    cache: Path | None = None,
 ) -> dict[str, SetScores]:
     """Score the pairs; data set -> scores, in the order in which the sets first occur.
 
     workers  processes; 0: one per core, but none where there are few pairs or where arrays are scored
     bar      show progress
+    cache    file that keeps scores of files by their content; HCE keeps skeletons in a folder beside it
     MetricError lists every pair that could not be scored, with the file and the reason.
-    The numbers do not depend on the number of workers.
+    The numbers do not depend on the number of workers or on the cache.
     """
     metrics = check_metrics(metrics)
-    table = {pair.dataset: SetScores(pair.dataset, Accumulator(metrics)) for pair in pairs}
+    job = Job(sources(metrics), conventions, cache, cache.parent / "skeletons" if cache else None)
+    table = {pair.dataset: SetScores(pair.dataset, Accumulator(metrics, conventions)) for pair in pairs}
     failed = []
-    with closing(_scored(pairs, metrics, workers)) as answers:
-        progress = tqdm(zip(pairs, answers, strict=True), total=len(pairs), unit="image", disable=not bar)
-        for pair, (scores, resized, error) in progress:
-            if scores is None:
-                failed.append(f"{pair.dataset}/{pair.name}: {error}")
-                continue
-            table[pair.dataset].scores.update(pair.name, scores)
-            if resized:
-                table[pair.dataset].resized.append(pair.name)
+    new: list[Record] = []
+    with ScoreCache(cache) if cache else nullcontext() as kept, closing(_answers(pairs, job, workers)) as answers:
+        try:
+            for pair, answer in tqdm(zip(pairs, answers, strict=True), total=len(pairs), unit="image", disable=not bar):
+                if answer.scores is None:
+                    failed.append(f"{pair.dataset}/{pair.name}: {answer.error}")
+                    continue
+                _collect(table[pair.dataset], pair.name, answer)
+                if answer.new is not None:
+                    new.append(Record(answer.new, answer.scores, answer.resized))
+                if len(new) == _BATCH:
+                    kept.put(new)
+                    new.clear()
+        finally:
+            if new:
+                kept.put(new)
     if failed:
         rest = len(failed) - _LISTED
         lines = "\n  ".join(failed[:_LISTED] + ([f"… and {rest} more"] if rest > 0 else []))
@@ -67,20 +112,28 @@ def evaluate_folder(
     return table
 
 
-Answer = tuple[ImageScores | None, bool, str]
+def _collect(into: SetScores, name: str, answer: Answer) -> None:
+    into.scores.update(name, answer.scores)
+    if answer.resized:
+        into.resized.append(name)
+    into.reused += answer.reused
 
 
-def _scored(pairs: Sequence[ScorePair], metrics: tuple[str, ...], workers: int) -> Iterator[Answer]:
+# -- processes ----------------------------------------------------------------------------------------------------
+
+
+def _answers(pairs: Sequence[ScorePair], job: Job, workers: int) -> Iterator[Answer]:
     """Answers in the order of the pairs."""
     workers = _how_many(pairs, workers)
     if workers == 1:
-        for pair in pairs:
-            yield _score_one(pair, metrics)
+        with ScoreCache(job.cache) if job.cache else nullcontext() as cache:
+            for pair in pairs:
+                yield score_pair(pair, job, cache)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _prepare_worker)
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, _prepare_worker, (job,))
     try:
-        chunk = max(1, min(16, len(pairs) // (4 * workers)))
-        yield from pool.map(_score_one, pairs, [metrics] * len(pairs), chunksize=chunk)
+        yield from pool.map(_work, pairs, chunksize=max(1, min(16, len(pairs) // (4 * workers))))
     except BrokenProcessPool as error:
         raise MetricError(
             "a scoring process ended unexpectedly, perhaps for lack of memory; try Eval.num_workers=1"
@@ -94,26 +147,54 @@ def _how_many(pairs: Sequence[ScorePair], workers: int) -> int:
         return min(workers, max(1, len(pairs)))
     if any(isinstance(pair.prediction, np.ndarray) for pair in pairs):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, len(pairs) // _FEW))
+    return max(1, min(cores(), len(pairs) // _FEW))
 
 
-def _prepare_worker() -> None:
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+_job: Job
+_cache: ScoreCache | None = None
+
+
+def _prepare_worker(job: Job) -> None:
+    global _job, _cache  # a process pool has no other place for what belongs to a worker
+    _job, _cache = job, ScoreCache(job.cache) if job.cache else None
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process answers Ctrl-C
+    steady_process()
+
+
+def steady_process() -> None:
+    """Settings that make a process which only scores faster."""
     cv2.setNumThreads(1)
     # After such a block was freed, the C library of Linux keeps memory instead of returning it after every array.
     np.empty(31 << 20, np.uint8)
 
 
-def _score_one(pair: ScorePair, metrics: tuple[str, ...]) -> Answer:
+def _work(pair: ScorePair) -> Answer:
+    return score_pair(pair, _job, _cache)
+
+
+def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> Answer:
+    """Read and score one pair, unless the cache knows it. Errors of the files are part of the answer."""
     try:
-        prediction, truth, resized = read_pair(pair)
+        prediction, truth = load(pair.prediction), load(pair.truth)
+        in_files = isinstance(pair.prediction, Path) and isinstance(pair.truth, Path)
+        key = cache_key(prediction, truth, job.conventions) if cache and in_files else None
+        kept = cache.get(key) if key else None
+        wanted = still_wanted(job.wanted, kept.scores) if kept else job.wanted
+        if not wanted:
+            return Answer(kept.scores, kept.resized, reused=True)
+        prediction, truth, resized = decode_pair(pair, prediction, truth)
     except (MapError, OSError) as error:
-        return None, False, str(error)
+        return Answer(None, error=str(error))
     try:
-        return score(prediction, truth, metrics), resized, ""
+        scores = measure(prepare(prediction, truth, job.conventions.stretch), wanted, job.conventions, job.skeletons)
     except MapError as error:
-        return None, False, f"{_where(pair)}{error}"
+        return Answer(None, error=f"{_where(pair)}{error}")
+    return Answer(join(kept.scores, scores) if kept else scores, resized, key)
 
 
 def _where(pair: ScorePair) -> str:

@@ -1,5 +1,6 @@
 """Which prediction belongs to which mask, and reading the two as the field's toolboxes do."""
 
+import io
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -182,50 +183,43 @@ def _listing(names: Sequence[str]) -> str:
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-def read_map(source: Path | np.ndarray) -> np.ndarray:
-    """A prediction (H, W): uint8, uint16 or float in 0..1. Colour becomes grey, alpha is dropped, EXIF is applied.
+def read_pair(pair: ScorePair) -> tuple[np.ndarray, np.ndarray, bool]:
+    """(prediction, mask, whether the prediction was resized to the mask: bilinear, as the field does).
 
+    Predictions are uint8, uint16 or float in 0..1, masks uint8. Colour becomes grey, alpha is dropped, EXIF is applied.
     MapError names a file that is not an image.
     """
-    if isinstance(source, np.ndarray):
-        return source
-    if source.suffix.lower() == ".npy":
-        return _load_array(source)
-    return _decode(source, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    return decode_pair(pair, load(pair.prediction), load(pair.truth))
 
 
-def read_truth(source: Path | np.ndarray) -> np.ndarray:
-    """A mask (H, W) uint8, read like a prediction but always 8-bit."""
-    if isinstance(source, np.ndarray):
-        return source
-    if source.suffix.lower() == ".npy":
-        return _load_array(source)
-    return _decode(source, cv2.IMREAD_GRAYSCALE)
+def load(source: Path | np.ndarray) -> np.ndarray:
+    """The bytes of a file, (n,) uint8; an array as it is."""
+    return source if isinstance(source, np.ndarray) else np.fromfile(source, np.uint8)
 
 
-def read_pair(pair: ScorePair) -> tuple[np.ndarray, np.ndarray, bool]:
-    """(prediction, mask, whether the prediction was resized to the mask: bilinear, as the field does)."""
-    truth, prediction = read_truth(pair.truth), read_map(pair.prediction)
+def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """`read_pair` of what `load` gave."""
+    prediction = _decode(pair.prediction, prediction, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
+    truth = _decode(pair.truth, truth, cv2.IMREAD_GRAYSCALE)
     if prediction.shape == truth.shape or prediction.ndim != 2 or truth.ndim != 2:
         return prediction, truth, False
     if prediction.dtype.kind == "f" and not np.isfinite(prediction).all():
         return prediction, truth, False  # `prepare` says what is wrong
-    height, width = truth.shape
     if prediction.dtype == bool:
         prediction = prediction.astype(np.uint8) * 255
+    height, width = truth.shape
     return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR), truth, True
 
 
-def _decode(path: Path, flags: int) -> np.ndarray:
-    data = np.fromfile(path, np.uint8)
+def _decode(source: Path | np.ndarray, data: np.ndarray, flags: int) -> np.ndarray:
+    if isinstance(source, np.ndarray):
+        return source
+    if source.suffix.lower() == ".npy":
+        try:
+            return np.load(io.BytesIO(data.tobytes()), allow_pickle=False)
+        except ValueError as error:
+            raise MapError(f"{source}: not a NumPy array file ({error})") from error
     image = cv2.imdecode(data, flags) if data.size else None
     if image is None:
-        raise MapError(f"{path}: {'empty file' if not data.size else 'not an image that OpenCV can read'}")
+        raise MapError(f"{source}: {'empty file' if not data.size else 'not an image that OpenCV can read'}")
     return image
-
-
-def _load_array(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except ValueError as error:
-        raise MapError(f"{path}: not a NumPy array file ({error})") from error

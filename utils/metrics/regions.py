@@ -86,5 +86,34 @@ def e_measure(positives: np.ndarray, sizes: np.ndarray, whole: bool = False) -> 
     return aligned / (total if whole else total - 1 + EPSILON)
 
 
+def balanced_error(pair: Pair) -> float:
+    """1 - (TPR + TNR) / 2 at map > 0.5; a rate over no pixels is 0."""
+    outside, inside = pair.totals
+    above = pair.levels > 0.5
+    rates = _divide(
+        np.array([inside[above].sum(), outside[~above].sum()], np.float64),
+        np.array([inside.sum(), outside.sum()], np.float64),
+    )
+    return float(1 - rates.mean())
+
+
+def area_under_roc(positives: np.ndarray) -> float:
+    """Trapezoids between the thresholds' points, of counts (2, T) that end with all pixels; NaN without both classes."""
+    sizes = positives[:, -1]
+    if not sizes.all():
+        return float("nan")
+    false, true = np.concatenate([np.zeros((2, 1)), positives / sizes[:, None]], axis=1)
+    return float(np.sum(np.diff(false) * (true[1:] + true[:-1]) / 2))
+
+
+def average_precision(positives: np.ndarray) -> float:
+    """Sum of precision times gain in recall as the threshold falls; NaN for an empty mask."""
+    size = positives[1, -1]
+    if size == 0:
+        return float("nan")
+    gains = np.diff(positives[1], prepend=0) / size
+    return float(gains @ precision(positives, positives[:, -1]))
+
+
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     return np.divide(numerator, denominator, out=np.zeros(denominator.shape), where=denominator != 0)

@@ -15,20 +15,20 @@ class Metric:
 
     name: str
     source: str
-    reduce: Literal["mean", "max", "avg", "min"]
+    reduce: Literal["mean", "max", "avg"]
     better: Literal["higher", "lower"]
     text: str  # one line that is printed beneath the table
     digits: int = 4
 
 
 _F = "F-measure, beta^2 = 0.3"
-_E = "E-measure (enhanced alignment), sum divided by H*W - 1"
+_E = "E-measure (enhanced alignment)"
 _IOU = "intersection over union"
 _BIOU = "boundary IoU, band of 2 % of the image diagonal inside the mask, prediction band taken on the grey map"
 _DICE = "Dice coefficient 2TP / (2TP + FP + FN)"
 _ADAPTIVE = "at the adaptive threshold min(2 * mean of the map, 1)"
-_MAX = "largest value of the data set's mean curve over 256 thresholds"
-_AVG = "mean of the data set's mean curve over 256 thresholds"
+_MAX = "largest over 256 thresholds"
+_AVG = "mean over 256 thresholds"
 
 _TABLE = (
     Metric("Sm", "Sm", "mean", "higher", "S-measure (structure), alpha = 0.5"),
@@ -59,6 +59,25 @@ _TABLE = (
     Metric("maxDice", "Dice", "max", "higher", f"{_DICE}; {_MAX}"),
     Metric("avgDice", "Dice", "avg", "higher", f"{_DICE}; {_AVG}"),
     Metric("adpDice", "adpDice", "mean", "higher", f"{_DICE}; {_ADAPTIVE}"),
+    Metric("BER", "BER", "mean", "lower", "balanced error rate 1 - (TPR + TNR) / 2 at map > 0.5"),
+    Metric(
+        "AUC",
+        "AUC",
+        "mean",
+        "higher",
+        "area under the ROC curve of each image, trapezoids between 256 thresholds; empty and full masks are left out",
+    ),
+    Metric(
+        "AP",
+        "AP",
+        "mean",
+        "higher",
+        "average precision of each image, sum of precision times gain in recall over 256 thresholds; "
+        "empty masks are left out",
+    ),
+    Metric(
+        "HCE", "HCE", "mean", "lower", "human correction effort at map > 0.5, relaxed by 5 pixels, polygons within 2", 1
+    ),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}

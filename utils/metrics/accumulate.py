@@ -1,0 +1,127 @@
+"""Put the scores of many images together."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .conventions import PYSOD, Conventions
+from .registry import BAND_CURVES, METRICS, MetricError, check_metrics
+from .score import ImageScores, curves, reduce_curve
+
+_CHUNK = 512  # images whose curves are in memory at a time
+
+
+@dataclass(frozen=True)
+class Result:
+    """Scores of one data set.
+
+    values    metric -> number; NaN when no image has it
+    images    how many pairs were scored
+    left_out  metric -> how many of them do not count (masks without an edge in mBA)
+    curves    name -> (256,) mean curve at thresholds 255 … 0
+    """
+
+    values: dict[str, float]
+    images: int
+    left_out: dict[str, int] = field(default_factory=dict)
+    curves: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Accumulator:
+    """Scores of many images, 2–4 kB each. The result does not depend on the order in which they came.
+
+    >>> total = Accumulator(["mae", "maxFm"])
+    >>> total.update("first", score(prediction, truth, total.metrics))
+    >>> total.result().values["mae"]
+    """
+
+    def __init__(self, metrics: Sequence[str], conventions: Conventions = PYSOD):
+        self.metrics = check_metrics(metrics)
+        self.conventions = conventions
+        self._scores: dict[str, ImageScores] = {}
+
+    def __len__(self) -> int:
+        return len(self._scores)
+
+    def update(self, name: str, scores: ImageScores) -> None:
+        """Add one image. MetricError when this name was added before."""
+        if name in self._scores:
+            raise MetricError(f"image {name!r} was scored twice")
+        self._scores[name] = scores
+
+    def merge(self, other: "Accumulator") -> None:
+        """Add the images of another accumulator with the same metrics."""
+        if (self.metrics, self.conventions) != (other.metrics, other.conventions):
+            raise MetricError(
+                f"cannot merge scores of different metrics or conventions: {', '.join(self.metrics)} "
+                f"({self.conventions.name}) and {', '.join(other.metrics)} ({other.conventions.name})"
+            )
+        for name, scores in other._scores.items():
+            self.update(name, scores)
+
+    def names(self) -> list[str]:
+        """The images, in the order of every other answer."""
+        return sorted(self._scores)
+
+    def subset(self, names: Iterable[str]) -> "Accumulator":
+        """The scores of some of the images."""
+        part = Accumulator(self.metrics, self.conventions)
+        for name in names:
+            part.update(name, self._scores[name])
+        return part
+
+    def scalars(self, source: str) -> np.ndarray:
+        """(N,) values of a per-image number."""
+        return np.array([self._scores[name].scalars[source] for name in self.names()], np.float64)
+
+    def has_counts(self) -> bool:
+        """Whether curves other than BIoU can be asked for."""
+        return all(scores.counts is not None for scores in self._scores.values())
+
+    def curves_of(self, name: str) -> Iterator[np.ndarray]:
+        """The images' curves in parts of (n, 256)."""
+        names = self.names()
+        for start in range(0, len(names), _CHUNK):
+            part = [self._scores[n] for n in names[start : start + _CHUNK]]
+            counts = [scores.band if name in BAND_CURVES else scores.counts for scores in part]
+            yield curves(name, np.stack(counts), self.conventions)
+
+    def curve(self, name: str) -> np.ndarray:
+        """(256,) mean over the images of a curve."""
+        return sum(part.sum(axis=0) for part in self.curves_of(name)) / len(self)
+
+    def values(self, metric: str) -> np.ndarray:
+        """(N,) values of a metric of each image: for max and avg, of its own curve."""
+        definition = METRICS[metric]
+        if definition.reduce == "mean":
+            return self.scalars(definition.source)
+        return np.concatenate([reduce_curve(part, definition.reduce) for part in self.curves_of(definition.source)])
+
+    def per_image(self) -> dict[str, np.ndarray]:
+        """metric -> (N,) values, as `values` gives them."""
+        return {metric: self.values(metric) for metric in self.metrics}
+
+    def result(self) -> Result:
+        """Means over the images. MetricError when there is none."""
+        if not self._scores:
+            raise MetricError("no image was scored")
+        values, left_out, found = {}, {}, {}
+        for name in self.metrics:
+            metric = METRICS[name]
+            if metric.reduce != "mean" and metric.source not in found:
+                found[metric.source] = self.curve(metric.source)
+            if metric.reduce != "mean" and not self.averages_images(name):
+                values[name] = float(reduce_curve(found[metric.source], metric.reduce))
+                continue
+            numbers = self.values(name)
+            there = numbers[~np.isnan(numbers)]
+            values[name] = float(there.mean()) if there.size else float("nan")
+            if there.size < numbers.size:
+                left_out[name] = int(numbers.size - there.size)
+        return Result(values, len(self), left_out, found)
+
+    def averages_images(self, metric: str) -> bool:
+        """Whether the metric of the set is the mean of the images' own values, rather than read off the mean curve."""
+        how = METRICS[metric].reduce
+        return how == "mean" or (how == "max" and self.conventions.mean_of_maxima)
