@@ -42,7 +42,9 @@ def train(config: "Config", options: "Options") -> int:
     from inspyrenet.utils import distributed
     from inspyrenet.utils.config import resolved_text, save_resolved
     from inspyrenet.utils.logging import run_log
+    from inspyrenet.utils.precision import flush_denormals
 
+    flush_denormals()
     device = resolve_device(options.device, distributed.local_rank())
     with distributed.session(device):
         folder = Path(training.checkpoint_dir(config))
@@ -55,8 +57,7 @@ def train(config: "Config", options: "Options") -> int:
             to_file=distributed.is_main(),
         ) as log:
             trainer = training.build_trainer(config, options, device, log)
-            if distributed.is_main():
-                save_resolved(config, folder / "config.yaml")
+            trainer.on_start = lambda: save_resolved(config, folder / "config.yaml")  # once the folder is this run's
             if options.resume:
                 trainer.resume(force=options.extra.force)
             outcome = trainer.fit()

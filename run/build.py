@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from ..data.datasets import TrainDataset
+from ..data.feeding import build_train_dataset
 from ..data.pairs import Pair, find_pairs
 from ..data.preprocess import Preprocess
 from ..data.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
-from ..data.transforms import build_transforms
 from ..lib import build_model
 from ..lib.weights import load_backbone, load_state
 from ..utils.checkpoint import CheckpointFolder, read_weights
@@ -123,7 +123,8 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
 
 def train_dataset(dataset: DatasetSection, found: Sequence[Pair], seed: int) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
-    return TrainDataset(found, build_transforms(transform_steps(dataset.transforms)), seed)
+    steps = transform_steps(dataset.transforms)
+    return build_train_dataset(found, steps, seed, dataset.pipeline, dataset.cache)
 
 
 def preprocess(model: ModelSection, test: TestSection) -> Preprocess:

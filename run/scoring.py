@@ -21,6 +21,7 @@ from ..utils.metrics import (
     match_folders,
 )
 from ..utils.report import Row, footnotes, text_table, write_tables
+from ..utils.report_html import Entry, write_report
 from ..utils.report_images import MethodScores, write_curves, write_per_image
 from ..utils.report_worst import worst_names, write_worst
 from ..utils.schema import Config
@@ -79,6 +80,10 @@ class Scored:
     @property
     def methods(self) -> list[MethodScores]:
         return [MethodScores(self.config.name, scores) for _, scores in self.sets]
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(row, scores, matched.pairs) for row, (matched, scores) in zip(self.rows, self.sets, strict=True)]
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -184,6 +189,8 @@ def _write(folder: Path, runs: Sequence[Scored], options: Options) -> None:
     write_tables(folder, rows, metrics, notes)
     write_per_image(folder, methods)
     write_curves(folder, methods)
+    if options.report:
+        write_report(folder / "report.html", folder.name, [entry for run in runs for entry in run.entries], notes)
     log.info("tables in %s", folder)
 
 

@@ -162,7 +162,6 @@ def train_options(config: Config, options: Options) -> TrainOptions:
         checkpoint_steps=train.Checkpoint.every_steps,
         checkpoint_minutes=train.Checkpoint.every_minutes,
         freeze_batchnorm=train.FineTune.freeze_batchnorm,
-        find_unused=train.FineTune.freeze_stages > 0,
         overwrite=options.extra.overwrite,
         bars=options.verbose,
         **chosen,

@@ -14,10 +14,11 @@ from .conv import resize
 Taps = tuple[Tensor, Tensor, Tensor]  # for each output line: two input lines and the weight of the second
 
 
-def bilinear_taps(length: int, out_length: int, device: torch.device) -> Taps:
+def bilinear_taps(length: int, out_length: int, like: Tensor) -> Taps:
     """Which lines, and in what share, make each output line of a half-pixel-centred resize, as torch computes it."""
-    scale = torch.tensor(length / out_length, dtype=torch.float32)
-    position = (scale * (torch.arange(out_length, dtype=torch.float32) + 0.5) - 0.5).clamp(min=0)
+    device, precise = like.device, torch.float64 if like.dtype == torch.float64 else torch.float32
+    scale = torch.tensor(length / out_length, dtype=precise)
+    position = (scale * (torch.arange(out_length, dtype=precise) + 0.5) - 0.5).clamp(min=0)
     low = position.long().clamp(max=length - 1)
     high = (low + 1).clamp(max=length - 1)
     return low.to(device), high.to(device), (position - low).to(device)
@@ -60,7 +61,7 @@ class Enlarged:
             if length == out_length:
                 part = part[..., lines, :] if dim == -2 else part[..., lines]
             else:
-                part = blend_lines(part, _pick(bilinear_taps(length, out_length, part.device), lines), dim)
+                part = blend_lines(part, _pick(bilinear_taps(length, out_length, part), lines), dim)
         return part
 
     def resized(self, size: tuple[int, int]) -> Tensor:
@@ -74,8 +75,8 @@ def resize_twice(x: Tensor, middle: tuple[int, int], size: tuple[int, int]) -> T
         return resize(x, size)
     for dim in (-2, -1):
         length, between, out_length = x.shape[dim], middle[dim], size[dim]
-        inner = bilinear_taps(length, between, x.device)
-        low, high, share = bilinear_taps(between, out_length, x.device)
+        inner = bilinear_taps(length, between, x)
+        low, high, share = bilinear_taps(between, out_length, x)
         share = share.to(x.dtype)
         first, second = blend_lines(x, _pick(inner, low), dim), blend_lines(x, _pick(inner, high), dim)
         x = first.lerp(second, (share[:, None] if dim == -2 else share).expand_as(first))

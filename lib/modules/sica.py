@@ -73,7 +73,7 @@ class SICA(nn.Module):
 
     def keys_values_of(self, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
         """`keys_values` of a map that is not there in full: evaluated only at the points that the resize reads."""
-        rows, columns = (bilinear_taps(n, m, smap.device) for n, m in zip(x.size, self.context_size, strict=True))
+        rows, columns = (bilinear_taps(n, m, smap) for n, m in zip(x.size, self.context_size, strict=True))
         lines = [torch.cat(taps[:2]) for taps in (rows, columns)]  # each output line reads two
         maps = [m if m is None else Enlarged([m], x.size).patch(*lines) for m in (smap, lmap)]
         maps = self.context_maps(maps[0].shape[-2:], *maps)
