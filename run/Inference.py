@@ -45,6 +45,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     """What the results look like."""
     add = parser.add_argument
     add("-t", "--type", default="rgba", metavar="TYPE", help="what to make, see below (default: rgba)")
+    add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
     add("--format", metavar="NAME", help="png (default), jpg, webp, tif, bmp")
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")

@@ -190,7 +190,8 @@ def _write(folder: Path, runs: Sequence[Scored], options: Options) -> None:
     write_per_image(folder, methods)
     write_curves(folder, methods)
     if options.report:
-        write_report(folder / "report.html", folder.name, [entry for run in runs for entry in run.entries], notes)
+        title = ", ".join(run.config.name for run in runs)
+        write_report(folder / "report.html", title, [entry for run in runs for entry in run.entries], notes)
     log.info("tables in %s", folder)
 
 

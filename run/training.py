@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
-from ..data.datasets import TrainDataset
 from ..data.pairs import Pair, find_pairs
-from ..data.preprocess import Preprocess
+from ..data.preprocess import Preprocess, resize
+from ..data.sources import read_image, read_mask
 from ..lib.optim.criteria import build_criterion
 from ..lib.optim.schedule import plan
 from ..lib.weights import load_state
@@ -61,7 +62,9 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
         precision=train.precision,
         ema=EMA(model, train.ema) if train.ema else None,
         validate=validation(config, held_out, device) if held_out else None,
-        hooks=[PyramidPictures(dataset, folder / "debug" if options.debug else None, device)],
+        hooks=[
+            PyramidPictures(learn, training_preprocess(config), folder / "debug" if options.debug else None, device)
+        ],
         describe=dataset.names,
         config=config.model_dump(mode="json"),
         fingerprint=fingerprint(files_of(learn)),
@@ -190,50 +193,44 @@ def validation(config: Config, held_out: Pairs, device: torch.device) -> Callabl
     from .validation import Validator
 
     train = config.Train
-    normalize = train.Dataset.transforms.normalize
-    resize = train.Dataset.transforms.static_resize
-    preprocess = Preprocess(
-        "static", resize.size if resize else config.Model.base_size, None, normalize.mean, normalize.std
-    )
     return Validator(
-        held_out, preprocess, train.Validation.metric, device, train.precision, train.Dataloader.num_workers
+        held_out,
+        training_preprocess(config),
+        train.Validation.metric,
+        device,
+        train.precision,
+        train.Dataloader.num_workers,
     )
+
+
+def training_preprocess(config: Config) -> Preprocess:
+    """Images at the size that training shows them, without augmentation."""
+    transforms = config.Train.Dataset.transforms
+    size = transforms.static_resize.size if transforms.static_resize else config.Model.base_size
+    return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std)
 
 
 class PyramidPictures:
     """After each epoch: the pyramid of the first training images, to TensorBoard and, with a folder, as PNG files."""
 
-    def __init__(self, dataset: TrainDataset, folder: Path | None, device: torch.device, count: int = 2):
-        self.dataset, self.folder, self.device, self.count = dataset, folder, device, min(count, len(dataset))
+    def __init__(self, pairs: Pairs, preprocess: Preprocess, folder: Path | None, device: torch.device, count: int = 2):
+        self.pairs, self.preprocess = pairs[:count], preprocess
+        self.folder, self.device = folder, device
 
     def __call__(self, end: EpochEnd) -> None:
         if end.writer is None and self.folder is None:
             return
-        picture = np.vstack([self._picture(end.model, index) for index in range(self.count)])
+        picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
         if end.writer is not None:
             end.writer.add_image("pyramid", picture, end.iteration, dataformats="HWC")
         if self.folder is not None:
-            from PIL import Image
-
             self.folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
 
-    def _picture(self, model: nn.Module, index: int) -> np.ndarray:
-        sample = self.dataset.read(self.dataset.pairs[index])
-        tensor, mask = self.dataset.transforms.convert(_first(self.dataset, sample))
+    def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
+        image = read_image(pair.image)
+        tensor, _ = self.preprocess(image)
         out = model(tensor[None].to(self.device))
-        height, width = tensor.shape[-2:]
-        image = _resized(sample.image, (height, width))
-        return pyramid_picture(out, image, (mask[0] * 255).byte().numpy(), height=min(192, height))
-
-
-def _first(dataset: TrainDataset, sample):
-    """The sample at the training size, without augmentation."""
-    resize = dataset.transforms.resize
-    return resize.apply(sample, None) if resize is not None else sample
-
-
-def _resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    from ..data.preprocess import resize
-
-    return resize(image, size)
+        size = tuple(tensor.shape[-2:])
+        mask = resize(read_mask(pair.mask), size)
+        return pyramid_picture(out, resize(image, size), mask, height=min(192, size[0]))
