@@ -22,7 +22,7 @@ import pooch
 
 from .pairs import Pair
 from .sources import ImageError
-from .transforms import Sample, StaticResize
+from .transforms import DynamicResize, Sample, StaticResize
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ def build_cache(
     """
     if kind not in ("ram", "disk"):
         raise ValueError(f"cache must be none, ram or disk, not {kind!r}")
-    if resize is None or type(resize) is not StaticResize:
+    if not isinstance(resize, StaticResize) or isinstance(resize, DynamicResize):
         raise ValueError("a cache needs static_resize as the first transform; set cache: none")
     size, needed = tuple(resize.size), len(pairs) * resize.size[0] * resize.size[1] * 4
     if kind == "ram":

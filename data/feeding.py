@@ -9,7 +9,7 @@ from .cache import build_cache
 from .datasets import TrainDataset, read_pair
 from .fast_transforms import FastCompose, FastReader
 from .pairs import Pair
-from .transforms import Sample, StaticResize, build_transforms
+from .transforms import DynamicResize, Sample, StaticResize, build_transforms
 
 
 def build_train_dataset(
@@ -31,16 +31,18 @@ def build_train_dataset(
     if cache not in ("none", "ram", "disk"):
         raise ValueError(f"cache must be 'none', 'ram' or 'disk', not {cache!r}")
     compose = build_transforms(steps)
-    read: Callable[[Pair], Sample] = FastReader(compose.resize) if pipeline == "fast" else _PilReader(compose.resize)
+    resize, fast = compose.resize, pipeline == "fast"
+    known = resize is None or type(resize) in (StaticResize, DynamicResize)  # another kind is applied as it says
+    read: Callable[[Pair], Sample] = FastReader(resize) if fast and known else _ExactReader(resize)
     if cache != "none":
-        read = build_cache(pairs, compose.resize, read, cache, cache_folder, label=pipeline)
+        read = build_cache(pairs, resize, read, cache, cache_folder, f"{pipeline} {type(resize).__name__}")
     compose = compose.without_resize()
-    return TrainDataset(pairs, FastCompose(compose) if pipeline == "fast" else compose, seed, read)
+    return TrainDataset(pairs, FastCompose(compose) if fast else compose, seed, read)
 
 
 @dataclass(frozen=True)
-class _PilReader:
-    """Reads a pair and applies the first, deterministic resize with Pillow; None: no resize."""
+class _ExactReader:
+    """Reads a pair and applies the first, deterministic resize as it is defined; None: no resize."""
 
     resize: StaticResize | None
 

@@ -248,7 +248,7 @@ def draw_parameters(steps: Iterable[Transform], rng: np.random.Generator) -> lis
 
 def is_binary(mask: np.ndarray) -> bool:
     """True where a uint8 mask has only 0 and 255."""
-    return bool(((mask == 0) | (mask == 255)).all())
+    return not (mask + np.uint8(1) > 1).any()  # 255 + 1 is 0
 
 
 def scaled_size(shape: tuple[int, int], scale: float) -> tuple[int, int]:

@@ -12,16 +12,18 @@ from .transforms import RandomFlip, RandomRotate, RandomScaleCrop, Sample, is_bi
 _GEOMETRY = (RandomScaleCrop, RandomFlip, RandomRotate)
 _local = threading.local()
 
+Affine = tuple[float, float, float, float, float, float]
+
 
 class Warp:
     """Geometric steps of a (height, width) frame, collected and then applied at once, with zeros where nothing was.
 
-    `matrix` maps positions in the output frame to positions in the source, in pixels from the frame's corner, so that
-    the first pixel's middle is (0.5, 0.5).
+    `matrix` (a, b, c, d, e, f) maps a position in the output frame to one in the source, x' = a·x + b·y + c and
+    y' = d·x + e·y + f, in pixels from the frame's corner, so that the first pixel's middle is (0.5, 0.5).
     """
 
     def __init__(self, shape: tuple[int, int]):
-        self.shape, self.matrix = shape, np.eye(3)
+        self.shape, self.matrix = shape, (1, 0, 0, 0, 1, 0)
         self.kinds: list[type] = []
         self.window = (0, 0, *shape)  # top, left, bottom, right: the part of the source that an enlargement keeps
         self.scaled = self.turned = False
@@ -60,7 +62,7 @@ class Warp:
         (height, width), (scaled_height, scaled_width) = self.shape, scaled_size(self.shape, scale)
         zoom_y, zoom_x = height / scaled_height, width / scaled_width
         top, left = (scaled_height - height) // 2, (scaled_width - width) // 2
-        self.matrix = self.matrix @ _affine(zoom_x, 0, left * zoom_x, 0, zoom_y, top * zoom_y)
+        self.matrix = _after(self.matrix, (zoom_x, 0, left * zoom_x, 0, zoom_y, top * zoom_y))
         self.scaled = True
         # A later rotation must not bring back what the crop has cut off; whole pixels, rounded outwards.
         self.window = (
@@ -73,7 +75,7 @@ class Warp:
     def _flip(self, lr: bool, ud: bool) -> None:
         height, width = self.shape
         columns, rows = (-1, 0, width) if lr else (1, 0, 0), (0, -1, height) if ud else (0, 1, 0)
-        self.matrix = self.matrix @ _affine(*columns, *rows)
+        self.matrix = _after(self.matrix, (*columns, *rows))
 
     def _rotate(self, angle: float) -> None:
         """As Pillow turns: about the middle, on a frame that grows to hold everything, of which the centre is kept."""
@@ -82,21 +84,21 @@ class Warp:
         cosine, sine = math.cos(radians), math.sin(radians)
         grown_height, grown_width = _grown(self.shape, cosine, sine)
         left, top = (grown_width - width) // 2, (grown_height - height) // 2
-        to_middle = _affine(1, 0, left - grown_width / 2, 0, 1, top - grown_height / 2)
-        turn = _affine(cosine, sine, width / 2, -sine, cosine, height / 2)
-        self.matrix = self.matrix @ turn @ to_middle
+        to_middle = (1, 0, left - grown_width / 2, 0, 1, top - grown_height / 2)
+        turn = (cosine, sine, width / 2, -sine, cosine, height / 2)
+        self.matrix = _after(_after(self.matrix, turn), to_middle)
         self.turned = True
 
     def _mirrored(self, plane: np.ndarray) -> np.ndarray:
-        lr, ud = self.matrix[0, 0] < 0, self.matrix[1, 1] < 0
+        lr, ud = self.matrix[0] < 0, self.matrix[4] < 0
         return cv2.flip(plane, -1 if lr and ud else 1 if lr else 0) if lr or ud else plane
 
     def _warped(self, stacked: np.ndarray) -> np.ndarray:
         top, left, bottom, right = self.window if self.turned else (0, 0, *self.shape)
-        to_index = _affine(1, 0, -0.5 - left, 0, 1, -0.5 - top) @ self.matrix @ _affine(1, 0, 0.5, 0, 1, 0.5)
+        to_index = _after(_after((1, 0, -0.5 - left, 0, 1, -0.5 - top), self.matrix), (1, 0, 0.5, 0, 1, 0.5))
         return cv2.warpAffine(
             stacked[top:bottom, left:right],
-            to_index[:2],
+            np.array(to_index, np.float64).reshape(2, 3),
             self.shape[::-1],
             dst=scratch("warped", stacked.shape),
             flags=(cv2.INTER_LINEAR if self.scaled else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP,
@@ -116,9 +118,11 @@ def _planes(shape: tuple[int, int]) -> list[np.ndarray]:
     return [scratch(f"plane{index}", shape) for index in range(4)]
 
 
-def _affine(a: float, b: float, c: float, d: float, e: float, f: float) -> np.ndarray:
-    """x' = a·x + b·y + c, y' = d·x + e·y + f."""
-    return np.array([[a, b, c], [d, e, f], [0, 0, 1]], np.float64)
+def _after(outer: Affine, inner: Affine) -> Affine:
+    """The affine map that carries out `inner` and then `outer`."""
+    a, b, c, d, e, f = outer
+    p, q, r, s, t, u = inner
+    return a * p + b * s, a * q + b * t, a * r + b * u + c, d * p + e * s, d * q + e * t, d * r + e * u + f
 
 
 def _grown(shape: tuple[int, int], cosine: float, sine: float) -> tuple[int, int]:

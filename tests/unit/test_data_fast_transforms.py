@@ -1,5 +1,7 @@
 """The fused pipeline: the same augmentation as the Pillow one, within a bound, from any file."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from inspyrenet.data.fast_transforms import FastCompose, FastReader
 from inspyrenet.data.feeding import build_train_dataset
 from inspyrenet.data.sources import ImageError
 from inspyrenet.data.synthetic import SyntheticShapes
-from inspyrenet.data.transforms import Sample, StaticResize, build_transforms
+from inspyrenet.data.transforms import TRANSFORMS, Sample, StaticResize, build_transforms
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -242,3 +244,20 @@ def test_both_pipelines_draw_alike(tmp_path):
         assert overlap > 0.95
     with pytest.raises(ValueError, match="pipeline"):
         build_train_dataset(pairs, listed, pipeline="slow")
+
+
+@dataclass(frozen=True)
+class BlackResize(StaticResize):
+    """A resize of its own kind."""
+
+    def apply(self, sample, drawn):
+        return Sample(np.zeros((*self.size, 3), np.uint8), np.zeros(self.size, np.uint8))
+
+
+@pytest.mark.parametrize("cache", ["none", "ram"])
+def test_other_kinds_of_resize_are_applied_as_they_say(tmp_path, monkeypatch, cache):
+    write_pair(tmp_path)
+    monkeypatch.setitem(TRANSFORMS, "black_resize", BlackResize)
+    dataset = build_train_dataset(find_pairs(tmp_path, ["set"]), [("black_resize", {"size": (16, 24)})], cache=cache)
+    assert dataset[0]["image"].shape == (3, 16, 24)
+    assert dataset[0]["image"].max() == 0
