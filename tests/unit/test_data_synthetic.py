@@ -78,7 +78,7 @@ def test_pictures_depend_on_seed_and_index_alone(samples):
 def test_train_and_held_out_share_no_picture(samples):
     held_out = {image.tobytes() for image, _ in samples}
     assert len(held_out) == len(samples)
-    assert not held_out & {SyntheticShapes(60, TRAIN_SEED)[index].image.tobytes() for index in range(60)}
+    assert not held_out & {SyntheticShapes(20, TRAIN_SEED)[index].image.tobytes() for index in range(20)}
 
 
 def test_masks_are_exact_soft_and_varied(samples):
