@@ -26,8 +26,8 @@ def write_worst(path: Path | str, pairs: Sequence[ScorePair], captions: Sequence
     """Write one picture with a line per pair: image, mask, map, error. ReportError says where and why not."""
     lines = []
     for pair, caption in zip(pairs, captions, strict=True):
-        grey, truth = _read(pair)
-        lines.append(_line([_image(pair, truth), truth, grey, error_map(grey, truth)], caption))
+        grey, truth = read_panels(pair)
+        lines.append(_line([image_or_mask(pair, truth), truth, grey, error_map(grey, truth)], caption))
     _save(path, lines)
 
 
@@ -35,8 +35,8 @@ def write_differences(path: Path | str, both: Sequence[tuple[ScorePair, ScorePai
     """Write one picture with a line per image: image, mask, map of the first method, map of the second."""
     lines = []
     for (first, second), caption in zip(both, captions, strict=True):
-        (grey, truth), (other, _) = _read(first), _read(second)
-        lines.append(_line([_image(first, truth), truth, grey, other], caption))
+        (grey, truth), (other, _) = read_panels(first), read_panels(second)
+        lines.append(_line([image_or_mask(first, truth), truth, grey, other], caption))
     _save(path, lines)
 
 
@@ -47,14 +47,14 @@ def _save(path: Path | str, lines: Sequence[np.ndarray]) -> None:
         path.write_bytes(data.tobytes())
 
 
-def _read(pair: ScorePair) -> tuple[np.ndarray, np.ndarray]:
+def read_panels(pair: ScorePair) -> tuple[np.ndarray, np.ndarray]:
     """Map and mask as they are scored, but for the stretch: (H, W) uint8, the mask with 0 and 255."""
     prediction, truth, _ = read_pair(pair)
     truth = truth if truth.dtype == bool else truth > GT_THRESHOLD
     return eight_bit(prediction), truth.astype(np.uint8) * 255
 
 
-def _image(pair: ScorePair, truth: np.ndarray) -> np.ndarray:
+def image_or_mask(pair: ScorePair, truth: np.ndarray) -> np.ndarray:
     """The photograph, or the mask again where there is none."""
     image = None if pair.image is None else cv2.imdecode(np.fromfile(pair.image, np.uint8), cv2.IMREAD_COLOR)
     return truth if image is None else image

@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from inspyrenet.utils.report import ReportError, Row, footnotes, markdown, text_table, write_tables
+from inspyrenet.utils.metrics import Interval, find_conventions
+from inspyrenet.utils.report import ReportError, Row, footnotes, latex, markdown, ranks, text_table, write_tables
 
 ROWS = [
     Row("ours", "ECSSD", {"mae": 0.03456, "mBA": math.nan}, 10, 10),
@@ -45,3 +46,39 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ReportError, match=r"Eval\.result_path"):
         write_tables(tmp_path / "file" / "results", ROWS, METRICS)
+
+
+def competing() -> list[Row]:
+    scores = {"one": (0.9, 0.05), "two": (0.80001, 0.02), "three": (0.80002, 0.1)}
+    return [Row(name, "set_1", {"maxFm": f, "mae": m}, 5, 5) for name, (f, m) in scores.items()]
+
+
+def test_best_and_second_are_found_by_the_digits_that_are_shown():
+    assert ranks(competing(), "maxFm") == {0: 1, 1: 2, 2: 2}
+    assert ranks(competing(), "mae") == {1: 1, 0: 2}
+    assert ranks(competing()[:1], "mae") == {}
+
+
+def test_latex_marks_best_and_second_and_escapes_names():
+    text = latex(competing(), ["maxFm", "mae"], ["50 % of it"])
+    assert r"one & set\_1 & 5 & \textbf{0.9000} & \underline{0.0500} \\" in text
+    assert r"\textbf{0.0200}" in text
+    assert text.count(r"\underline{0.8000}") == 2
+    assert text.startswith("% 50 % of it")
+    assert r"\begin{tabular}{llrrr}" in text
+
+
+def test_intervals_stand_in_markdown_and_csv(tmp_path):
+    row = Row("ours", "set", {"mae": 0.05}, 5, 5, (), {"mae": Interval(0.04, 0.061234)})
+    write_tables(tmp_path, [row], ["mae"])
+    assert "0.0400 … 0.0612" in (tmp_path / "scores.md").read_text()
+    assert (tmp_path / "scores.csv").read_text().splitlines() == [
+        "method,dataset,images,masks,mae,mae_low,mae_high",
+        "ours,set,5,5,0.05,0.04,0.061234",
+    ]
+
+
+def test_footnotes_name_the_conventions():
+    text = " ".join(footnotes(ROWS, METRICS, (), find_conventions("published")))
+    assert "Conventions: published" in text
+    assert "not stretched" in text
