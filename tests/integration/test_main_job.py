@@ -1,7 +1,5 @@
 """Train, test, evaluate: the commands as people type them, on a network that trains in seconds."""
 
-import csv
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +10,6 @@ from inspyrenet.utils.config import load_config
 from PIL import Image
 
 from .conftest import write_config
-
-
-def table(folder: Path) -> list[dict[str, str]]:
-    [file] = folder.glob("**/*.csv")
-    with file.open() as lines:
-        return list(csv.DictReader(lines))
 
 
 def test_expr_trains_tests_and_scores(tiny, tmp_path, capsys):

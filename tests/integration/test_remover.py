@@ -279,3 +279,16 @@ def test_too_little_memory_says_what_to_lower(remover, monkeypatch):
     monkeypatch.setattr(remover, "predictor", full)
     with pytest.raises(RemoverError, match="1 image of 64×64 on cpu: take resize static"):
         remover.process(picture())
+
+
+def test_a_compiler_that_fails_says_what_to_do(remover, monkeypatch):
+    broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
+
+    def fail(image, small):
+        raise broken("ImportError: x.so: file too short\nand more")
+
+    monkeypatch.setattr(remover, "predictor", fail)
+    with pytest.raises(
+        RemoverError, match=r"compiling the network failed \(ImportError: x\.so: file too short\): leave jit"
+    ):
+        remover.process(picture())
