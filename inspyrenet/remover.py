@@ -171,7 +171,7 @@ class Remover:
                 with flushed_denormals():
                     out = self.predictor(image, small)
             except RuntimeError as error:
-                raise _explain_memory(error, image) from error
+                raise _explained(error, image) from error
             for row, place in enumerate(places):
                 outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
         return outs
@@ -256,15 +256,20 @@ def _in_patches(predictor: Predictor):
     return run
 
 
-def _explain_memory(error: RuntimeError, image: torch.Tensor) -> RuntimeError:
-    """What to lower, where the memory was too small; any other error as it is."""
-    if not (isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error)):
-        return error
-    number, _, height, width = image.shape
-    return RemoverError(
-        f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {image.device.type}: take resize "
-        "static, a smaller batch, or patch merging (--PM)"
-    )
+def _explained(error: RuntimeError, image: torch.Tensor) -> RuntimeError:
+    """What to do, where the memory was too small or compiling failed; any other error as it is."""
+    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        number, _, height, width = image.shape
+        return RemoverError(
+            f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {image.device.type}: take "
+            "resize static, a smaller batch, or patch merging (--PM)"
+        )
+    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return RemoverError(
+            f"compiling the network failed ({reason[:200]}): leave jit out, or empty torch's compile cache"
+        )
+    return error
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
