@@ -25,7 +25,7 @@ class PyramidCriterion(nn.Module):
         super().__init__()
         if loss not in ("released", "paper"):
             raise ValueError(f"loss is released or paper, not {loss!r}")
-        self.loss, self.eta = loss, eta
+        self.loss, self.eta, self.fast = loss, eta, True
         self.pyramid = ImagePyramid()
 
     def forward(self, out: SaliencyPyramid, mask: Tensor) -> dict[str, Tensor]:
@@ -54,7 +54,7 @@ class PyramidCriterion(nn.Module):
     def _scale(self, logits: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Mean weighted BCE and mean pixel IoU of one scale, both at the full size."""
         logits, mask = (F.interpolate(x, size=size, mode="nearest") for x in (logits, mask))
-        return weighted_bce(logits, mask, boundary_weight(mask)).mean(), pixel_iou(logits, mask).mean()
+        return weighted_bce(logits, mask, boundary_weight(mask, fast=self.fast)).mean(), pixel_iou(logits, mask).mean()
 
 
 CRITERIA: dict[str, Callable[..., nn.Module]] = {

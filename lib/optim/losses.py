@@ -7,14 +7,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def boundary_weight(mask: Tensor, size: int = 31, gain: float = 5.0) -> Tensor:
+def boundary_weight(mask: Tensor, size: int = 31, gain: float = 5.0, fast: bool = True) -> Tensor:
     """1 + gain·|avgpool(mask) − mask|: heavy where a pixel differs from its surroundings (F³Net; padding counts as 0).
 
-    The average is taken as two one-dimensional passes, which is the same mean in fewer additions.
+    fast takes the average as two one-dimensional convolutions: the same mean in 62 additions a pixel instead of 961.
     """
     half = size // 2
-    mean = F.avg_pool2d(mask, (size, 1), stride=1, padding=(half, 0))
-    mean = F.avg_pool2d(mean, (1, size), stride=1, padding=(0, half))
+    if fast:
+        line = mask.new_full((1, 1, size, 1), 1 / size)
+        mean = F.conv2d(F.conv2d(mask, line, padding=(half, 0)), line.transpose(2, 3), padding=(0, half))
+    else:
+        mean = F.avg_pool2d(mask, size, stride=1, padding=half)
     return 1 + gain * (mean - mask).abs()
 
 
