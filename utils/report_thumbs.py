@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .metrics import METRICS, Accumulator, ScorePair
-from .metrics.evaluate import cores, steady_process
+from .metrics.evaluate import cores, start_worker
 from .report_worst import image_or_mask, read_panels
 
 SIDE = 176  # longer side of a thumbnail, pixels
@@ -44,7 +44,7 @@ def _made(images: Sequence[tuple[ScorePair, ...]]) -> Iterator[list[str]]:
     if workers < 2:
         yield from map(_pictures, images)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), steady_process)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
     try:
         yield from pool.map(_pictures, images, chunksize=16)
     finally:

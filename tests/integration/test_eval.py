@@ -1,6 +1,7 @@
 """run/Eval.py from the command line's words to tables on disk."""
 
 import csv
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +197,24 @@ def test_processes_give_the_same_numbers_and_do_not_import_torch(data):
     assert done.returncode == 0, done.stderr
     assert Eval.main(["--config", config(data, "maps")]) == 0
     assert table(data / "parallel" / "maps" / "scores.csv") == table(data / "results" / "maps" / "scores.csv")
+
+
+def test_workers_end_with_a_parent_that_was_killed(data):
+    """They hold its output open, so reading that to the end takes as long as the last of them lives."""
+    script = data / "script.py"
+    script.write_text(
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from inspyrenet.utils.metrics import ScorePair, evaluate_folder\n"
+        "if __name__ == '__main__':\n"
+        f"    pair = Path(r'{data / 'maps' / 'A' / '1.png'}'), Path(r'{data / 'gt' / 'A' / 'masks' / '1.png'}')\n"
+        "    pairs = [ScorePair('A', str(i), *pair) for i in range(20000)]\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 2.5)\n"
+        "    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "    evaluate_folder(pairs, ['wFm'], workers=2)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_arrays_in_memory_are_scored_too():

@@ -7,11 +7,13 @@ with more than one worker needs the usual `if __name__ == "__main__":`.
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
+from multiprocessing import connection
 from pathlib import Path
 
 import cv2
@@ -162,15 +164,23 @@ _cache: ScoreCache | None = None
 def _prepare_worker(job: Job) -> None:
     global _job, _cache  # a process pool has no other place for what belongs to a worker
     _job, _cache = job, ScoreCache(job.cache) if job.cache else None
+    start_worker()
+
+
+def start_worker() -> None:
+    """What every process of a pool does first: one thread, and an end when the parent process ends, however that happens."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process answers Ctrl-C
-    steady_process()
-
-
-def steady_process() -> None:
-    """Settings that make a process which only scores faster."""
+    threading.Thread(target=_leave_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     # After such a block was freed, the C library of Linux keeps memory instead of returning it after every array.
     np.empty(31 << 20, np.uint8)
+
+
+def _leave_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _work(pair: ScorePair) -> Answer:
