@@ -6,7 +6,7 @@ Legend for shape comments in lib/: B batch, C channels, H W height and width of 
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 
 class SaliencyPyramid(NamedTuple):
@@ -29,13 +29,16 @@ class SaliencyPyramid(NamedTuple):
 class Encoder(Protocol):
     """A backbone: image (B, 3, H, W) → five maps, fine to coarse.
 
-    out_channels[i] and strides[i] describe map i; strides are 2 or 4, 4, 8, 16, 32.
+    out_channels[i] and strides[i] describe map i; strides are 2 or 4, 4, 8, 16, 32. stages()[i] holds the modules that make
+    map i out of the one before, so that the first ones can be frozen.
     """
 
     out_channels: Sequence[int]
     strides: Sequence[int]
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+
+    def stages(self) -> list[list[nn.Module]]: ...
 
 
 class SizeError(ValueError):

@@ -81,26 +81,14 @@ def trained_network(config: Config) -> tuple[nn.Module, Path]:
 
 
 def freeze(net: nn.Module, stages: int) -> None:
-    """Take the first encoder maps out of training, with everything that they are computed from."""
+    """Take the modules behind the first encoder maps out of training. Raises ValueError where the encoder has no stages."""
     if not stages:
         return
-    parts = stage_parts(net.backbone)
-    for part in [module for group in parts[:stages] for module in group]:
+    encoder = next((part for name, part in net.named_children() if name in ("backbone", "bb")), net)
+    if not hasattr(encoder, "stages"):
+        raise ValueError(f"Train.FineTune.freeze_stages: {type(encoder).__name__} has no stages that can be frozen")
+    for part in [module for group in encoder.stages()[:stages] for module in group]:
         part.requires_grad_(False)
-
-
-def stage_parts(backbone: nn.Module) -> list[list[nn.Module]]:
-    """The modules behind each of the encoder's five maps, first to last."""
-    children = dict(getattr(backbone, "net", backbone).named_children())
-    layers = children.get("layers")
-    if layers is not None:  # Swin: patch embedding, then stages with their norms
-        norms = [children[f"norm{i}"] for i in range(len(layers))]
-        return [[children["patch_embed"]], *([stage, norm] for stage, norm in zip(layers, norms, strict=True))]
-    deep = [module for name, module in children.items() if name.startswith(("layer", "stages", "blocks"))]
-    stem = [module for module in children.values() if module not in deep]
-    if len(deep) == 1:
-        deep = list(deep[0].children())
-    return [stem, *([module] for module in deep)]
 
 
 # -- data ---------------------------------------------------------------------------------------------------------

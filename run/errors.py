@@ -27,7 +27,7 @@ def reported() -> Iterator[ExitCode]:
         print("interrupted", file=sys.stderr)
         outcome.code = 130
     except EXPECTED as error:
-        if not (isinstance(error, OSError) or _is_ours(error)):
+        if not (isinstance(error, OSError) or _is_ours(error)) or _is_broken_import(error):
             raise
         print(f"error: {error}", file=sys.stderr)
         outcome.code = 1
@@ -40,3 +40,8 @@ def _is_ours(error: BaseException) -> bool:
         place = place.tb_next
     raised_in = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
     return any(name.split(".")[0] == "inspyrenet" for name in (type(error).__module__, raised_in))
+
+
+def _is_broken_import(error: BaseException) -> bool:
+    """Whether a part of this package itself is absent, which no user can mend."""
+    return isinstance(error, ImportError) and (error.name or "").startswith("inspyrenet")

@@ -18,6 +18,7 @@ from ..lib.weights import load_state
 from ..utils import distributed
 from ..utils.checkpoint import CheckpointFolder, read_weights
 from ..utils.ema import EMA
+from ..utils.metrics import METRICS, check_metrics
 from ..utils.optimizer import build_optimizer, parameter_groups
 from ..utils.pictures import pyramid_picture
 from ..utils.schema import Config, TrainSection
@@ -149,12 +150,11 @@ def train_options(config: Config, options: Options) -> TrainOptions:
     validation = train.Validation
     chosen = {}
     if validation is not None:
-        from ..utils.metrics import better
-
+        check_metrics([validation.metric])
         chosen = {
             "validate_every": validation.every,
             "metric": validation.metric,
-            "mode": validation.mode or better(validation.metric),
+            "mode": validation.mode or ("max" if METRICS[validation.metric].better == "higher" else "min"),
             "patience": validation.patience,
         }
     return TrainOptions(

@@ -36,6 +36,12 @@ _FOLDERS: tuple[Keys, ...] = (
     ("Eval", "pred_root"),
     ("Eval", "result_path"),
 )
+_DATA_ROOTS: tuple[Keys, ...] = (
+    ("Train", "Dataset", "root"),
+    ("Train", "Validation", "root"),
+    ("Test", "Dataset", "root"),
+    ("Eval", "gt_root"),
+)
 _FILES: tuple[Keys, ...] = (("Model", "pretrained"), ("Train", "FineTune", "weights"))  # or something else than a path
 _TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
@@ -201,7 +207,7 @@ def _complete(config: Config, document: Document, path: Path, point: Point) -> C
             place = _place(value, _home_of(mark, here) if mark else home, here)
             known = _place(f"{ENCODERS}/{value}", home, here)
             if keys in _FOLDERS or Path(place).exists():
-                _set(data, keys, place)
+                _set(data, keys, _older_layout(place) if keys in _DATA_ROOTS else place)
             elif keys == _FILES[0] and Path(known).is_file():
                 _set(data, keys, known)
     name = config.name
@@ -218,6 +224,13 @@ def _complete(config: Config, document: Document, path: Path, point: Point) -> C
         scored["gt_root"] = scored["gt_root"] or data["Test"]["Dataset"]["root"]
         scored["datasets"] = scored["datasets"] or data["Test"]["Dataset"]["sets"]
     return Config.model_validate(data)
+
+
+def _older_layout(root: str) -> str:
+    """`data/RGB_Dataset/X` where that is there and `data/X` is not: where older clones keep their data sets."""
+    path = Path(root)
+    older = path.parent / "RGB_Dataset" / path.name
+    return str(older) if older.is_dir() and not path.exists() else root
 
 
 def _home(file: Path, here: Path) -> Path:

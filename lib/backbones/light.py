@@ -1,5 +1,7 @@
 """Any timm encoder through one adapter, for small models."""
 
+from collections.abc import Iterator
+
 import timm
 from torch import Tensor, nn
 
@@ -34,3 +36,21 @@ class TimmEncoder(nn.Module):
         """(B, 3, H, W) → five maps at `strides`."""
         maps = self.net(image)
         return (maps[0], *maps) if self._repeat_first else tuple(maps)
+
+    def stages(self) -> list[list[nn.Module]]:
+        """The modules behind each of the five maps, first to last."""
+        ends = [info["module"].replace("_", ".") for info in self.net.feature_info.get_dicts()]
+        groups: list[list[nn.Module]] = [[]]
+        for name, unit in self._units():
+            groups[-1].append(unit)
+            if name.replace("_", ".") in ends[:-1]:
+                groups.append([])
+        return [groups[0], [], *groups[1:]] if self._repeat_first else groups
+
+    def _units(self) -> Iterator[tuple[str, nn.Module]]:
+        """Children in the order in which they are run; a container of blocks counts as its blocks."""
+        for name, child in self.net.named_children():
+            if isinstance(child, nn.Sequential) and name in ("blocks", "stages"):
+                yield from ((f"{name}.{key}", part) for key, part in child.named_children())
+            else:
+                yield name, child

@@ -37,6 +37,10 @@ class Res2NetEncoder(nn.Module):
             maps.append(x)
         return tuple(maps)
 
+    def stages(self) -> list[list[nn.Module]]:
+        """The modules behind each of the five maps, first to last."""
+        return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
 
 def dilate(block: nn.Module, rate: int) -> None:
     """Give every 3×3 convolution of a Res2Net block this dilation, padding to match."""

@@ -117,6 +117,11 @@ class SwinEncoder(nn.Module):
         maps = [x.permute(0, 3, 1, 2) for x in maps]  # (B, C, h, w), channels last in memory
         return tuple(maps if self.fast else [x.contiguous() for x in maps])
 
+    def stages(self) -> list[list[nn.Module]]:
+        """The modules behind each of the five maps, first to last."""
+        norms = [getattr(self, f"norm{i}") for i in range(len(self.layers))]
+        return [[self.patch_embed], *([stage, norm] for stage, norm in zip(self.layers, norms, strict=True))]
+
     def _run(self, blocks: nn.Sequential, x: Tensor) -> Tensor:
         if not (self.checkpointing and self.training):
             return blocks(x)

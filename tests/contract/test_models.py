@@ -50,6 +50,22 @@ def test_encoder_keeps_its_promise(model):
     assert [SIZE[1] // m.shape[3] for m in maps] == list(model.backbone.strides)
 
 
+def test_stages_are_the_encoder_cut_in_five(model):
+    """In order, every parameter once; freezing the first ones leaves the later maps to learn."""
+    stages = model.backbone.stages()
+    assert len(stages) == 5
+    listed = [p for group in stages for module in group for p in module.parameters()]
+    assert len({id(p) for p in listed}) == len(listed)
+    assert {id(p) for p in listed} == {id(p) for p in model.backbone.parameters()}
+    image = images(1).requires_grad_()
+    for number, level in enumerate(model.backbone(image)):
+        model.backbone.zero_grad()
+        level.sum().backward(retain_graph=True)
+        later = [p for group in stages[number + 1 :] for module in group for p in module.parameters()]
+        norms = {id(p) for name, p in model.backbone.named_parameters() if "norm" in name or "downsample" in name}
+        assert all(p.grad is None or not p.grad.any() for p in later if id(p) not in norms)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_pyramid_has_its_shape_in_both_modes(model, training):
     model.train(training)

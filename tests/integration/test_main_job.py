@@ -1,11 +1,12 @@
 """Train, test, evaluate: the commands as people type them, on a network that trains in seconds."""
 
-
 import numpy as np
 import pytest
 import torch
+from inspyrenet.lib import build_model
 from inspyrenet.run import Eval, Test, Train
 from inspyrenet.run.experiment import main as expr
+from inspyrenet.utils.checkpoint import read_weights
 from inspyrenet.utils.config import load_config
 from PIL import Image
 
@@ -141,3 +142,43 @@ def test_missing_predictions_are_listed(tiny, tmp_path, capsys):
     assert "00001" in capsys.readouterr().err
     assert Eval.main(["-c", str(tiny), "--allow-missing"]) == 0
     assert "2 of 3" in capsys.readouterr().out
+
+
+def test_data_sets_in_the_older_place_are_found(tiny, tmp_path):
+    assert expr(["-c", str(tiny), "--device", "cpu"]) == 0
+    (tmp_path / "old" / "RGB_Dataset").mkdir(parents=True)
+    (tmp_path / "data").rename(tmp_path / "old" / "RGB_Dataset" / "data")
+    config = tiny.read_text().replace(str(tmp_path / "data"), str(tmp_path / "old" / "data"))
+    tiny.write_text(config.replace("Synthetic", "RGB_Dataset"))
+    assert load_config(tiny)[0].Test.Dataset.root == str(tmp_path / "old" / "RGB_Dataset" / "data")
+    assert Test.main(["-c", str(tiny), "--device", "cpu"]) == 0
+
+
+def test_validation_keeps_the_best_and_fine_tuning_starts_from_it(tiny, tmp_path, capsys):
+    held_out = ["Train.Validation.fraction=0.25", "Train.Scheduler.epoch=2", "Train.ema=0.9"]
+    assert Train.main(["-c", str(tiny), *held_out, "--device", "cpu"]) == 0
+    best = tmp_path / "snapshots" / "tiny" / "best.pth"
+    assert best.is_file()
+    assert "best maxFm" in capsys.readouterr().err
+    frozen = [
+        "name=tuned",
+        f"Train.Checkpoint.checkpoint_dir={tmp_path}/snapshots/tuned",
+        f"Train.FineTune.weights={best}",
+        "Train.FineTune.freeze_stages=5",
+        "Train.FineTune.freeze_batchnorm=true",
+        "Train.Validation.sets=[heldout]",
+        f"Train.Validation.root={tmp_path}/data",
+    ]
+    assert Test.main(["-c", str(tiny), "--device", "cpu"]) == 0  # paints the held-out set
+    assert Train.main(["-c", str(tiny), *frozen, "--device", "cpu"]) == 0
+    start, tuned = read_weights(best), read_weights(tmp_path / "snapshots" / "tuned")
+    backbone = [name for name in start if name.startswith("backbone.")]
+    assert all(torch.equal(start[name], tuned[name]) for name in backbone)
+    assert not torch.equal(start["decoder.conv5.conv.weight"], tuned["decoder.conv5.conv.weight"])
+
+
+def test_an_encoder_can_come_from_a_file(tiny, tmp_path, capsys):
+    encoder = build_model("InSPyReNet_Light", depth=16, base_size=(64, 64)).backbone
+    torch.save(encoder.state_dict(), tmp_path / "encoder.pth")
+    assert Train.main(["-c", str(tiny), f"Model.pretrained={tmp_path}/encoder.pth", "-v", "--device", "cpu"]) == 0
+    assert "0 entries stay" in capsys.readouterr().err
