@@ -4,13 +4,16 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-usage: ./install.sh [--dev | --extras NAME…]
+usage: ./install.sh [--dev | --extras NAME…] [--weights NAME…] [--data NAME…] [--sota NAME…]
 
 Makes .venv in this clone, installs the tested versions (requirements.txt) and this package into it, editable:
 1–2 minutes and about 6 GB. A second run finds that done, needs no network and takes a second.
 
   --dev            all extras: also what tests, video, web page, export and so on need
   --extras NAME…   these extras of pyproject.toml
+  --weights NAME…  then fetch these published weights        (as .venv/bin/inspyrenet d does, which lists them)
+  --data NAME…     these data sets, into data/
+  --sota NAME…     these methods' maps, into snapshots/
   --verbose        show what pip says
   --help
 
@@ -35,6 +38,17 @@ fail() {
 
 extras=""
 verbose=""
+fetch=()
+
+# count_names WORD…: how many words come before the next option.
+count_names() {
+    local count=0
+    while [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; do
+        count=$((count + 1))
+        shift
+    done
+    printf '%s\n' "$count"
+}
 while [ $# -gt 0 ]; do
     case $1 in
     --dev) extras="$extras *" ;;
@@ -44,6 +58,16 @@ while [ $# -gt 0 ]; do
             extras="$extras ${2//,/ }"
             shift
         done
+        ;;
+    --weights | --data | --sota)
+        count=$(count_names "${@:2}")
+        names=("${@:2:count}")
+        if [ "$count" = 0 ]; then
+            [ -t 0 ] || fail "$1 needs at least one name (.venv/bin/inspyrenet models lists them)"
+            read -r -p "Names for $1, separated by blanks: " -a names
+        fi
+        fetch+=("$1" "${names[@]}")
+        shift "$count"
         ;;
     --verbose | -v) verbose=1 ;;
     --help | -h)
@@ -169,6 +193,9 @@ explain() {
     fail "pip stopped: $(grep -E '^ *(ERROR|error):' "$LOG" | tail -n 1 | sed 's/^ *[A-Za-z]*: *//') (log: $PWD/$LOG)"
 }
 
+# What --weights, --data and --sota ask for; verified against its checksum before it is used.
+download() { [ ${#fetch[@]} -eq 0 ] || "$VENV/bin/python" -m inspyrenet d "${fetch[@]}" || exit $?; }
+
 python=$VENV/bin/python
 if usable "$python"; then
     if [ -n "${PYTHON:-}" ] && [ "$(version "$PYTHON")" != "$(version "$python")" ]; then
@@ -177,6 +204,7 @@ if usable "$python"; then
     todo=$(plan "$python")
     if [ "$todo" = ready ]; then
         say "Ready: $PWD/$VENV is as pyproject.toml and requirements.txt say."
+        download
         exit 0
     fi
 else
@@ -196,4 +224,5 @@ rm -f "$STAMP"
 run_pip -r requirements.txt "setuptools>=70.1" || explain
 run_pip --no-build-isolation --constraint requirements.txt --editable ".${chosen:+[$chosen]}" || explain
 plan "$python" write
+download
 say "Done in $SECONDS s. Next: $VENV/bin/python Expr.py --config configs/Quickstart.yaml --verbose"
