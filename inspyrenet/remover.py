@@ -88,17 +88,16 @@ class Remover:
         if patch_merging:
             whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
             self.preprocess = replace(self.preprocess, **whole)
-        self.normalize = self.config.Test.normalize if self.config.Test else "none"
-        model = _load_model(recipe).to(self.device).eval()
+        test = self.config.Test
+        self.normalize = test.normalize if test else "none"
+        precision = choose_precision(precision or (test.precision if test else "float32"), self.device)
         if jit:
-            _compile(model, dynamic=self.preprocess.sizing == "dynamic")
-        predictor = Predictor(
-            model,
-            self.device,
-            self.config.Model.threshold if self.preprocess.base_size else None,
-            self.config.Model.alignment,
-            choose_precision(precision or (self.config.Test.precision if self.config.Test else "float32"), self.device),
-        )
+            _check_compiler()
+        model = _load_model(recipe).to(self.device).eval()
+        if jit:  # in place, and only with the first image
+            model.compile(dynamic=self.preprocess.sizing == "dynamic" or None)
+        threshold = self.config.Model.threshold if self.preprocess.base_size else None
+        predictor = Predictor(model, self.device, threshold, self.config.Model.alignment, precision)
         self.predictor = _in_patches(predictor) if patch_merging else predictor
 
     def __repr__(self) -> str:
@@ -226,15 +225,14 @@ def _load_model(recipe: Recipe) -> torch.nn.Module:
     return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights))
 
 
-def _compile(model: torch.nn.Module, dynamic: bool) -> None:
-    """Compile the forward pass in place; it happens with the first image."""
+def _check_compiler() -> None:
+    """Raises RemoverError where torch.compile would find no C++ compiler."""
     compilers = [os.environ.get("CXX") or "", "g++", "c++", "clang++", "cl"]
     if not any(name and shutil.which(name) for name in compilers):
         raise RemoverError(
             "jit needs a C++ compiler and there is none on the PATH (g++, clang++): install one, or leave jit out"
         )
     LOG.warning("compiling the network: the first image takes a minute or more")
-    model.compile(dynamic=dynamic or None)
 
 
 def _in_patches(predictor: Predictor):

@@ -94,7 +94,7 @@ def test_reverse_twice_is_nothing(saliency):
 
 
 @FEW
-@given(arrays(np.uint8, SIZES), st.floats(0, 1))
+@given(arrays(np.uint8, SIZES), st.floats(0, 1, allow_subnormal=False))
 def test_a_threshold_leaves_two_values(saliency, threshold):
     alpha = alpha_of(saliency, threshold)
     assert set(np.unique(alpha)) <= {0, 255}
