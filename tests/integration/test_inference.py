@@ -181,9 +181,10 @@ def test_unusual_images_are_no_trouble(run, tmp_path):
 
 
 def test_a_bomb_is_refused_by_its_header(run, tmp_path):
-    size = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)  # 400 megapixels in 45 bytes
-    chunk = struct.pack(">I", 13) + size + struct.pack(">I", zlib.crc32(size))
-    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + bytes(12))
+    size = struct.pack(">IIBBBBB", 20000, 20000, 8, 2, 0, 0, 0)  # 400 megapixels in 70 bytes
+    chunks = [(b"IHDR", size), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    body = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + body)
     code, said = run(tmp_path / "bomb.png", tmp_path / "out")
     assert code == 1 and "scale the image down first" in said
 
