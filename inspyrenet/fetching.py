@@ -21,9 +21,16 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="weights, data set, group of data sets, or METHOD/SET")
-    add("--weights", nargs="+", default=[], metavar="NAME", help="only among weights")
-    add("--data", nargs="+", default=[], metavar="NAME", help="only among data sets")
-    add("--sota", nargs="+", default=[], metavar="NAME", help="only among pre-computed maps: METHOD or METHOD/SET")
+    add("--weights", nargs="+", action="extend", default=[], metavar="NAME", help="only among weights")
+    add("--data", nargs="+", action="extend", default=[], metavar="NAME", help="only among data sets")
+    add(
+        "--sota",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="only among pre-computed maps: METHOD or METHOD/SET",
+    )
     add("--from", dest="local", type=Path, metavar="PATH", help="take the file from here (a file, or a folder with it)")
     add("--root", type=Path, metavar="FOLDER", help="another folder than the cache (weights) or the clone (the rest)")
     add("--overwrite", action="store_true", help="fetch again what is there")

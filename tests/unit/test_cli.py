@@ -141,11 +141,23 @@ def test_d_takes_names_of_each_kind(monkeypatch):
     monkeypatch.setattr(
         "inspyrenet.data.download.obtain", lambda entry, **options: seen.append((entry.kind, entry.name))
     )
-    words = ["d", "fast", "--weights", "base", "--data", "HRSOD", "--sota", "InSPyReNet_SwinB/ECSSD"]
+    words = [
+        "d",
+        "fast",
+        "--weights",
+        "base",
+        "--weights",
+        "BiRefNet",
+        "--data",
+        "HRSOD",
+        "--sota",
+        "InSPyReNet_SwinB/ECSSD",
+    ]
     assert cli.main(words) == 0
     assert seen == [
         ("weights", "fast"),
         ("weights", "base"),
+        ("weights", "BiRefNet"),
         ("data", "HRSOD-TR"),
         ("data", "HRSOD-TE"),
         ("maps", "InSPyReNet_SwinB/ECSSD"),
