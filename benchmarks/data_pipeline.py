@@ -16,9 +16,10 @@ from pathlib import Path
 
 import cv2
 import torch
+from torch.utils.data import DataLoader
+
 from inspyrenet.data.datasets import find_pairs
 from inspyrenet.data.feeding import build_train_dataset
-from torch.utils.data import DataLoader
 
 Steps = list[tuple[str, dict]]
 

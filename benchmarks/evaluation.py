@@ -18,6 +18,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+
 from inspyrenet.utils.metrics import DEFAULT_METRICS, evaluate_folder, match_folders, score
 from inspyrenet.utils.metrics.reference import default_table
 

@@ -17,14 +17,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+
+from inspyrenet import build_criterion, build_model
 from inspyrenet.lib.optim.schedule import Schedule
 from inspyrenet.run.options import describe_device, resolve_device
 from inspyrenet.utils.checkpoint import CheckpointFolder
 from inspyrenet.utils.optimizer import build_optimizer, parameter_groups
 from inspyrenet.utils.precision import flush_denormals
 from inspyrenet.utils.trainer import Trainer, TrainOptions
-
-from inspyrenet import build_criterion, build_model
 
 WARM_UP = 3  # steps
 

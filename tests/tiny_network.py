@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from inspyrenet.data.preprocess import Preprocess
 from safetensors.torch import save_file
 
 from inspyrenet import build_model
+from inspyrenet.data.preprocess import Preprocess
 
 SIDE = 64
 CONFIG = """\

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from inspyrenet.lib.optim.schedule import Schedule
 from inspyrenet.utils import distributed
 from inspyrenet.utils.checkpoint import CheckpointFolder
 from inspyrenet.utils.train_loader import TrainLoader
 from inspyrenet.utils.trainer import Trainer, TrainOptions
-from torch import Tensor, nn
 
 CPU = torch.device("cpu")
 

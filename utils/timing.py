@@ -114,7 +114,9 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
     processor = platform.processor()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        names = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         processor = names[0] if names else processor
     described: dict[str, str | int] = {
         "processor": processor,

@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-import inspyrenet.configs
 import pytest
+
+import inspyrenet.configs
 from inspyrenet.utils import yamlfile
 from inspyrenet.utils.config import load_config
 

@@ -4,11 +4,11 @@ import socket
 
 import pytest
 import torch
+
+from inspyrenet import build_criterion, load_weights
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.blending import predict
 from inspyrenet.lib.types import Encoder
-
-from inspyrenet import build_criterion, load_weights
 
 MODELS = ["BiRefNet_SwinT", "BiRefNet_PVTv2B2", "BiRefNet_ResNet50", "PSPNet_ResNet50"]
 SIZE = (64, 96)

@@ -5,12 +5,12 @@ import socket
 
 import pytest
 import torch
+
+from inspyrenet import build_criterion, load_weights
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.blending import predict
 from inspyrenet.lib.types import Encoder, SizeError
 from inspyrenet.lib.weights import DERIVED, WeightsError
-
-from inspyrenet import build_criterion, load_weights
 from tests.parity.drawing import GOLDEN
 
 MODELS = {

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
 from inspyrenet.data.datasets import PreflightError, TestDataset, TrainDataset, collate_test, find_pairs
 from inspyrenet.data.preprocess import Preprocess, to_map
 from inspyrenet.data.sinks import write_map
 from inspyrenet.data.sources import read_mask
 from inspyrenet.data.transforms import build_transforms
-from PIL import Image
-from torch.utils.data import DataLoader
 
 STEPS = [("static_resize", {"size": [64, 64]}), ("random_scale_crop", {"p": 1}), ("random_rotate", {"p": 1}),
          ("random_image_enhance", {"p": 1}), ("normalize", {})]  # fmt: skip

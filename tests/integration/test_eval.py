@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from inspyrenet.run import Eval
 from inspyrenet.utils.metrics import DEFAULT_METRICS, ScorePair, evaluate_folder, score
 

@@ -11,12 +11,12 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from inspyrenet.data import encode as encoding
-from inspyrenet.data.sources import read_image
-from inspyrenet.run import Inference
 from PIL import Image
 
 from inspyrenet import Remover, cli, jobs, modes
+from inspyrenet.data import encode as encoding
+from inspyrenet.data.sources import read_image
+from inspyrenet.run import Inference
 from tests.tiny_network import picture, write_tiny
 
 torch.set_num_threads(1)

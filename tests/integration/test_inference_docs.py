@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from inspyrenet.run import Inference
 from PIL import Image
 
 from inspyrenet import cli, modes
+from inspyrenet.run import Inference
 from tests.tiny_network import picture, write_tiny
 
 torch.set_num_threads(1)

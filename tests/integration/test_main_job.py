@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from inspyrenet.lib import build_model
 from inspyrenet.run import Eval, Test, Train
 from inspyrenet.run.experiment import main as expr
 from inspyrenet.utils.checkpoint import read_weights
 from inspyrenet.utils.config import load_config
-from PIL import Image
 
 from .conftest import write_config
 

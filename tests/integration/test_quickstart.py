@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import torch
+
 from inspyrenet.run import build
 from inspyrenet.run.experiment import main as expr
 from inspyrenet.utils.config import load_config

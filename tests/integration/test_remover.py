@@ -7,15 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from inspyrenet.data.encode import encode
-from inspyrenet.data.sources import ImageError, read_image
-from inspyrenet.run.options import DeviceError
 from PIL import Image
 
 from inspyrenet import Remover
 from inspyrenet.cutout import CutoutError
+from inspyrenet.data.encode import encode
+from inspyrenet.data.sources import ImageError, read_image
 from inspyrenet.foreground import ForegroundError
 from inspyrenet.remover import RemoverError
+from inspyrenet.run.options import DeviceError
 from tests.tiny_network import DYNAMIC, picture, write_tiny
 
 torch.set_num_threads(1)

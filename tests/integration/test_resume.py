@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from inspyrenet.utils import checkpoint
 from inspyrenet.utils.ema import EMA
-
 from tests.processes import finish, start
 from tests.toy_training import criterion, make_trainer, same, weights
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+
 from inspyrenet.data import published
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.birefnet import BiRefNet

@@ -5,13 +5,13 @@ import functools
 import numpy as np
 import pytest
 import torch
+
+from inspyrenet import SaliencyPyramid, load_weights, predict
 from inspyrenet.lib import build_model
 from inspyrenet.lib.modules.pyramid import ImagePyramid
 from inspyrenet.lib.modules.transition import transition
 from inspyrenet.lib.optim.criteria import build_criterion
 from inspyrenet.lib.optim.losses import pixel_iou, weighted_bce
-
-from inspyrenet import SaliencyPyramid, load_weights, predict
 
 from .drawing import assert_close, golden, image, mask, state_dict
 

@@ -4,6 +4,7 @@ import functools
 
 import pytest
 import torch
+
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.pspnet import PSPNet, enlarge, predict_averaged
 from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling

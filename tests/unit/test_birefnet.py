@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
+
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.birefnet import BiRefNet, BiRefNetOutput
 from inspyrenet.lib.modules.laplacian import laplacian
@@ -15,7 +17,6 @@ from inspyrenet.lib.optim import losses_birefnet as losses
 from inspyrenet.lib.optim.criteria import build_criterion
 from inspyrenet.lib.optim.criteria_birefnet import RECIPES, finetune_length, loss_weights
 from inspyrenet.lib.types import SizeError
-from torch import nn
 
 
 class Pyramid(nn.Module):

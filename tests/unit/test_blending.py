@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.models.blending import add_detail, predict, shrink_as_trained, shrink_corrected

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
+
 from inspyrenet.utils import checkpoint
 from inspyrenet.utils.checkpoint import (
     CheckpointError,
@@ -22,7 +24,6 @@ from inspyrenet.utils.checkpoint import (
     stamped,
 )
 from inspyrenet.utils.train_lock import LOCK, LockedError, RunLock
-from safetensors.torch import save_file
 
 WEIGHTS = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.ones(2)}
 

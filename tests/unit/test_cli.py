@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from inspyrenet.data import published
 
 from inspyrenet import __version__, cli, modes
+from inspyrenet.data import published
 
 HEAVY = ("torch", "numpy", "PIL", "cv2", "timm", "yaml", "pydantic", "tqdm")
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from inspyrenet.utils import yamlfile
 from inspyrenet.utils.config import _FILES, _FOLDERS, ConfigError, load_config, save_resolved
 from inspyrenet.utils.explain import _all_keys

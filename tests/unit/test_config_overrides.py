@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.utils.config import ConfigError, load_config
 from inspyrenet.utils.overrides import read_overrides, split_commas
 

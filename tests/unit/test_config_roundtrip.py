@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.utils import yamlfile
 from inspyrenet.utils.config import ConfigError, load_config, save_resolved
 

@@ -5,7 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from inspyrenet.data.sources import ImageError
 from PIL import Image
 
 from inspyrenet.cutout import (
@@ -21,6 +20,7 @@ from inspyrenet.cutout import (
     render,
     style_of,
 )
+from inspyrenet.data.sources import ImageError
 
 FEW = settings(max_examples=25, deadline=None)
 SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))

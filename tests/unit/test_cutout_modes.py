@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from inspyrenet.data import published
-from inspyrenet.utils.config import ConfigError, load_config
 
 from inspyrenet import modes
+from inspyrenet.data import published
 from inspyrenet.modes import MissingWeights, ModeError, Recipe, resolve
 from inspyrenet.remover import preprocessing
+from inspyrenet.utils.config import ConfigError, load_config
 from tests.tiny_network import DYNAMIC, STATIC, write_tiny
 
 KEYS = Path(__file__).parent.parent / "golden" / "keys"

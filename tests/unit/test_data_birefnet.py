@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.data.pairs import Pair
 from inspyrenet.data.transforms import Compose, Normalize, Sample
 from inspyrenet.data.transforms_birefnet import (

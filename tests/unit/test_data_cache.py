@@ -8,14 +8,15 @@ import threading
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
 from inspyrenet.data import cache as cache_module
 from inspyrenet.data.cache import build_cache, default_folder
 from inspyrenet.data.datasets import find_pairs, read_pair
 from inspyrenet.data.feeding import build_train_dataset
 from inspyrenet.data.sources import ImageError
 from inspyrenet.data.transforms import DynamicResize, StaticResize
-from PIL import Image
-from torch.utils.data import DataLoader
 
 STEPS = [("static_resize", {"size": [48, 64]}), ("random_scale_crop", {}), ("random_flip", {}), ("random_rotate", {}),
          ("random_image_enhance", {}), ("normalize", {})]  # fmt: skip

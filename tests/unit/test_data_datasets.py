@@ -5,12 +5,13 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from torch.utils.data import DataLoader
+
 from inspyrenet.data.datasets import Pair, TestDataset, TrainDataset, collate_test, find_pairs
 from inspyrenet.data.preprocess import Preprocess
 from inspyrenet.data.sources import ImageError
 from inspyrenet.data.transforms import build_transforms
-from PIL import Image
-from torch.utils.data import DataLoader
 
 STEPS = [("static_resize", {"size": [32, 32]}), ("random_scale_crop", {}), ("random_flip", {}), ("random_rotate", {}),
          ("random_image_enhance", {}), ("normalize", {})]  # fmt: skip

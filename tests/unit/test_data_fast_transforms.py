@@ -8,6 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
+from torch.utils.data import DataLoader
+
 from inspyrenet.data import fast_transforms
 from inspyrenet.data.datasets import find_pairs, read_pair
 from inspyrenet.data.fast_transforms import FastCompose, FastReader
@@ -15,8 +18,6 @@ from inspyrenet.data.feeding import build_train_dataset
 from inspyrenet.data.sources import ImageError
 from inspyrenet.data.synthetic import SyntheticShapes
 from inspyrenet.data.transforms import TRANSFORMS, Sample, StaticResize, build_transforms
-from PIL import Image
-from torch.utils.data import DataLoader
 
 SIZE = 192
 

@@ -5,9 +5,10 @@ import pickle
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from inspyrenet.data import pairs as pairs_module
 from inspyrenet.data.datasets import Pair, PreflightError, find_pairs
-from PIL import Image
 
 
 def save(path, height=8, width=12, value=255):

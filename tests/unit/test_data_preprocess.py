@@ -5,8 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from inspyrenet.data.preprocess import Preprocess, dynamic_size, to_map
 from PIL import Image
+
+from inspyrenet.data.preprocess import Preprocess, dynamic_size, to_map
 
 sides = st.integers(1, 9000)
 

@@ -7,10 +7,11 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageFile, ImageOps
+
 from inspyrenet.data.headers import parse
 from inspyrenet.data.sinks import write_map
 from inspyrenet.data.sources import ImageError, find_images, read_image, read_mask, upright_size
-from PIL import Image, ImageFile, ImageOps
 
 RAMP = np.linspace(0, 255, 24 * 32).astype(np.uint8).reshape(24, 32)
 COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)

@@ -5,10 +5,11 @@ import threading
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
+
 from inspyrenet.data.datasets import find_pairs
 from inspyrenet.data.sources import read_image, read_mask
 from inspyrenet.data.synthetic import HELD_OUT_SEED, TRAIN_SEED, SyntheticShapes, ensure_dataset, write_dataset
-from PIL import Image
 
 HELD_OUT = SyntheticShapes(60, HELD_OUT_SEED)
 

@@ -5,6 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageEnhance
+
 from inspyrenet.data.transforms import (
     DynamicResize,
     RandomFlip,
@@ -17,7 +19,6 @@ from inspyrenet.data.transforms import (
     draw_parameters,
     is_binary,
 )
-from PIL import Image, ImageEnhance
 
 PUBLISHED = [
     ("static_resize", {"size": [48, 64]}),

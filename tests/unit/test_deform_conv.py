@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from torch.nn import functional as F
+
 from inspyrenet.lib.modules.aspp import DeformASPP
 from inspyrenet.lib.modules.deform_conv import DeformConv, deform_grid, deform_torchvision
-from torch.nn import functional as F
 
 
 def inputs(kernel: int, height: int = 9, width: int = 7, spread: float = 2.0) -> tuple[torch.Tensor, ...]:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.utils import distributed, train_peers
 from inspyrenet.utils.ema import EMA
 from inspyrenet.utils.train_loader import ShardedBatches, TrainLoader
-
 from tests.processes import finish, start_group
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
 

@@ -9,6 +9,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from inspyrenet.data import download, published
 from inspyrenet.data.download import DownloadError, fetch, obtain
 from inspyrenet.data.published import Published

@@ -5,6 +5,7 @@ import stat
 import zipfile
 
 import pytest
+
 from inspyrenet.data import published
 from inspyrenet.data.archives import ArchiveError, unpack_dataset, unpack_maps
 from inspyrenet.data.download import DownloadError, obtain

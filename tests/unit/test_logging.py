@@ -4,6 +4,7 @@ import logging
 import subprocess
 
 import pytest
+
 from inspyrenet.utils.logging import git_state, run_log, versions
 
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from inspyrenet.utils.metrics import Accumulator, ImageScores, MetricError, compare, intervals, score
 
 

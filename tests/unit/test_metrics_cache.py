@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from inspyrenet.utils.metrics import MetricError, ScorePair, evaluate_folder, find_conventions
 from inspyrenet.utils.metrics.cache import CacheError, ScoreCache
 

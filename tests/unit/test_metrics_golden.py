@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from inspyrenet.utils.metrics import METRICS, score
 
 GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "metrics.json").read_text())

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from py_sod_metrics import BERHandler, FmeasureV2, HumanCorrectionEffortMeasure
+
 from inspyrenet.utils.metrics import PYSOD, Accumulator, MetricError, find_conventions, score
 from inspyrenet.utils.metrics.hce import human_correction_effort
 from inspyrenet.utils.metrics.prepare import prepare
-from py_sod_metrics import BERHandler, FmeasureV2, HumanCorrectionEffortMeasure
 
 PUBLISHED = find_conventions("published")
 

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
+
 from inspyrenet.utils.metrics import METRICS, score
 from inspyrenet.utils.metrics.reference import plain_mba, reference
 from inspyrenet.utils.metrics.weighted import nearest_errors
-from scipy.ndimage import distance_transform_edt
 
 TOLERANCE = 1e-9
 

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, Accumulator, MapError, MetricError, check_metrics, score
 from inspyrenet.utils.metrics.reference import reference
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from inspyrenet.run import options
 from inspyrenet.run.options import DeviceError, Options, build_parser, check_clone, read_options, resolve_device
 

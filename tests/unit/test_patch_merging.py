@@ -2,6 +2,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inspyrenet.lib import build_model
 from inspyrenet.lib.models.patch_merging import Merged, merge_details, predict_patches, starts
 from inspyrenet.lib.modules.pyramid import ImagePyramid

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+
 from inspyrenet.utils.pictures import GAP, LABEL, PAPER, pyramid_picture
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+
 from inspyrenet.utils.metrics import METRICS, ScorePair, evaluate_folder, intervals
 from inspyrenet.utils.report import Row
 from inspyrenet.utils.report_html import Entry, write_report

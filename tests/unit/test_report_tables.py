@@ -3,6 +3,7 @@
 import math
 
 import pytest
+
 from inspyrenet.utils.metrics import Interval, find_conventions
 from inspyrenet.utils.report import ReportError, Row, footnotes, latex, markdown, ranks, text_table, write_tables
 

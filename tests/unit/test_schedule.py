@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from inspyrenet.lib.optim.schedule import CURVES, Schedule, WarmupError, plan
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "polylr.npz"

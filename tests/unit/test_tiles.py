@@ -4,8 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from inspyrenet.lib.modules.tiles import tile, to_channel_major, to_column_major
 from torch.nn import functional as F
+
+from inspyrenet.lib.modules.tiles import tile, to_channel_major, to_column_major
 
 GRIDS = st.sampled_from([1, 2, 4, 8])
 

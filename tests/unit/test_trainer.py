@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from inspyrenet.lib.optim.schedule import Schedule
 from inspyrenet.utils import checkpoint
 from inspyrenet.utils.checkpoint import CheckpointFolder, SaveError, read_checkpoint, read_weights
@@ -17,7 +18,6 @@ from inspyrenet.utils.train_errors import DeviceMemoryError, NonFiniteError, Wor
 from inspyrenet.utils.train_lock import LockedError, RunLock
 from inspyrenet.utils.train_state import ResumeError
 from inspyrenet.utils.trainer import EpochEnd, steps_per_epoch
-
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
 
 # -- steps --------------------------------------------------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from inspyrenet.utils.optimizer import build_optimizer, parameter_groups
 from torch import nn
+
+from inspyrenet.utils.optimizer import build_optimizer, parameter_groups
 
 
 class Net(nn.Module):

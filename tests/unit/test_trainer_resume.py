@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from inspyrenet.lib.optim.schedule import Schedule
 from inspyrenet.utils.checkpoint import CheckpointError, read_checkpoint
 from inspyrenet.utils.ema import EMA
 from inspyrenet.utils.train_state import ResumeError, fingerprint, plain, preserved_rng
-
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
 
 
