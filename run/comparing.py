@@ -7,6 +7,7 @@ from ..utils.config import ConfigError
 from ..utils.metrics import Comparison, compare
 from ..utils.report import footnotes, number
 from ..utils.report_compare import compare_text, listed, write_comparison
+from ..utils.report_html import write_report
 from ..utils.report_worst import write_differences
 from ..utils.schema import Config
 from .scoring import Options, Scored, score_all
@@ -33,7 +34,12 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
     folder = first.folder.parent / f"compare_{names[0]}_{names[1]}"
     write_comparison(folder, *names, table, footnotes([], first.metrics, first.notes, first.conventions))
     for dataset, comparisons in table.items():
-        _write_pictures(folder / f"largest_{dataset}.png", dataset, listed(comparisons), first, second)
+        picture = folder / f"largest_{dataset.replace('/', '_')}.png"
+        _write_pictures(picture, dataset, listed(comparisons), first, second)
+    if options.report:
+        entries = [*first.entries, *second.entries]
+        notes = footnotes([entry.row for entry in entries], first.metrics, first.notes, first.conventions)
+        write_report(folder / "report.html", " and ".join(names), entries, notes)
     return compare_text(*names, table)
 
 

@@ -154,7 +154,13 @@ def _score(config: Config, sets: Sequence[MatchedSet], options: Options) -> Scor
     if options.fresh:
         kept.unlink(missing_ok=True)
     table = evaluate_folder(
-        pairs, section.metrics, section.num_workers, bar=options.verbose, conventions=run.conventions, cache=kept
+        pairs,
+        section.metrics,
+        section.num_workers,
+        bar=options.verbose or None,
+        conventions=run.conventions,
+        cache=kept,
+        skeletons=Path(section.result_path) / "skeletons",
     )
     seconds = time.monotonic() - started
     reused = sum(scores.reused for scores in table.values())

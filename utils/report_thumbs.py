@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .metrics import METRICS, Accumulator, ScorePair
-from .metrics.evaluate import cores, start_worker
+from .metrics.evaluate import cores, progress, start_worker
 from .report_worst import image_or_mask, read_panels
 
 SIDE = 176  # longer side of a thumbnail, pixels
@@ -32,7 +32,7 @@ def thumbnails(images: Sequence[tuple[ScorePair, ...]], budget: int) -> Iterator
     An image is given as its pairs, one per method.
     """
     spent = 0
-    for pictures in _made(images):
+    for pictures in progress(_made(images), len(images), "picture", None):
         spent += sum(map(len, pictures))
         if spent > budget:
             return

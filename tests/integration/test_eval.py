@@ -128,6 +128,22 @@ def test_sets_that_were_not_predicted_are_said(data, capsys):
     assert "no folder of that name: C" in capsys.readouterr().err
 
 
+def test_no_data_set_is_an_error(data, capsys):
+    assert Eval.main(["--config", config(data, datasets="[]")]) == 1
+    assert "Eval.datasets" in capsys.readouterr().err
+
+
+def test_maps_of_a_limited_test_run_are_scored_and_counted(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    file = Path(config(data))
+    file.write_text(
+        file.read_text() + "Model: {name: InSPyReNet_SwinB}\n"
+        "Test:\n  Dataset: {root: gt, sets: [A], limit: 4, transforms: {static_resize: {size: [64, 64]}}}\n"
+    )
+    assert Eval.main(["--config", str(file)]) == 0
+    assert "4 of 5" in capsys.readouterr().out
+
+
 def test_one_root_alone_is_a_usage_error(data, capsys):
     with pytest.raises(SystemExit) as leave:
         Eval.main(["--pred-root", str(data / "maps")])

@@ -31,7 +31,7 @@ def data(tmp_path, monkeypatch) -> Path:
 
 
 def test_comparison_on_the_console_and_on_disk(data, capsys):
-    assert Eval.main(["--compare", "sharp", "blurred", "--gt-root", "gt"]) == 0
+    assert Eval.main(["--compare", "sharp", "blurred", "--gt-root", "gt", "--report"]) == 0
     shown = capsys.readouterr().out
     assert "A: sharp" in shown and "set, 12 images" in shown and "permutation test" in shown
     folder = data / "results" / "compare_sharp_blurred"
@@ -40,6 +40,7 @@ def test_comparison_on_the_console_and_on_disk(data, capsys):
     assert float(rows["wFm"]["difference"]) > 0
     assert int(rows["wFm"]["a_better"]) == 9 and int(rows["wFm"]["equal"]) == 3
     assert float(rows["wFm"]["p"]) < 0.05
+    assert (folder / "report.html").read_text().count('"name":"set"') == 1
     assert (folder / "compare.md").read_text().count("| wFm |") == 1
     assert cv2.imread(str(folder / "largest_set.png")).shape[0] == 9 * (160 + 20 + 4)
 

@@ -5,7 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, Accumulator, MapError, MetricError, check_metrics, score
+from inspyrenet.utils.metrics import (
+    DEFAULT_METRICS,
+    METRICS,
+    Accumulator,
+    MapError,
+    MetricError,
+    bits,
+    check_metrics,
+    score,
+)
 from inspyrenet.utils.metrics.reference import reference
 
 ALL = list(METRICS)
@@ -99,6 +108,14 @@ def test_unknown_metrics_list_the_choices():
     with pytest.raises(MetricError, match="no metric"):
         check_metrics([])
     assert check_metrics(["mae", "Sm", "mae"]) == ("mae", "Sm")
+
+
+def test_pixels_are_counted_without_the_instruction_for_it_too(monkeypatch):
+    words = np.random.default_rng(0).integers(0, 2**63, (7, 3), dtype=np.uint64)
+    expected = sum(bin(int(word)).count("1") for word in words.ravel())
+    assert bits.count(words) == expected
+    monkeypatch.delattr(np, "bitwise_count", raising=False)  # NumPy 1 does not have it
+    assert bits.count(words) == expected
 
 
 def random_scores(count: int, seed: int = 0):

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, nullcontext
@@ -75,26 +75,28 @@ def evaluate_folder(
     pairs: Sequence[ScorePair],
     metrics: Sequence[str],
     workers: int = 0,
-    bar: bool = False,
+    bar: bool | None = False,
     conventions: Conventions = PYSOD,
     cache: Path | None = None,
+    skeletons: Path | None = None,
 ) -> dict[str, SetScores]:
     """Score the pairs; data set -> scores, in the order in which the sets first occur.
 
-    workers  processes; 0: one per core, but none where there are few pairs or where arrays are scored
-    bar      show progress
-    cache    file that keeps scores of files by their content; HCE keeps skeletons in a folder beside it
+    workers    processes; 0: one per core, but none where there are few pairs or where arrays are scored
+    bar        show progress; None: on a terminal, after two seconds
+    cache      file that keeps scores of files by their content
+    skeletons  folder in which HCE keeps the masks' skeletons
     MetricError lists every pair that could not be scored, with the file and the reason.
     The numbers do not depend on the number of workers or on the cache.
     """
     metrics = check_metrics(metrics)
-    job = Job(sources(metrics), conventions, cache, cache.parent / "skeletons" if cache else None)
+    job = Job(sources(metrics), conventions, cache, skeletons)
     table = {pair.dataset: SetScores(pair.dataset, Accumulator(metrics, conventions)) for pair in pairs}
     failed = []
     new: list[Record] = []
     with ScoreCache(cache) if cache else nullcontext() as kept, closing(_answers(pairs, job, workers)) as answers:
         try:
-            for pair, answer in tqdm(zip(pairs, answers, strict=True), total=len(pairs), unit="image", disable=not bar):
+            for pair, answer in progress(zip(pairs, answers, strict=True), len(pairs), "image", bar):
                 if answer.scores is None:
                     failed.append(f"{pair.dataset}/{pair.name}: {answer.error}")
                     continue
@@ -112,6 +114,11 @@ def evaluate_folder(
         lines = "\n  ".join(failed[:_LISTED] + ([f"… and {rest} more"] if rest > 0 else []))
         raise MetricError(f"{len(failed)} of {len(pairs)} pairs could not be scored:\n  {lines}")
     return table
+
+
+def progress(items: Iterable, total: int, unit: str, bar: bool | None) -> Iterable:
+    """The items, with a progress bar: always, never, or (None) on a terminal when it takes more than two seconds."""
+    return tqdm(items, total=total, unit=unit, disable=None if bar is None else not bar, delay=0 if bar else 2)
 
 
 def _collect(into: SetScores, name: str, answer: Answer) -> None:

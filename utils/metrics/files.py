@@ -69,6 +69,8 @@ def match_folders(
     for root, what in ((pred_root, "predictions"), (gt_root, "masks")):
         if not root.is_dir():
             raise PairingError(f"{root}: no such folder (it should hold the {what})")
+    if datasets is not None and not datasets:
+        raise PairingError("no data set is named: say which, e.g. Eval.datasets=[ECSSD]")
     found, problems = [], []
     for dataset, predictions, truths in _folders(pred_root, gt_root, datasets):
         try:
