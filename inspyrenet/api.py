@@ -20,5 +20,6 @@ def load_weights(model: nn.Module, source: str | Path | Mapping) -> nn.Module:
     source: a .pth (read with weights_only) or .safetensors file, a checkpoint of run/Train.py, or a state dict.
     Raises WeightsError (a ValueError) that says what the weights look like and which config fits them.
     """
-    state = source if isinstance(source, Mapping) else read_weights(source)
-    return load_state(model, state)
+    if isinstance(source, Mapping):
+        return load_state(model, source)
+    return load_state(model, read_weights(source), str(source))

@@ -6,8 +6,6 @@
 """
 
 import logging
-import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,11 +24,12 @@ from .lib.types import SaliencyPyramid
 from .lib.weights import load_state
 from .modes import Recipe, resolve
 from .run import build
+from .run.jit import check_compiler
 from .run.options import describe_device, resolve_device
 from .run.predictor import Predictor
 from .utils.checkpoint import read_weights
 from .utils.pictures import pyramid_picture
-from .utils.precision import DTYPES, flushed_denormals
+from .utils.precision import choose_precision, flushed_denormals
 
 DYNAMIC = 1280  # bound of the shorter side where the config does not say one
 UNBOUNDED = 2**31
@@ -91,14 +90,17 @@ class Remover:
         test = self.config.Test
         self.normalize = test.normalize if test else "none"
         precision = choose_precision(precision or (test.precision if test else "float32"), self.device)
-        if jit:
-            _check_compiler()
-        model = _load_model(recipe).to(self.device).eval()
-        if jit:  # in place, and only with the first image
-            model.compile(dynamic=self.preprocess.sizing == "dynamic" or None)
-        threshold = self.config.Model.threshold if self.preprocess.base_size else None
-        predictor = Predictor(model, self.device, threshold, self.config.Model.alignment, precision)
-        self.predictor = _in_patches(predictor) if patch_merging else predictor
+        if jit:  # before the network is loaded
+            check_compiler(self.device)
+        self.predictor = Predictor(
+            _load_model(recipe).to(self.device).eval(),
+            self.device,
+            self.config.Model.threshold if self.preprocess.base_size else None,
+            self.config.Model.alignment,
+            precision,
+            merging=patch_merging,
+            jit=jit,
+        )
 
     def __repr__(self) -> str:
         return f"Remover({self.describe()}, weights from {self.weights})"
@@ -211,47 +213,9 @@ def _sizes(resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
     return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
 
 
-def choose_precision(name: str, device: torch.device) -> str:
-    """A number format by name; auto: bfloat16 on GPUs that have it, else float32. Raises RemoverError for another name."""
-    if name == "auto":
-        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
-    if name not in DTYPES:
-        raise RemoverError(f"precision is {', '.join(DTYPES)} or auto, not {name!r}")
-    return name
-
-
 def _load_model(recipe: Recipe) -> torch.nn.Module:
     """The network with its weights. Raises WeightsError where they do not fit."""
-    return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights))
-
-
-def _check_compiler() -> None:
-    """Raises RemoverError where torch.compile would find no C++ compiler."""
-    compilers = [os.environ.get("CXX") or "", "g++", "c++", "clang++", "cl"]
-    if not any(name and shutil.which(name) for name in compilers):
-        raise RemoverError(
-            "jit needs a C++ compiler and there is none on the PATH (g++, clang++): install one, or leave jit out"
-        )
-    LOG.warning("compiling the network: the first image takes a minute or more")
-
-
-def _in_patches(predictor: Predictor):
-    """The same network on overlapping patches, one image after the other."""
-    from .lib.models.patch_merging import predict_patches
-
-    @torch.inference_mode()
-    def run(image: torch.Tensor, resized: torch.Tensor) -> SaliencyPyramid:
-        image, resized = image.to(predictor.device), resized.to(predictor.device)
-        with torch.autocast(image.device.type, DTYPES[predictor.precision], predictor.precision != "float32"):
-            outs = [
-                predict_patches(predictor.model, one, small, alignment=predictor.alignment)
-                for one, small in zip(image.split(1), resized.split(1), strict=True)
-            ]
-        return SaliencyPyramid(
-            *(tuple(torch.cat(level) for level in zip(*levels, strict=True)) for levels in zip(*outs, strict=True))
-        )
-
-    return run
+    return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights), str(recipe.weights))
 
 
 def _explained(error: RuntimeError, image: torch.Tensor) -> RuntimeError:

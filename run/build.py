@@ -77,7 +77,7 @@ def trained_network(config: Config) -> tuple[nn.Module, Path]:
     """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
     source = Path(section(config, "Test").Checkpoint.checkpoint_dir)
     path = source if source.is_file() else CheckpointFolder(source).weights_file()
-    return load_state(network(config, start=False), read_weights(path)), path
+    return load_state(network(config, start=False), read_weights(path), str(path)), path
 
 
 def freeze(net: nn.Module, stages: int) -> None:

@@ -1,9 +1,13 @@
 """Compilation of a network for repeated use, with a clear word where it cannot be had."""
 
+import logging
+import os
 import shutil
 
 import torch
 from torch import nn
+
+LOG = logging.getLogger(__name__)
 
 
 class CompilerMissing(RuntimeError):
@@ -11,17 +15,23 @@ class CompilerMissing(RuntimeError):
 
 
 def compiled(model: nn.Module) -> nn.Module:
-    """The network behind torch.compile, sizes dynamic after the first, so that a folder of many sizes compiles twice.
+    """The network behind torch.compile, in place; sizes become dynamic with the second one, so that many compile twice.
 
     The first call takes minutes. Raises CompilerMissing before that where there is no compiler.
     """
-    on_cpu = next(model.parameters()).device.type == "cpu"
-    if on_cpu and not any(shutil.which(name) for name in ("g++", "clang++", "c++", "cl")):
-        raise CompilerMissing(
-            "compiling (--jit) on a CPU needs a C++ compiler: install g++ or clang, or leave --jit out"
-        )
+    check_compiler(next(model.parameters()).device)
+    LOG.warning("compiling the network: the first image takes minutes")
     model.compile(dynamic=None)
     return model
+
+
+def check_compiler(device: torch.device) -> None:
+    """Raises CompilerMissing where torch.compile would find no C++ compiler."""
+    names = [os.environ.get("CXX") or "", "g++", "c++", "clang++", "cl"]
+    if device.type == "cpu" and not any(name and shutil.which(name) for name in names):
+        raise CompilerMissing(
+            "jit needs a C++ compiler and there is none on the PATH (g++, clang++): install one, or leave jit out"
+        )
 
 
 def compilations() -> int:

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from ..lib.models.blending import predict
 from ..lib.models.patch_merging import predict_patches
 from ..lib.types import SaliencyPyramid
-from ..utils.precision import DTYPES
+from ..utils.precision import DTYPES, choose_precision
 
 
 class Predictor:
     """Network, sizes and precision of one configuration.
 
-    threshold: sides above it are blended; None: one pass. precision: float32, bfloat16 or float16. merging: large images
+    threshold: sides above it are blended; None: one pass. precision: float32, bfloat16, float16 or auto. merging: large images
     patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call.
+    Raises PrecisionError and CompilerMissing for what cannot be had here.
     """
 
     def __init__(
@@ -30,7 +31,8 @@ class Predictor:
         jit: bool = False,
     ):
         self.model, self.device = model, device
-        self.threshold, self.alignment, self.precision, self.merging = threshold, alignment, precision, merging
+        self.threshold, self.alignment, self.merging = threshold, alignment, merging
+        self.precision = choose_precision(precision, device)
         if jit:
             from .jit import compiled
 

@@ -141,7 +141,8 @@ def _match(config: Config, allow_missing: bool) -> list[MatchedSet]:
     if section.gt_root is None:
         raise ConfigError([f"{config.name}: Eval.gt_root: say where the masks are (there is no Test section to tell)"])
     check_metrics(section.metrics)
-    limited = config.Test is not None and config.Test.Dataset.limit is not None  # Test made only some of the maps
+    images = config.Test.Dataset if config.Test is not None else None
+    limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
     return match_folders(section.pred_root, section.gt_root, section.datasets, allow_missing or limited)
 
 

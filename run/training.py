@@ -106,7 +106,7 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
     if train.FineTune.weights is not None:
         source = Path(train.FineTune.weights)
         path = CheckpointFolder(source).weights_file() if source.is_dir() else source
-        load_state(model, read_weights(path))
+        load_state(model, read_weights(path), str(path))
         log.info("starting from the weights in %s", path)
     build.freeze(model, train.FineTune.freeze_stages)
     if train.activation_checkpointing:

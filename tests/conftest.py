@@ -1,5 +1,29 @@
-"""For all tests: subnormal numbers are zero, as in every command; with them some networks take minutes on a CPU."""
+"""For all tests: networks compute without subnormal numbers, as in every command, and test processes share the cores."""
 
-from inspyrenet.utils.precision import flush_denormals
+import os
 
-flush_denormals()
+import pytest
+import torch
+
+from inspyrenet.utils.precision import flushed_denormals
+
+NETWORKS = ("parity", "contract", "integration")  # folders of tests that run networks
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    share = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    torch.set_num_threads(share)
+    os.environ["OMP_NUM_THREADS"] = str(share)  # for the processes that tests start
+    os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # do not burn a core while waiting for the others
+
+
+@pytest.fixture
+def flushed():
+    """Subnormal numbers are zero: with them, an attention's softmax takes minutes on a CPU."""
+    with flushed_denormals():
+        yield
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.parent.name in NETWORKS:
+            item.fixturenames.insert(0, "flushed")

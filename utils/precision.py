@@ -25,6 +25,15 @@ def flush_denormals() -> None:
     torch.set_flush_denormal(True)
 
 
+def choose_precision(name: str, device: torch.device) -> str:
+    """A number format by name; auto: bfloat16 on GPUs that have it, else float32. Raises PrecisionError for another name."""
+    if name == "auto":
+        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if name not in DTYPES:
+        raise PrecisionError(f"precision is {', '.join(DTYPES)} or auto, not {name!r}")
+    return name
+
+
 class Precision:
     """Mixed precision of one run: parameters stay float32, the network computes in `name`.
 

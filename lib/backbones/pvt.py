@@ -48,7 +48,7 @@ class PVTEncoder(nn.Module):
             maps.append(x)
         return (maps[0], *maps)
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """The modules behind each of the five maps."""
         stages = [[getattr(self, f"{kind}{i}") for kind in ("patch_embed", "block", "norm")] for i in range(1, 5)]
         return [[stages[0][0]], stages[0][1:], *stages[1:]]

@@ -15,16 +15,16 @@ class _Staged(nn.Module, abc.ABC):
     checkpointing = False
 
     @abc.abstractmethod
-    def stages(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Sequential, ...]:
         """Stem and the four stages, in order."""
 
-    def parts(self) -> list[list[nn.Module]]:
+    def stages(self) -> list[list[nn.Module]]:
         """The modules behind each of the five maps."""
-        return [[stage] for stage in self.stages()]
+        return [[part] for part in self._parts()]
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → five maps at `strides`."""
-        stem, *stages = self.stages()
+        stem, *stages = self._parts()
         x = stem(image)
         maps = [x]
         for stage in stages:
@@ -47,7 +47,7 @@ class ResNetEncoder(_Staged):
         self.conv1 = nn.Sequential(net.conv1, net.bn1, net.act1, net.maxpool, net.layer1)
         self.conv2, self.conv3, self.conv4 = net.layer2, net.layer3, net.layer4
 
-    def stages(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Sequential, ...]:
         return self.conv1[:4], self.conv1[4], self.conv2, self.conv3, self.conv4
 
 
@@ -73,7 +73,7 @@ class DilatedResNet(_Staged):
         self.layer3, self.layer4 = dilate(net.layer3, 2), dilate(net.layer4, 4)
         self.out_channels = (128 if wide else 64, 256, 512, 1024, 2048)
 
-    def stages(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Sequential, ...]:
         return self.layer0, self.layer1, self.layer2, self.layer3, self.layer4
 
 

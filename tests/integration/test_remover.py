@@ -15,7 +15,9 @@ from inspyrenet.data.encode import encode
 from inspyrenet.data.sources import ImageError, read_image
 from inspyrenet.foreground import ForegroundError
 from inspyrenet.remover import RemoverError
+from inspyrenet.run.jit import CompilerMissing
 from inspyrenet.run.options import DeviceError
+from inspyrenet.utils.precision import PrecisionError
 from tests.tiny_network import DYNAMIC, picture, write_tiny
 
 torch.set_num_threads(1)
@@ -241,7 +243,7 @@ def test_a_device_that_is_not_there_is_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "error"),
-    [({"resize": "big"}, RemoverError), ({"edges": "magic"}, ForegroundError), ({"precision": "int4"}, RemoverError)],
+    [({"resize": "big"}, RemoverError), ({"edges": "magic"}, ForegroundError), ({"precision": "int4"}, PrecisionError)],
 )
 def test_a_wrong_option_is_told(tmp_path, options, error):
     config, weights = write_tiny(tmp_path)
@@ -267,7 +269,7 @@ def test_jit_without_a_compiler_says_so(tmp_path, monkeypatch):
     config, weights = write_tiny(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(RemoverError, match=r"C\+\+ compiler"):
+    with pytest.raises(CompilerMissing, match=r"C\+\+ compiler"):
         Remover(config, "cpu", weights, jit=True)
 
 

@@ -13,6 +13,8 @@ from inspyrenet.lib.modules.lazy import Enlarged, resize_twice
 from inspyrenet.lib.modules.pyramid import ImagePyramid
 from inspyrenet.lib.modules.tiling import touched_tiles
 
+pytestmark = pytest.mark.usefixtures("flushed")
+
 sides = st.integers(1, 40)
 
 
