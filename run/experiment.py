@@ -1,6 +1,7 @@
 """Train → test → evaluate, for every run that a command line asks for; ends in one table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .errors import reported
@@ -30,7 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--overwrite", action="store_true", help="train anew where the run's folder holds checkpoints")
     add("--force", action="store_true", help="with --resume: go on although the training data changed")
     add("--allow-missing", action="store_true", help="score although maps or masks are missing")
+    add("--seeds", type=int, metavar="N", help="every run with seeds 0 … N-1; the table ends in mean ± deviation")
     options = read_options(parser, argv)
+    if options.extra.seeds:
+        seeds = ",".join(map(str, range(options.extra.seeds)))
+        options = replace(options, overrides=(*options.overrides, f"seed={seeds}"))
     with reported() as outcome:
         outcome.code = run_all(load(options), options)
     return outcome.code
@@ -41,11 +46,15 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     from . import Eval, Test, Train
 
     first = STEPS.index(options.extra.start)
+    trained, predicted = set(), set()  # points of a grid may share their weights, or their maps too
     for config in configs:
-        if first <= STEPS.index("train"):
+        folder = config.Train.Checkpoint.checkpoint_dir if config.Train else None
+        if first <= STEPS.index("train") and (folder is None or folder not in trained):
             code = Train.train(config, options)
             if code:
                 return code
-        if first <= STEPS.index("test"):
+            trained.add(folder)
+        if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
             Test.test(config, options)
+            predicted.add(config.Eval.pred_root)
     return Eval.evaluate(configs, options)

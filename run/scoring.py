@@ -23,6 +23,7 @@ from ..utils.metrics import (
 from ..utils.report import Row, footnotes, text_table, write_tables
 from ..utils.report_html import Entry, write_report
 from ..utils.report_images import MethodScores, write_curves, write_per_image
+from ..utils.report_seeds import seed_table
 from ..utils.report_worst import worst_names, write_worst
 from ..utils.schema import Config
 
@@ -127,7 +128,9 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS) -> str:
     rows = [row for run in runs for row in run.rows]
     metrics = check_metrics(name for run in runs for name in run.metrics)
     notes = [note for run in runs for note in run.notes]
-    return "\n".join([text_table(rows, metrics), "", *footnotes(rows, metrics, notes, runs[0].conventions)])
+    seeds = seed_table(rows, metrics)
+    tables = [text_table(rows, metrics), *(["", seeds] if seeds else [])]
+    return "\n".join([*tables, "", *footnotes(rows, metrics, notes, runs[0].conventions)])
 
 
 def score_all(configs: Sequence[Config], options: Options) -> list[Scored]:

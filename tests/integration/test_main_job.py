@@ -49,6 +49,23 @@ def test_a_grid_of_overrides_trains_each_point(tiny, tmp_path, capsys):
     assert capsys.readouterr().out.count("tiny") >= 2
 
 
+def test_seeds_end_in_mean_and_deviation(tiny, tmp_path, capsys):
+    free = ["Train.Checkpoint.checkpoint_dir=null", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *free, "--seeds", "2", "--device", "cpu"]) == 0
+    assert sorted(path.name for path in (tmp_path / "snapshots").iterdir()) == ["tiny_seed-0", "tiny_seed-1"]
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "±" in line]
+    assert line.split()[:3] == ["tiny", "heldout", "2"]
+    # a half-done grid goes on: what is finished is not trained again
+    assert expr(["-c", str(tiny), *free, "--seeds", "3", "--resume", "--device", "cpu"]) == 0
+    assert len(list((tmp_path / "snapshots").iterdir())) == 3
+
+
+def test_points_that_differ_in_testing_only_share_their_weights(tiny, tmp_path):
+    words = ["Test.normalize=none,minmax", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *words, "--device", "cpu"]) == 0
+    assert len(list((tmp_path / "snapshots").glob("**/*.pth"))) == 1
+
+
 def test_a_finished_run_is_not_overwritten_by_accident(tiny, capsys):
     assert Train.main(["-c", str(tiny), "--device", "cpu"]) == 0
     assert Train.main(["-c", str(tiny), "--device", "cpu"]) == 1
