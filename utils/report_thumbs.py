@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from .metrics import METRICS, Accumulator, ScorePair
-from .metrics.evaluate import cores, progress, start_worker
+from .metrics.evaluate import cores, one_thread_each, progress, start_worker
 from .report_worst import image_or_mask, read_panels
 
 SIDE = 176  # longer side of a thumbnail, pixels
@@ -46,7 +46,9 @@ def _made(images: Sequence[tuple[ScorePair, ...]]) -> Iterator[list[str]]:
         return
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), start_worker)
     try:
-        yield from pool.map(_pictures, images, chunksize=16)
+        with one_thread_each():
+            pictures = pool.map(_pictures, images, chunksize=16)
+        yield from pictures
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 

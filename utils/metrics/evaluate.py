@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from pathlib import Path
@@ -142,7 +142,9 @@ def _answers(pairs: Sequence[ScorePair], job: Job, workers: int) -> Iterator[Ans
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, context, _prepare_worker, (job,))
     try:
-        yield from pool.map(_work, pairs, chunksize=max(1, min(16, len(pairs) // (4 * workers))))
+        with one_thread_each():
+            answers = pool.map(_work, pairs, chunksize=max(1, min(16, len(pairs) // (4 * workers))))
+        yield from answers
     except BrokenProcessPool as error:
         raise MetricError(
             "a scoring process ended unexpectedly, perhaps for lack of memory; try Eval.num_workers=1"
@@ -172,6 +174,19 @@ def _prepare_worker(job: Job) -> None:
     global _job, _cache  # a process pool has no other place for what belongs to a worker
     _job, _cache = job, ScoreCache(job.cache) if job.cache else None
     start_worker()
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Processes started inside use one thread in BLAS: its idle threads spin, and with several processes on all cores
+    they take more time than the work itself."""
+    names = [name for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS") if name not in os.environ]
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name in names:
+            del os.environ[name]
 
 
 def start_worker() -> None:
