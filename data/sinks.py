@@ -1,11 +1,10 @@
 """Arrays in, files out: a map is either whole on disk or not there."""
 
-import contextlib
-import secrets
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+
+from .encode import write_picture
 
 
 def write_map(array: np.ndarray, path: Path | str) -> None:
@@ -15,17 +14,4 @@ def write_map(array: np.ndarray, path: Path | str) -> None:
     """
     if array.dtype != np.uint8 or array.ndim != 2:
         raise ValueError(f"a map is a uint8 array (H, W), not {array.dtype} {array.shape}")
-    path = Path(path)
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            Image.fromarray(array).save(file, format="PNG")
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        message = f"cannot write {path} ({reason}); choose a writable folder with free space"
-        raise OSError(error.errno, message) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_picture(array, path, "png")

@@ -1,13 +1,14 @@
 """InSPyReNet: an image pyramid of saliency maps (Kim et al., ACCV 2022)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..modules.conv import resize
 from ..modules.lazy import Enlarged
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
+from ..modules.switch import Switchable
 from ..modules.tiling import touched_tiles
 from ..types import Encoder, SaliencyPyramid, check_size
 
@@ -16,13 +17,15 @@ LARGE_IMAGE = 512 * 512  # pixels from which on a few small convolutions cost le
 SMALL_TILE = 64  # where a mask touches a few tiles only
 
 
-class InSPyReNet(nn.Module):
+class InSPyReNet(Switchable):
     """Image → saliency pyramid, the same in training and eval mode.
 
     backbone: gives five maps. depth: channels of the decoder. base_size: (height, width) that it trains at.
     attention: "as_trained" (published checkpoints) or "corrected" axis order in axial and context attention.
     fast: False takes the plain formulation everywhere, which the fast one must equal.
     """
+
+    channels_last = True
 
     def __init__(
         self,
@@ -46,20 +49,6 @@ class InSPyReNet(nn.Module):
         self.attention2 = SICA(2 * depth, depth, 2, self.base_size, with_laplacian=False, layout=attention)
         self.pyramid = ImagePyramid()
         self.fast = fast
-
-    @property
-    def fast(self) -> bool:
-        """Whether the fast formulation is used, here and in every part."""
-        return self._fast
-
-    @fast.setter
-    def fast(self, on: bool) -> None:
-        self._fast = on
-        for module in self.modules():
-            if module is not self and hasattr(module, "fast"):
-                module.fast = on
-        # convolutions over maps of a few channels are faster with the channels innermost; the numbers stay the same
-        self.to(memory_format=torch.channels_last if on else torch.contiguous_format)
 
     def forward(self, image: Tensor) -> SaliencyPyramid:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""
