@@ -95,9 +95,13 @@ def test_own_weights_load_under_any_wrapper(model):
 
 @pytest.mark.parametrize("name", ["BiRefNet_SwinT", "PSPNet_ResNet50"])
 def test_pretrained_false_never_touches_the_network(name, monkeypatch):
-    def refuse(*_args, **_kwargs):
-        raise AssertionError("a network connection was tried")
+    tried = []
+
+    def refuse(_socket, address):
+        tried.append(address)  # a library may swallow the error
+        raise OSError("no network in this test")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     with torch.device("meta"):
         build_model(name, pretrained=False)
+    assert not tried
