@@ -7,7 +7,7 @@ usage() {
 usage: ./install.sh [--dev | --extras NAME…] [--weights NAME…] [--data NAME…] [--sota NAME…]
 
 Makes .venv in this clone, installs the tested versions (requirements.txt) and this package into it, editable:
-1–2 minutes and about 6 GB. A second run finds that done, needs no network and takes a second.
+2–3 minutes and about 6 GB. A second run finds that done, needs no network and takes a second.
 
   --dev            all extras: also what tests, video, web page, export and so on need
   --extras NAME…   these extras of pyproject.toml
@@ -218,7 +218,7 @@ check_disk
 
 chosen=${todo#install}
 chosen=${chosen# }
-say "Installing the tested versions and this package${chosen:+ with $chosen}: 1–2 minutes and about 6 GB the first time."
+say "Installing the tested versions and this package${chosen:+ with $chosen}: 2–3 minutes and about 6 GB the first time."
 : >"$LOG"
 rm -f "$STAMP"
 run_pip -r requirements.txt "setuptools>=70.1" || explain

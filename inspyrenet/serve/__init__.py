@@ -1,0 +1,1 @@
+"""The HTTP API: the Remover behind POST /api/remove (extra web)."""

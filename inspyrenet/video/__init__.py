@@ -1,0 +1,1 @@
+"""Moving pictures: decoded, cut out and encoded side by side at bounded memory (extra video)."""
