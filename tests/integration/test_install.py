@@ -112,7 +112,7 @@ def fails_with(done: subprocess.CompletedProcess, *parts: str) -> None:
 def test_first_run_installs_and_second_skips_pip(clone):
     first = install(clone)
     assert first.returncode == 0, first.stderr
-    assert "1–2 minutes and about 6 GB" in first.stdout
+    assert "2–3 minutes and about 6 GB" in first.stdout
     assert pip_calls(clone) == [
         "-r requirements.txt setuptools>=70.1",
         "--no-build-isolation --constraint requirements.txt --editable .",
