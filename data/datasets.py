@@ -44,7 +44,9 @@ def read_pair(pair: Pair) -> Sample:
 class TrainDataset(Dataset):
     """Augmented pairs: {"image": float32 (3, H, W), "mask": float32 (1, H, W) in 0..1, "index": int}.
 
-    `transforms` maps (sample, generator) to the two tensors; `read` maps a pair to its Sample.
+    `transforms` maps (sample, generator) to the two tensors, and a third one where it pads: then "valid" (1, H, W) is 1
+    inside the image. `read` maps a pair to its Sample. `labels`, the class number of each pair, come as "label".
+    `collate` makes the batches (None: items are of one size); items then say their "epoch" too.
     Raises ValueError without pairs; items raise ImageError, naming the file.
     """
 
@@ -54,9 +56,14 @@ class TrainDataset(Dataset):
         transforms: Compose,
         seed: int = 0,
         read: Callable[[Pair], Sample] = read_pair,
+        labels: Sequence[int] | None = None,
+        collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, Tensor]] | None = None,
     ):
         if not pairs:
             raise ValueError("a training data set without pairs; check Train.Dataset.root and sets")
+        if labels is not None and len(labels) != len(pairs):
+            raise ValueError(f"{len(labels)} labels for {len(pairs)} pairs")
+        self.labels, self.collate = labels, collate
         self.pairs, self.transforms, self.seed, self.read = list(pairs), transforms, seed, read
         # Shared memory: worker processes that live through several epochs must see the new number.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -67,8 +74,15 @@ class TrainDataset(Dataset):
     def __getitem__(self, index: int) -> dict[str, Tensor | int]:
         index = range(len(self.pairs))[index]
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        image, mask = self.transforms(self.read(self.pairs[index]), rng)
-        return {"image": image, "mask": mask, "index": index}
+        image, mask, *valid = self.transforms(self.read(self.pairs[index]), rng)
+        item = {"image": image, "mask": mask, "index": index}
+        if valid:
+            item["valid"] = valid[0]
+        if self.labels is not None:
+            item["label"] = self.labels[index]
+        if self.collate is not None:
+            item["epoch"] = self.epoch
+        return item
 
     @property
     def epoch(self) -> int:

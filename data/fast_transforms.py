@@ -5,8 +5,6 @@ image gets; pixels differ a little (a test bounds it): scaling is bilinear inste
 one interpolation instead of two, and colour values are rounded once instead of after every operation.
 """
 
-import functools
-import os
 from dataclasses import dataclass
 
 import cv2
@@ -14,11 +12,10 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import get_worker_info
 
 from . import headers
 from .pairs import Pair
-from .preprocess import resize
+from .preprocess import limit_threads, resize
 from .sources import MAX_PIXELS, ImageError, read_image, read_mask
 from .transforms import Compose, Normalize, RandomImageEnhance, Sample, StaticResize, draw_parameters, is_binary
 from .warp import Warp, scratch
@@ -40,7 +37,7 @@ class FastReader:
     resize: StaticResize | None
 
     def __call__(self, pair: Pair) -> Sample:
-        _limit_threads(os.getpid())
+        limit_threads()
         if pair.mask is None:
             raise ImageError(f"{pair.image}: has no mask; look for pairs with need_masks=True")
         mask = read_mask(pair.mask)
@@ -61,7 +58,7 @@ class FastCompose:
         self.steps, self.normalize = compose.steps, compose.normalize
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        _limit_threads(os.getpid())
+        limit_threads()
         planes, colours = self._planes(sample, rng)
         return _image_tensor(planes[:3], colours, self.normalize), _mask_tensor(planes[3])
 
@@ -84,13 +81,6 @@ class FastCompose:
 
 
 # -- reading --------------------------------------------------------------------------------------------------------
-
-
-@functools.lru_cache(maxsize=2)
-def _limit_threads(process: int) -> None:
-    """One thread per worker process: its cores are shared, and a forked copy of OpenCV's threads would not run."""
-    if get_worker_info() is not None:
-        cv2.setNumThreads(0)
 
 
 def _decode(pair: Pair, target: tuple[int, int]) -> tuple[np.ndarray, int]:

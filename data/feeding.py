@@ -9,6 +9,7 @@ from .cache import build_cache
 from .datasets import TrainDataset, read_pair
 from .fast_transforms import FastCompose, FastReader
 from .pairs import Pair
+from .random_size import RandomSize
 from .transforms import DynamicResize, Sample, StaticResize, build_transforms
 
 
@@ -19,11 +20,14 @@ def build_train_dataset(
     pipeline: Literal["fast", "pil"] = "fast",
     cache: Literal["none", "ram", "disk"] = "none",
     cache_folder: Path | str | None = None,
+    random_size: Mapping[str, Any] | None = None,
+    labels: Sequence[int] | None = None,
 ) -> TrainDataset:
     """A TrainDataset of `pairs` with the named transforms, see `build_transforms`.
 
     `pipeline` is how they are carried out: fused, or one by one as published; the draws are the same. `cache` keeps the
     first resize in memory or below `cache_folder` (see `cache.default_folder`); it gives the same batches as no cache.
+    `random_size`: ranges of a `RandomSize`, which gives every batch a size of its own. `labels`: class number of each pair.
     Raises ValueError for an unknown name or choice, and what `build_cache` raises.
     """
     if pipeline not in ("fast", "pil"):
@@ -32,12 +36,15 @@ def build_train_dataset(
         raise ValueError(f"cache must be 'none', 'ram' or 'disk', not {cache!r}")
     compose = build_transforms(steps)
     resize, fast = compose.resize, pipeline == "fast"
-    known = resize is None or type(resize) in (StaticResize, DynamicResize)  # another kind is applied as it says
+    known = resize is None or (type(resize) in (StaticResize, DynamicResize) and resize.backend == "pillow")
     read: Callable[[Pair], Sample] = FastReader(resize) if fast and known else _ExactReader(resize)
     if cache != "none":
-        read = build_cache(pairs, resize, read, cache, cache_folder, f"{pipeline} {type(resize).__name__}")
+        way = f"{pipeline} {type(resize).__name__}{'' if known else f' {resize.backend}'}"
+        read = build_cache(pairs, resize, read, cache, cache_folder, way)
     compose = compose.without_resize()
-    return TrainDataset(pairs, FastCompose(compose) if fast else compose, seed, read)
+    apply = FastCompose(compose) if fast and compose.crop is None else compose
+    collate = None if random_size is None else RandomSize(seed, **random_size)
+    return TrainDataset(pairs, apply, seed, read, labels, collate)
 
 
 @dataclass(frozen=True)

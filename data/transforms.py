@@ -3,52 +3,55 @@
 Every transform draws its parameters first (`draw`) and then applies them (`apply`). `draw_parameters` draws for a whole
 list, in order, a fixed number of times that does not depend on the image; the fused pipeline in `fast_transforms.py`
 takes the same draws, so the choice of pipeline never changes which augmentation an image gets.
+The augmentations of BiRefNet and PSPNet lie in files of their own; `TRANSFORMS` knows all of them by name.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 from torch import Tensor
 
-from .preprocess import MEAN, STD, Triple, dynamic_size, resize, to_tensor
+from .preprocess import MEAN, STD, Backend, Triple, check_backend, dynamic_size, resize, resize_opencv, to_tensor
+from .sample import Drawn, Sample, Transform, is_binary
+from .transforms_birefnet import TRANSFORMS_BIREFNET
+from .transforms_pspnet import TRANSFORMS_PSPNET, RandomCrop
 
-
-class Sample(NamedTuple):
-    """uint8 RGB image (H, W, 3) and uint8 mask (H, W), 0..255, of the same height and width."""
-
-    image: np.ndarray
-    mask: np.ndarray
-
-
-class Transform(Protocol):
-    """Draws from the generator, then changes image and mask alike."""
-
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample: ...
-
-    def draw(self, rng: np.random.Generator) -> Any: ...
-
-    def apply(self, sample: Sample, drawn: Any) -> Sample: ...
-
-
-class _Drawn:
-    """A transform as its two halves; `draw` gives None where nothing is to be done."""
-
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        return self.apply(sample, self.draw(rng))
-
-    def draw(self, rng: np.random.Generator) -> Any:
-        return None
+__all__ = [
+    "TRANSFORMS",
+    "Compose",
+    "DynamicResize",
+    "Normalize",
+    "RandomFlip",
+    "RandomImageEnhance",
+    "RandomRotate",
+    "RandomScaleCrop",
+    "Sample",
+    "StaticResize",
+    "Transform",
+    "build_transforms",
+    "draw_parameters",
+    "is_binary",
+    "scaled_size",
+]
 
 
 @dataclass(frozen=True)
-class StaticResize(_Drawn):
-    """To `size` (height, width): the image antialiased bilinear, a mask of 0 and 255 nearest, a soft mask bilinear."""
+class StaticResize(Drawn):
+    """To `size` (height, width).
+
+    backend "pillow": the image antialiased bilinear, a mask of 0 and 255 nearest, a soft mask bilinear. "opencv": image and
+    mask alike by OpenCV's bilinear filter, without antialiasing, as published for BiRefNet.
+    """
 
     size: tuple[int, int]
+    backend: Backend = "pillow"
+
+    def __post_init__(self):
+        check_backend(self.backend)
 
     def target(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(height, width) for an image of `shape`."""
@@ -56,6 +59,8 @@ class StaticResize(_Drawn):
 
     def apply(self, sample: Sample, drawn: None) -> Sample:
         size = self.target(sample.image.shape[:2])
+        if self.backend == "opencv":
+            return Sample(*(resize_opencv(array, size) for array in sample))
         return Sample(resize(sample.image, size), resize(sample.mask, size, smooth=not is_binary(sample.mask)))
 
 
@@ -71,7 +76,7 @@ class DynamicResize(StaticResize):
 
 
 @dataclass(frozen=True)
-class RandomScaleCrop(_Drawn):
+class RandomScaleCrop(Drawn):
     """With probability p: scaled by U(range), bicubic, then the centre cropped or padded with zeros to the old size."""
 
     range: tuple[float, float] = (0.75, 1.25)
@@ -94,7 +99,7 @@ class RandomScaleCrop(_Drawn):
 
 
 @dataclass(frozen=True)
-class RandomFlip(_Drawn):
+class RandomFlip(Drawn):
     """Mirrored left-right and upside-down, each where switched on and with probability p."""
 
     lr: bool = True
@@ -113,7 +118,7 @@ class RandomFlip(_Drawn):
 
 
 @dataclass(frozen=True)
-class RandomRotate(_Drawn):
+class RandomRotate(Drawn):
     """With probability p: turned counter-clockwise by degrees from `range`, its upper end excluded; nearest, zeros outside.
 
     Whole-numbered ends draw whole degrees, as published; other ends draw uniformly.
@@ -138,7 +143,7 @@ class RandomRotate(_Drawn):
 
 
 @dataclass(frozen=True)
-class RandomImageEnhance(_Drawn):
+class RandomImageEnhance(Drawn):
     """In random order, each with probability p: contrast, sharpness, brightness by the factor 1 + U(range)."""
 
     methods: tuple[str, ...] = ("contrast", "sharpness", "brightness")
@@ -177,15 +182,19 @@ class Compose:
     """The list of transforms, then conversion: (sample, generator) → (image (3, H, W), mask (1, H, W)), float32.
 
     `steps` are the transforms, `normalize` the final scaling (None: image values 0..1). The mask is 0..1.
+    With `crop`, the last step, a third tensor (1, H, W) is 1 where the image is and 0 where it was padded.
     """
 
-    def __init__(self, steps: Sequence[Transform], normalize: Normalize | None):
-        self.steps, self.normalize = tuple(steps), normalize
+    def __init__(self, steps: Sequence[Transform], normalize: Normalize | None, crop: RandomCrop | None = None):
+        self.steps, self.normalize, self.crop = tuple(steps), normalize, crop
 
-    def __call__(self, sample: Sample, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    def __call__(self, sample: Sample, rng: np.random.Generator) -> tuple[Tensor, ...]:
         for step, drawn in zip(self.steps, draw_parameters(self.steps, rng), strict=True):
             sample = step.apply(sample, drawn)
-        return self.convert(sample)
+        if self.crop is None:
+            return self.convert(sample)
+        sample, valid = self.crop.apply(sample, self.crop.draw(rng))
+        return *self.convert(sample), torch.from_numpy(valid).float()[None]
 
     def convert(self, sample: Sample) -> tuple[Tensor, Tensor]:
         """uint8 sample → float32 tensors."""
@@ -199,7 +208,7 @@ class Compose:
 
     def without_resize(self) -> "Compose":
         """The same without `resize`, for samples that are resized already; the draws of the others do not change."""
-        return Compose(self.steps[self.resize is not None :], self.normalize)
+        return Compose(self.steps[self.resize is not None :], self.normalize, self.crop)
 
 
 TRANSFORMS = {
@@ -209,6 +218,8 @@ TRANSFORMS = {
     "random_flip": RandomFlip,
     "random_rotate": RandomRotate,
     "random_image_enhance": RandomImageEnhance,
+    **TRANSFORMS_BIREFNET,
+    **TRANSFORMS_PSPNET,
     "normalize": Normalize,
 }
 _CONVERSIONS = ("tonumpy", "totensor")  # named in older configs; conversion always happens, at the end
@@ -220,11 +231,11 @@ _ENHANCERS = {
 
 
 def build_transforms(steps: Iterable[tuple[str, Mapping[str, Any] | None]]) -> Compose:
-    """Transforms by name with their parameters, in the given order; see TRANSFORMS for the names.
+    """Transforms by name with their parameters, in the given order (random_crop is always last); see TRANSFORMS for the names.
 
     Raises ValueError for an unknown name or parameter.
     """
-    built, normalize = [], None
+    built, normalize, crop = [], None, None
     for name, parameters in steps:
         if name in _CONVERSIONS:
             continue
@@ -236,19 +247,16 @@ def build_transforms(steps: Iterable[tuple[str, Mapping[str, Any] | None]]) -> C
             raise ValueError(f"transform {name}: {error}") from error
         if isinstance(step, Normalize):
             normalize = step
+        elif isinstance(step, RandomCrop):
+            crop = step
         else:
             built.append(step)
-    return Compose(built, normalize)
+    return Compose(built, normalize, crop)
 
 
 def draw_parameters(steps: Iterable[Transform], rng: np.random.Generator) -> list[Any]:
     """What each step will do, drawn in order; always the same number of draws."""
     return [step.draw(rng) for step in steps]
-
-
-def is_binary(mask: np.ndarray) -> bool:
-    """True where a uint8 mask has only 0 and 255."""
-    return not (mask + np.uint8(1) > 1).any()  # 255 + 1 is 0
 
 
 def scaled_size(shape: tuple[int, int], scale: float) -> tuple[int, int]:

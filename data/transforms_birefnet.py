@@ -1,23 +1,16 @@
-"""The augmentations of BiRefNet, background-colour synthesis, and batches whose size is drawn anew.
+"""The augmentations of BiRefNet, and background-colour synthesis.
 
 Published order: resize (OpenCV), mirror, turn, colour, salt and pepper. With background-colour synthesis: resize, background,
 mirror. Draws come from the given generator alone, as everywhere in this package.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import cv2
 import numpy as np
-import torch
 from PIL import Image, ImageEnhance
-from torch import Tensor
-from torch.nn import functional
 
-from .datasets import TrainDataset
-from .preprocess import MULTIPLE
-from .transforms import Sample, StaticResize, _Drawn
+from .sample import Drawn, Sample
 
 ENHANCERS = {  # in the order of application; factors in tenths, both ends drawn
     ImageEnhance.Brightness: (5, 15),
@@ -29,23 +22,7 @@ NOISE_SHARE = 0.0015
 
 
 @dataclass(frozen=True)
-class OpenCVResize(StaticResize):
-    """To `size` (height, width), image and mask alike, by OpenCV's bilinear filter: without antialiasing, as published."""
-
-    def apply(self, sample: Sample, drawn: None) -> Sample:
-        size = self.target(sample.image.shape[:2])
-        return Sample(resize_opencv(sample.image, size), resize_opencv(sample.mask, size))
-
-
-def resize_opencv(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (H, W[, 3]) at another (height, width), bilinear without antialiasing."""
-    if image.shape[:2] == tuple(size):
-        return image
-    return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
-
-
-@dataclass(frozen=True)
-class RandomTurn(_Drawn):
+class RandomTurn(Drawn):
     """With probability p: image and mask turned by whole degrees from `range` (its upper end excluded), bicubic, black outside.
 
     The size stays, corners are cut off.
@@ -69,7 +46,7 @@ class RandomTurn(_Drawn):
 
 
 @dataclass(frozen=True)
-class RandomColour(_Drawn):
+class RandomColour(Drawn):
     """Always: brightness and contrast by 0.5 … 1.5, then saturation by 0 … 2, then sharpness by 0 … 3, in steps of 0.1."""
 
     def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
@@ -84,7 +61,7 @@ class RandomColour(_Drawn):
 
 
 @dataclass(frozen=True)
-class SaltAndPepper(_Drawn):
+class SaltAndPepper(Drawn):
     """Always: a share of the pixels of the image black or white, each with the same chance."""
 
     share: float = NOISE_SHARE
@@ -113,7 +90,7 @@ class Background(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BackgroundColour(_Drawn):
+class BackgroundColour(Drawn):
     """The background replaced by one colour, with the mask as its alpha.
 
     40 % a grey level, 40 % the mean colour of the object times 0.8 … 1.2 per channel, 20 % any colour. p: how often.
@@ -150,79 +127,8 @@ def background_colour(sample: Sample, drawn: Background) -> np.ndarray:
 
 
 TRANSFORMS_BIREFNET = {
-    "opencv_resize": OpenCVResize,
     "random_turn": RandomTurn,
     "random_colour": RandomColour,
     "salt_and_pepper": SaltAndPepper,
     "background_colour": BackgroundColour,
 }
-
-
-# -- dynamic size -------------------------------------------------------------------------------------------------
-
-
-class DynamicTrainDataset(TrainDataset):
-    """Training pairs at their own sizes, for `DynamicCollate`; items also say their epoch."""
-
-    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
-        return {**super().__getitem__(index), "epoch": self.epoch}
-
-
-@dataclass(frozen=True)
-class DynamicCollate:
-    """Items of any size → a batch of one size, drawn anew for every batch.
-
-    height and width: ranges in pixels, both ends drawn, floored to multiples of 32. The size depends on the seed and on
-    the epoch and index of the batch's first item alone, so it does not depend on the number of workers; the processes of
-    a distributed run draw different sizes. Image and mask are resized antialiased.
-    """
-
-    seed: int = 0
-    height: tuple[int, int] = (256, 2304)
-    width: tuple[int, int] = (256, 2304)
-
-    def __post_init__(self):
-        for low, high in (self.height, self.width):
-            if not MULTIPLE <= low <= high:
-                raise ValueError(f"a range of sizes goes from {MULTIPLE} or more upwards, not {low} to {high}")
-
-    def size(self, epoch: int, index: int) -> tuple[int, int]:
-        """(height, width) of the batch that begins with this item."""
-        rng = np.random.default_rng((self.seed, 0xD1, epoch, index))
-        sides = (int(rng.integers(low, high + 1)) for low, high in (self.height, self.width))
-        height, width = (side // MULTIPLE * MULTIPLE for side in sides)
-        return height, width
-
-    def __call__(self, items: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        """{"image": (3, h, w), "mask": (1, h, w), "index", "epoch"} of each item → the same keys, stacked at one size."""
-        size = self.size(int(items[0].get("epoch", 0)), int(items[0]["index"]))
-        batch: dict[str, Tensor] = {
-            key: torch.tensor([int(item[key]) for item in items]) for key in items[0] if key not in ("image", "mask")
-        }
-        batch["image"] = torch.cat([resize_tensor(item["image"], size) for item in items])
-        batch["mask"] = torch.cat([resize_tensor(item["mask"], size).clamp_(0, 1) for item in items])
-        return batch
-
-
-def resize_tensor(x: Tensor, size: tuple[int, int]) -> Tensor:
-    """(C, H, W) → (1, C, *size), antialiased bilinear."""
-    return functional.interpolate(x[None], size=size, mode="bilinear", align_corners=False, antialias=True)
-
-
-# -- classes of DIS5K ---------------------------------------------------------------------------------------------
-
-
-def dis5k_class(name: str) -> str:
-    """Class of a DIS5K image by its name, group#subgroup#number#class#…: the fourth part. Raises ValueError for other names."""
-    parts = name.rsplit("/", 1)[-1].split("#")
-    if len(parts) < 4 or not parts[3]:
-        raise ValueError(f"{name!r} is not named as DIS5K images are: no fourth part between # signs")
-    return parts[3]
-
-
-def dis5k_labels(names: Sequence[str]) -> tuple[list[int], list[str]]:
-    """(class number of every name, classes in alphabetical order): labels of the auxiliary classification."""
-    found = [dis5k_class(name) for name in names]
-    classes = sorted(set(found))
-    number = {name: i for i, name in enumerate(classes)}
-    return [number[name] for name in found], classes

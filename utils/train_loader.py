@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -140,6 +140,7 @@ class TrainLoader:
         batch_size: per process.
         num_workers: worker processes of this process.
         pin_memory: page-locked batches; only used on CUDA.
+        collate: items → batch; None stacks items of equal shapes.
     """
 
     def __init__(
@@ -152,12 +153,14 @@ class TrainLoader:
         seed: int = 0,
         pin_memory: bool = False,
         drop_last: bool = False,
+        collate: Callable[[list[Any]], dict[str, Any]] | None = None,
     ) -> None:
         self.sampler = ShardedBatches(len(dataset), batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last)
         self._loader = DataLoader(
             _Keyed(dataset),
             batch_sampler=self.sampler,
             num_workers=num_workers,
+            collate_fn=collate,
             pin_memory=pin_memory and torch.cuda.is_available(),
             persistent_workers=num_workers > 0,
             worker_init_fn=_start_worker,

@@ -1,27 +1,36 @@
-"""Augmentations of BiRefNet: what they draw, what they leave alone, and batches of a size of their own."""
+"""Augmentations of BiRefNet: what they draw, what they leave alone, and how a data set names and carries them out."""
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from inspyrenet.data.pairs import Pair
-from inspyrenet.data.transforms import Compose, Normalize, Sample
+from inspyrenet.data.feeding import build_train_dataset
+from inspyrenet.data.labels import dis5k_class, dis5k_labels
+from inspyrenet.data.pairs import find_pairs
+from inspyrenet.data.preprocess import Preprocess, to_tensor
+from inspyrenet.data.synthetic import write_dataset
+from inspyrenet.data.transforms import Compose, Normalize, Sample, StaticResize, build_transforms
 from inspyrenet.data.transforms_birefnet import (
     TRANSFORMS_BIREFNET,
     Background,
     BackgroundColour,
-    DynamicCollate,
-    DynamicTrainDataset,
-    OpenCVResize,
     RandomColour,
     RandomTurn,
     SaltAndPepper,
-    dis5k_class,
-    dis5k_labels,
 )
+
+STEPS = [
+    ("static_resize", {"size": [32, 48], "backend": "opencv"}),
+    ("background_colour", {"p": 0.5}),
+    ("random_flip", {}),
+    ("random_turn", {"range": [-15, 15], "p": 0.5}),
+    ("random_colour", {}),
+    ("salt_and_pepper", {"share": 0.01}),
+    ("normalize", {}),
+]
 
 
 def sample(height: int = 40, width: int = 56, seed: int = 0) -> Sample:
@@ -34,7 +43,7 @@ def sample(height: int = 40, width: int = 56, seed: int = 0) -> Sample:
 
 @pytest.mark.parametrize("name", TRANSFORMS_BIREFNET)
 def test_same_generator_same_result_and_input_untouched(name):
-    step = TRANSFORMS_BIREFNET[name](**({"size": (32, 64)} if name == "opencv_resize" else {}))
+    step = TRANSFORMS_BIREFNET[name]()
     given_sample = sample()
     before = [array.copy() for array in given_sample]
     first, second = (step(given_sample, np.random.default_rng(3)) for _ in range(2))
@@ -52,10 +61,10 @@ def test_the_number_of_draws_does_not_depend_on_the_outcome(seed, step):
 
 def test_resize_is_opencvs_without_antialiasing():
     given_sample = sample(60, 90)
-    out = OpenCVResize((20, 30))(given_sample, np.random.default_rng(0))
+    out = StaticResize((20, 30), "opencv")(given_sample, np.random.default_rng(0))
     assert np.array_equal(out.image, cv2.resize(given_sample.image, (30, 20), interpolation=cv2.INTER_LINEAR))
     assert out.mask.shape == (20, 30)
-    steps = Compose([OpenCVResize((20, 30)), RandomColour()], Normalize())
+    steps = Compose([StaticResize((20, 30), "opencv"), RandomColour()], Normalize())
     assert steps.resize is steps.steps[0]  # what a cache may keep
 
 
@@ -131,52 +140,55 @@ def test_background_mixes_by_soft_masks_and_stands_an_empty_one():
     assert (BackgroundColour().apply(empty, Background("foreground", 0, (1, 1, 1), (0, 0, 0))).image == 200).all()
 
 
-# -- dynamic size -------------------------------------------------------------------------------------------------
+# -- in a data set ------------------------------------------------------------------------------------------------
 
 
-@given(epoch=st.integers(0, 500), index=st.integers(0, 20000), seed=st.integers(0, 99))
-def test_sizes_are_multiples_of_32_in_range(epoch, index, seed):
-    height, width = DynamicCollate(seed, (256, 2304), (300, 700)).size(epoch, index)
-    assert height % 32 == width % 32 == 0
-    assert 256 <= height <= 2304 and 288 <= width <= 700
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    root = tmp_path_factory.mktemp("shapes")
+    write_dataset(root, "set", 3, seed=1, size=(90, 120))
+    return find_pairs(root, ["set"])
 
 
-def test_sizes_cover_the_range_and_change_with_the_epoch():
-    collate = DynamicCollate(0, (256, 511), (256, 511))
-    sizes = {collate.size(0, index) for index in range(400)}
-    assert {height for height, _ in sizes} == set(range(256, 512, 32))
-    assert [collate.size(1, i) for i in range(20)] != [collate.size(0, i) for i in range(20)]
-    assert DynamicCollate(1, (256, 511), (256, 511)).size(0, 7) != collate.size(0, 7)
+def test_a_network_sees_in_testing_what_it_saw_in_training(pairs):
+    trained = build_train_dataset(pairs, STEPS[:1] + STEPS[-1:])[0]["image"]
+    image = cv2.cvtColor(cv2.imread(str(pairs[0].image)), cv2.COLOR_BGR2RGB)
+    tested, small = Preprocess("static", (32, 48), (16, 16), backend="opencv")(image)
+    assert torch.equal(tested, to_tensor(cv2.resize(image, (48, 32), interpolation=cv2.INTER_LINEAR)))
+    torch.testing.assert_close(trained, tested, atol=1e-6, rtol=0)
+    assert torch.equal(small, to_tensor(cv2.resize(image, (16, 16), interpolation=cv2.INTER_LINEAR)))
+    assert (tested - Preprocess("static", (32, 48))(image)[0]).abs().mean() > 0.01
 
 
-@settings(max_examples=5, deadline=None)
-@given(count=st.integers(1, 3))
-def test_a_batch_has_one_size_and_keeps_masks_in_range(count):
-    items = []
-    for i in range(count):
-        mask = torch.rand(1, 50 + 10 * i, 70).round()
-        items.append({"image": mask.expand(3, -1, -1), "mask": mask, "index": i + 5, "epoch": 2})
-    collate = DynamicCollate(3, (32, 96), (32, 160))
-    batch = collate(items)
-    assert tuple(batch["image"].shape) == (count, 3, *collate.size(2, 5))
-    assert batch["mask"].shape[1:] == (1, *collate.size(2, 5))
-    assert batch["index"].tolist() == [i + 5 for i in range(count)]
-    assert batch["mask"].min() >= 0 and batch["mask"].max() <= 1
-    assert torch.allclose(batch["image"][:, :1].clamp(0, 1), batch["mask"])
+def test_unknown_backends_are_refused():
+    with pytest.raises(ValueError, match="'pillow' or 'opencv', not 'pil'"):
+        Preprocess(backend="pil")
+    with pytest.raises(ValueError, match="pillow"):
+        build_transforms([("static_resize", {"size": [8, 8], "backend": "cv2"})])
 
 
-def test_ranges_that_make_no_sense_are_refused():
-    with pytest.raises(ValueError, match="32"):
-        DynamicCollate(0, (16, 64), (64, 64))
+@pytest.mark.parametrize("cache", ["none", "ram"])
+def test_both_pipelines_give_the_same_pictures(pairs, cache):
+    fast = build_train_dataset(pairs, STEPS, 5, "fast", cache)
+    exact = build_train_dataset(pairs, STEPS, 5, "pil")
+    differences = []
+    for epoch in range(4):
+        fast.set_epoch(epoch), exact.set_epoch(epoch)
+        for index in range(len(pairs)):
+            one, other = fast[index], exact[index]
+            torch.testing.assert_close(one["image"], other["image"], atol=1e-5, rtol=0)
+            torch.testing.assert_close(one["mask"], other["mask"], atol=1e-6, rtol=0)
+            differences.append((one["image"] - fast[(index + 1) % 3]["image"]).abs().mean())
+    assert min(differences) > 0.01
 
 
-def test_data_set_of_unresized_images_says_its_epoch():
-    pairs = [Pair(image=None, mask=None, name=str(i), dataset="x") for i in range(2)]
-    dataset = DynamicTrainDataset(pairs, Compose([], Normalize()), read=lambda pair: sample(40 + int(pair.name), 50))
-    dataset.set_epoch(4)
-    items = [dataset[0], dataset[1]]
-    assert [item["epoch"] for item in items] == [4, 4] and items[1]["image"].shape == (3, 41, 50)
-    assert DynamicCollate(0, (32, 64), (32, 64))(items)["image"].shape[0] == 2
+def test_a_cache_of_one_backend_is_not_taken_for_the_other(pairs, tmp_path):
+    sizes = {"size": [32, 48]}
+    folders = set()
+    for backend in ("pillow", "opencv"):
+        build_train_dataset(pairs, [("static_resize", {**sizes, "backend": backend})], 0, "fast", "disk", tmp_path)
+        folders = {*folders, *tmp_path.iterdir()}
+    assert len(folders) == 2
 
 
 # -- classes ------------------------------------------------------------------------------------------------------
