@@ -9,6 +9,7 @@ from torch import nn
 
 from ..data.datasets import TrainDataset
 from ..data.feeding import build_train_dataset
+from ..data.labels import dis5k_labels
 from ..data.pairs import Pair, find_pairs
 from ..data.preprocess import Preprocess
 from ..data.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
@@ -19,6 +20,7 @@ from ..utils.schema import Config, DatasetSection, ModelSection, TestSection, Tr
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
+BATCHED = ("random_size",)  # what happens to whole batches
 
 
 class MissingSection(ValueError):
@@ -96,7 +98,7 @@ def freeze(net: nn.Module, stages: int) -> None:
 
 def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
     """(name, parameters) in the published order, without those that are off."""
-    steps = transforms.model_dump(exclude_none=True, exclude=set(PREPARED))
+    steps = transforms.model_dump(exclude_none=True, exclude={*PREPARED, *BATCHED})
     return [(name, steps[name]) for name in type(transforms).model_fields if name in steps]
 
 
@@ -109,22 +111,58 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
     return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit)
 
 
-def train_dataset(dataset: DatasetSection, found: Sequence[Pair], seed: int) -> TrainDataset:
+def train_dataset(
+    dataset: DatasetSection, found: Sequence[Pair], seed: int, labels: Sequence[int] | None = None
+) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
-    steps = transform_steps(dataset.transforms)
-    return build_train_dataset(found, steps, seed, dataset.pipeline, dataset.cache)
+    sizes = dataset.transforms.random_size
+    return build_train_dataset(
+        found,
+        transform_steps(dataset.transforms),
+        seed,
+        dataset.pipeline,
+        dataset.cache,
+        random_size=None if sizes is None else sizes.model_dump(),
+        labels=labels,
+    )
+
+
+def class_labels(kind: str, found: Sequence[Pair]) -> tuple[list[int] | None, int]:
+    """(class number of every pair, number of classes) as Train.Dataset.labels says; None and 0 without labels.
+
+    Raises ValueError where a name does not tell a class.
+    """
+    if kind == "none":
+        return None, 0
+    try:
+        numbers, classes = dis5k_labels([pair.name for pair in found])
+    except ValueError as error:
+        raise ValueError(f"Train.Dataset.labels: {error}; set labels to none") from error
+    return numbers, len(classes)
+
+
+def check_classes(net: nn.Module, count: int) -> None:
+    """Raises ValueError where the network has no place for so many classes."""
+    has = getattr(net, "classes", 0)
+    if count > has:
+        raise ValueError(
+            f"Train.Dataset.labels: the names tell {count} classes, the network learns {has}: set "
+            f"Model.arguments={{classes: {count}}} (219 for all of DIS5K)"
+        )
 
 
 def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
     """The sizing of Test.Dataset.transforms, with the base-size copy where blending may need it."""
     transforms = test.Dataset.transforms
     dynamic = transforms.dynamic_resize is not None
+    sized = transforms.dynamic_resize or transforms.static_resize
     return Preprocess(
         sizing="dynamic" if dynamic else "static",
-        size=transforms.dynamic_resize.size if dynamic else transforms.static_resize.size,
+        size=sized.size,
         base_size=model.base_size if model.threshold is not None or test.patch_merging else None,
         mean=transforms.normalize.mean,
         std=transforms.normalize.std,
+        backend=sized.backend,
     )
 
 

@@ -17,8 +17,9 @@ def load(options: Options) -> "list[Config]":
     """Validated configs of all files and grid points. Raises ConfigError with every problem at once."""
     from ..lib import MODELS
     from ..utils.config import load_config
+    from .checks import misfits
 
-    return load_config(options.config, options.overrides, choices={"Model.name": MODELS})
+    return load_config(options.config, options.overrides, choices={"Model.name": MODELS}, check=misfits)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

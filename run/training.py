@@ -42,10 +42,18 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
     train = build.section(config, "Train")
     folder = Path(train.Checkpoint.checkpoint_dir)
     learn, held_out = split_pairs(train, config.seed)
-    dataset = build.train_dataset(train.Dataset, learn, config.seed)
+    labels, classes = build.class_labels(train.Dataset.labels, learn)
+    dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
     build.seed_everything(config.seed)
     model = distributed.prepare(start_network(config, log), device)
-    loader = TrainLoader(dataset, **train.Dataloader.model_dump(), seed=config.seed, drop_last=drops_last(train, learn))
+    build.check_classes(model, classes)
+    loader = TrainLoader(
+        dataset,
+        **train.Dataloader.model_dump(),
+        seed=config.seed,
+        drop_last=drops_last(train, learn),
+        collate=dataset.collate,
+    )
     schedule, note = plan_rates(train, len(loader))
     if note:
         log.warning(note)
@@ -53,7 +61,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
     log.info("%d training pairs, %d held out, %d steps per epoch", len(learn), len(held_out), len(loader))
     return Trainer(
         model=model,
-        criterion=build_criterion(config.Model.name, train.Loss).to(device),
+        criterion=criterion_of(config).to(device),
         optimizer=optimizer_of(model, train),
         schedule=schedule,
         loader=loader,
@@ -144,6 +152,12 @@ def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer
     )
 
 
+def criterion_of(config: Config) -> nn.Module:
+    """The losses of Train.Loss, with what Train.LossArguments says beside it."""
+    train = config.Train
+    return build_criterion(config.Model.name, train.Loss, **train.LossArguments.model_dump(exclude_none=True))
+
+
 def train_options(config: Config, options: Options) -> TrainOptions:
     """The numbers of a run, out of four YAML sections."""
     train = config.Train
@@ -206,8 +220,10 @@ def validation(config: Config, held_out: Pairs, device: torch.device) -> Callabl
 def training_preprocess(config: Config) -> Preprocess:
     """Images at the size that training shows them, without augmentation."""
     transforms = config.Train.Dataset.transforms
+    sized = transforms.static_resize or transforms.dynamic_resize
     size = transforms.static_resize.size if transforms.static_resize else config.Model.base_size
-    return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std)
+    backend = sized.backend if sized else "pillow"
+    return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std, backend)
 
 
 class PyramidPictures:

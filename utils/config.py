@@ -11,7 +11,7 @@ in any other file, and on the command line, they count from the current folder.
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,9 @@ _TRAINING = ("seed", "Model", "Train")  # sections that make another trained mod
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
 
 
+Check = Callable[[Config], Iterable[tuple[str, str]]]
+
+
 class ConfigError(ValueError):
     """Everything that is wrong with the configuration, one line each in `messages`."""
 
@@ -59,11 +62,13 @@ def load_config(
     files: str | Path | Sequence[str | Path],
     overrides: Sequence[str] = (),
     choices: Mapping[str, Collection[str]] | None = None,
+    check: Check | None = None,
 ) -> list[Config]:
     """Configs of all runs that these files and override words ask for: files in order, the grid's points within each.
 
     A file may be given as a path or as the name of a shipped config (`InSPyReNet_SwinB`). `choices` limits text values
-    to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`.
+    to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`. `check` finds what else the schema cannot
+    know in a config: it gives (dotted key, what is wrong).
     Raises ConfigError with all problems of all files and words; nothing is built or created here.
     """
     problems: list[str] = []
@@ -73,7 +78,7 @@ def load_config(
         path, source = _locate(file, problems)
         document = _read_chain(path, source, problems, ()) if path is not None else None
         for point in points if document is not None else ():
-            config = _build(document, path, point, choices or {}, problems)
+            config = _build(document, path, point, choices or {}, check, problems)
             runs += [(config, source)] if config is not None else []
     problems += _same_names(runs)
     if problems:
@@ -169,6 +174,7 @@ def _build(
     path: Path,
     point: Point,
     choices: Mapping[str, Collection[str]],
+    check: Check | None,
     problems: list[str],
 ) -> Config | None:
     """One run: overrides on top, validated, named, its folders filled in. None where there were problems."""
@@ -180,6 +186,9 @@ def _build(
         config = Config.model_validate(data)
     except ValidationError as error:
         wrong += explain(error, Document(data, document.marks), str(path))
+    else:
+        found = check(config) if check is not None and not wrong else ()
+        wrong += [f"{document.mark(tuple(key.split('.'))) or path}: {key}: {text}" for key, text in found]
     problems += wrong
     return None if wrong else _complete(config, document, path, point)
 

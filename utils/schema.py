@@ -14,6 +14,18 @@ def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
     return ends
 
 
+def _apart(ends: tuple[int, int]) -> tuple[int, int]:
+    if ends[0] >= ends[1]:
+        raise ValueError(f"must be [low, high] with low < high, not {list(ends)}")
+    return ends
+
+
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError(f"must be odd, not {size}")
+    return size
+
+
 def _folder_name(text: str) -> str:
     if text != text.strip() or text in ("", ".", "..") or any(char in "/\\" or not char.isprintable() for char in text):
         raise ValueError(f"must be usable as the name of a folder, not {text!r}")
@@ -24,7 +36,9 @@ Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]  # (hei
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+Sides = Annotated[tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]], AfterValidator(_ordered)]
 
 
 class Section(BaseModel):
@@ -51,10 +65,31 @@ class ModelSection(Section):
 
 class StaticResize(Section):
     size: Size
+    backend: Literal["pillow", "opencv"] = (
+        "pillow"  # antialiased; or plain bilinear, as BiRefNet was trained and measured
+    )
 
 
-class DynamicResize(Section):
+class DynamicResize(StaticResize):
     size: Count = 1280  # bound of the shorter side
+
+
+class RandomSize(Section):
+    """One size for each batch, drawn anew, in multiples of 32; the other transforms see whole images."""
+
+    height: Sides = (256, 2304)
+    width: Sides = (256, 2304)
+
+
+class RandomCrop(Section):
+    """A window in an image that is scaled first; padding does not count in the losses."""
+
+    size: Size
+    scale: Annotated[tuple[Positive, Positive], AfterValidator(_ordered)] = (0.5, 2.0)
+
+
+class BackgroundColour(Section):
+    p: Probability = 1.0
 
 
 class RandomScaleCrop(Section):
@@ -79,28 +114,60 @@ class RandomImageEnhance(Section):
     p: Probability = 0.5
 
 
+class RandomTurn(Section):
+    range: Annotated[tuple[int, int], AfterValidator(_apart)] = (-15, 15)  # whole degrees, upper end exclusive; bicubic
+    p: Probability = 0.2
+
+
+class RandomColour(Section):
+    """Always: brightness, contrast, saturation and sharpness by BiRefNet's factors."""
+
+
+class SaltAndPepper(Section):
+    share: Probability = 0.0015  # of the pixels
+
+
+class RandomBlur(Section):
+    p: Probability = 0.5
+    size: Annotated[Count, AfterValidator(_odd)] = 5  # pixels
+
+
 class Normalize(Section):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
+SIZED = ("static_resize", "dynamic_resize", "random_size", "random_crop")  # where the size of a batch comes from
+
+
 class Transforms(Section):
-    """Applied in the order in which the published recipe has them (the order of the fields)."""
+    """Applied in the order in which the published recipes have them: the order of the fields.
+
+    InSPyReNet: scale_crop, flip, rotate, enhance. BiRefNet: flip, turn, colour, salt_and_pepper; or background_colour, flip.
+    PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize.
+    """
 
     static_resize: StaticResize | None = None
     dynamic_resize: DynamicResize | None = None
+    random_size: RandomSize | None = None
+    background_colour: BackgroundColour | None = None
     random_scale_crop: RandomScaleCrop | None = None
     random_flip: RandomFlip | None = None
     random_rotate: RandomRotate | None = None
+    random_turn: RandomTurn | None = None
     random_image_enhance: RandomImageEnhance | None = None
+    random_colour: RandomColour | None = None
+    salt_and_pepper: SaltAndPepper | None = None
+    random_blur: RandomBlur | None = None
+    random_crop: RandomCrop | None = None
     tonumpy: None = None  # accepted from older files; conversion always happens
     normalize: Normalize = Normalize()
     totensor: None = None
 
     @model_validator(mode="after")
     def _one_resize(self):
-        if (self.static_resize is None) == (self.dynamic_resize is None):
-            raise ValueError("give exactly one of static_resize and dynamic_resize")
+        if sum(getattr(self, name) is not None for name in SIZED) != 1:
+            raise ValueError(f"give exactly one of {', '.join(SIZED)}")
         return self
 
 
@@ -113,6 +180,7 @@ class DatasetSection(Section):
     cache: Literal["none", "ram", "disk"] = "none"
     pipeline: Literal["fast", "pil"] = "fast"  # pil: the published operations, one by one
     limit: Count | None = None  # take only so many pairs, evenly spread
+    labels: Literal["none", "DIS5K"] = "none"  # class of each image by its name, for a network with classes
 
 
 class DataloaderSection(Section):
@@ -176,6 +244,31 @@ class FineTuneSection(Section):
     freeze_batchnorm: bool = False  # keep running statistics
 
 
+class LossTerms(Section):
+    """A number for each term of BiRefNet's losses; null: the recipe's own."""
+
+    bce: NonNegative | None = None
+    iou: NonNegative | None = None
+    ssim: NonNegative | None = None
+    mae: NonNegative | None = None
+    mse: NonNegative | None = None
+    contour: NonNegative | None = None
+    structure: NonNegative | None = None
+
+
+class LossSection(Section):
+    """What the criterion takes beside the name of its loss; null: its own value. Which of them: by the family of the model."""
+
+    weights: LossTerms | None = None  # BiRefNet; 0 switches a term off
+    finetune: Annotated[int, Field(ge=0)] | None = None  # BiRefNet: epochs of the region-loss phase, the last ones
+    decay: LossTerms | None = None  # BiRefNet: by which weights are multiplied in every epoch of that phase
+    gradient: NonNegative | None = None  # BiRefNet: weight of the gradient loss
+    classification: NonNegative | None = None  # BiRefNet: weight of the class loss
+    iou_reduction: Literal["sum", "mean"] | None = None  # BiRefNet: over the batch
+    aux_weight: NonNegative | None = None  # PSPNet: of the auxiliary head
+    eta: NonNegative | None = None  # InSPyReNet: weight of the pyramidal consistency
+
+
 class TrainSection(Section):
     Dataset: DatasetSection
     Dataloader: DataloaderSection = DataloaderSection()
@@ -185,6 +278,7 @@ class TrainSection(Section):
     Validation: ValidationSection | None = None
     FineTune: FineTuneSection = FineTuneSection()
     Loss: str = "released"
+    LossArguments: LossSection = LossSection()
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     activation_checkpointing: bool = False
@@ -193,12 +287,18 @@ class TrainSection(Section):
 # -- Test and Eval ------------------------------------------------------------------------------------------------
 
 
+def _for_tests(dataset: DatasetSection) -> DatasetSection:
+    if dataset.transforms.random_size or dataset.transforms.random_crop:
+        raise ValueError("a test needs static_resize or dynamic_resize")
+    return dataset
+
+
 class TestCheckpointSection(Section):
     checkpoint_dir: str | None = None  # a run folder (its best or latest file) or one weights file
 
 
 class TestSection(Section):
-    Dataset: DatasetSection
+    Dataset: Annotated[DatasetSection, AfterValidator(_for_tests)]
     Dataloader: DataloaderSection = DataloaderSection()
     Checkpoint: TestCheckpointSection = TestCheckpointSection()
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-Batch = Mapping[str, Any]  # "image" (B,3,H,W), "mask" (B,1,H,W), "index" (B,)
+Batch = Mapping[str, Any]  # "image" (B,3,H,W), "mask" (B,1,H,W), "index" (B,), and of EXTRAS what the data set has
+EXTRAS = ("label", "valid")  # for the criterion: (B,) class numbers; (B,1,H,W) 1 where the image is, 0 in padding
 
 
 class Loader(Protocol):
@@ -82,6 +83,17 @@ class Outcome:
     def exit_code(self) -> int:
         """130 after Ctrl-C, else 0."""
         return 130 if self.reason == "interrupted" else 0
+
+
+def on_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch with everything that network and criterion take on this device."""
+    moved = {name: batch[name].to(device, non_blocking=True) for name in ("image", "mask", *EXTRAS) if name in batch}
+    return {**batch, **moved}
+
+
+def extras(batch: Batch) -> dict[str, torch.Tensor]:
+    """What the criterion is given beside the mask."""
+    return {name: batch[name] for name in EXTRAS if name in batch}
 
 
 def steps_per_epoch(batches: int, accumulate: int = 1) -> int:

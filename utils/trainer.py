@@ -26,7 +26,7 @@ from .train_report import Reporter
 from .train_resume import identity, restore, snapshot
 from .train_signals import INTERRUPT, TERMINATE, StopRequests
 from .train_state import Progress, ResumeError, code_version, plain, preserved_rng
-from .train_types import Batch, EpochEnd, Loader, Outcome, RatePlan, TrainOptions, steps_per_epoch
+from .train_types import Batch, EpochEnd, Loader, Outcome, RatePlan, TrainOptions, extras, on_device, steps_per_epoch
 
 __all__ = ["EpochEnd", "Outcome", "TrainOptions", "Trainer", "steps_per_epoch"]
 
@@ -38,8 +38,8 @@ class Trainer:
 
     Args:
         model: on its device; SyncBatchNorm already in place (`distributed.prepare`).
-        criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast. Where it has
-            `set_epoch(epoch, epochs)`, that is called before each epoch, counted from 0.
+        criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast; also given label and valid of
+            a batch that has them. Where it has `set_epoch(epoch, epochs)`, that is called before each epoch, counted from 0.
         optimizer: over the model's parameters.
         schedule: over optimizer steps; see `steps_per_epoch`.
         loader: see `TrainLoader`.
@@ -60,7 +60,7 @@ class Trainer:
         self,
         *,
         model: nn.Module,
-        criterion: Callable[[Any, Tensor], Mapping[str, Tensor]],
+        criterion: Callable[..., Mapping[str, Tensor]],
         optimizer: torch.optim.Optimizer,
         schedule: RatePlan,
         loader: Loader,
@@ -195,14 +195,12 @@ class Trainer:
 
     def _backward(self, batch: Batch, share: int, last: bool) -> dict[str, Tensor]:
         """Losses of one batch; its gradients are added up, and exchanged with the other processes at the last one."""
-        image = batch["image"].to(self.device, non_blocking=True)
-        mask = batch["mask"].to(self.device, non_blocking=True)
-        self._batch = {**batch, "image": image, "mask": mask}
+        self._batch = batch = on_device(batch, self.device)
         waits = not last and self.network is not self.model
         with self.network.no_sync() if waits else contextlib.nullcontext():
             with self.precision.autocast():
-                output = self.network(image)
-            losses = self.criterion(to_float32(output), mask)
+                output = self.network(batch["image"])
+            losses = self.criterion(to_float32(output), batch["mask"], **extras(batch))
             self.precision.scaler.scale(losses["total"] / share).backward()
         return {name: value.detach().float() for name, value in losses.items()}
 

@@ -180,6 +180,7 @@ class BiRefNet(Switchable):
         if tile_order not in TILE_ORDERS:
             raise ValueError(f"tile_order is {', '.join(TILE_ORDERS)}, not {tile_order!r}")
         self.base_size, self.architecture, self.tile_order = tuple(base_size), architecture, tile_order
+        self.classes = classes
         self.backbone = backbone
         old = architecture == "pre-2024-05"
         channels = tuple(2 * width for width in reversed(backbone.out_channels[-4:]))  # C0, C1, C2, C3

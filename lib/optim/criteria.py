@@ -1,6 +1,6 @@
 """One criterion per family of models: (output, mask) → named losses with their total."""
 
-from collections.abc import Callable
+import inspect
 
 import torch
 from torch import Tensor, nn
@@ -21,9 +21,11 @@ class PyramidCriterion(nn.Module):
     G_0 is the mask and G_j = REDUCE(G_{j−1}). S_j and G_j are enlarged to the mask's size by nearest before they are compared.
     """
 
+    losses = ("released", "paper")
+
     def __init__(self, loss: str = "released", eta: float = 1e-4):
         super().__init__()
-        if loss not in ("released", "paper"):
+        if loss not in self.losses:
             raise ValueError(f"loss is released or paper, not {loss!r}")
         self.loss, self.eta, self.fast = loss, eta, True
         self.pyramid = ImagePyramid()
@@ -57,7 +59,7 @@ class PyramidCriterion(nn.Module):
         return weighted_bce(logits, mask, boundary_weight(mask, fast=self.fast)).mean(), pixel_iou(logits, mask).mean()
 
 
-CRITERIA: dict[str, Callable[..., nn.Module]] = {
+CRITERIA: dict[str, type[nn.Module]] = {
     "InSPyReNet": PyramidCriterion,
     "BiRefNet": BiRefNetCriterion,
     "PSPNet": PSPNetCriterion,
@@ -70,7 +72,18 @@ def build_criterion(name: str, loss: str = "released", **arguments) -> nn.Module
     arguments: whatever else the family's criterion takes. A criterion may have set_epoch(epoch, epochs), to be called at
     the start of every epoch (from 0) with the number of epochs of the whole run.
     """
+    return _criterion(name)(loss, **arguments)
+
+
+def criterion_choices(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """(losses, further arguments, what it can be given of a batch beside the mask) of a model's or family's criterion."""
+    criterion = _criterion(name)
+    arguments = tuple(inspect.signature(criterion).parameters)[1:]  # the first one is the loss
+    return criterion.losses, arguments, tuple(inspect.signature(criterion.forward).parameters)[3:]
+
+
+def _criterion(name: str) -> type[nn.Module]:
     family = name.split("_")[0]
     if family not in CRITERIA:
         raise ValueError(f"no criterion for {name!r} (known: {', '.join(CRITERIA)})")
-    return CRITERIA[family](loss, **arguments)
+    return CRITERIA[family]

@@ -13,26 +13,30 @@ from . import losses_birefnet as terms
 
 @dataclass(frozen=True)
 class Recipe:
-    """Weights of the loss terms, and the region-loss fine-tuning at the end: `finetune` epochs of a run of `epochs`."""
+    """Weights of the loss terms, and the region-loss fine-tuning at the end: `finetune` epochs of a run of `epochs`.
+
+    decay: factors by which weights are multiplied anew in every epoch of that phase; terms without one stay.
+    """
 
     weights: Mapping[str, float]
     finetune: int
     epochs: int
-    matting: bool = False
+    decay: Mapping[str, float]
 
 
 PAPER = {"bce": 30.0, "iou": 0.5, "ssim": 10.0}
+REGION_DECAY = {"bce": 0.0, "iou": 0.5, "mae": 0.9}
+MATTING_DECAY = {"ssim": 0.9, "mse": 0.9}
 RECIPES: dict[str, Recipe] = {
-    "released": Recipe(PAPER, 40, 500),
-    "DIS5K": Recipe(PAPER, 40, 500),
-    "COD": Recipe(PAPER, 20, 150),
-    "HRSOD": Recipe(PAPER, 20, 150),
-    "General": Recipe({**PAPER, "mae": 100.0}, 20, 200),
-    "General-2K": Recipe({**PAPER, "mae": 100.0}, 20, 250),
-    "Matting": Recipe({"bce": 30.0, "ssim": 10.0, "mae": 100.0}, 10, 150, matting=True),
+    "released": Recipe(PAPER, 40, 500, REGION_DECAY),
+    "DIS5K": Recipe(PAPER, 40, 500, REGION_DECAY),
+    "COD": Recipe(PAPER, 20, 150, REGION_DECAY),
+    "HRSOD": Recipe(PAPER, 20, 150, REGION_DECAY),
+    "General": Recipe({**PAPER, "mae": 100.0}, 20, 200, REGION_DECAY),
+    "General-2K": Recipe({**PAPER, "mae": 100.0}, 20, 250, REGION_DECAY),
+    "Matting": Recipe({"bce": 30.0, "ssim": 10.0, "mae": 100.0}, 10, 150, MATTING_DECAY),
 }
 TERMS = ("bce", "iou", "ssim", "mae", "mse", "contour", "structure")
-IOU_DECAY, SLOW_DECAY = 0.5, 0.9
 
 
 def finetune_length(recipe: Recipe, epochs: int) -> int:
@@ -43,25 +47,25 @@ def finetune_length(recipe: Recipe, epochs: int) -> int:
 def loss_weights(recipe: Recipe, epoch: int, epochs: int, finetune: int | None = None) -> dict[str, float]:
     """The weight of every term in `epoch` (from 0) of a run of `epochs`; depends on nothing else, so resuming is exact.
 
-    finetune: length of the last phase; None: `finetune_length`. In its j-th epoch the region losses take over: bce is 0,
-    iou halves j times and mae is 0.9^j of itself; with a matting recipe ssim and mse are 0.9^j, everything else stays.
+    finetune: length of the last phase; None: `finetune_length`. In its j-th epoch a weight is decay^j of itself. As published
+    the region losses take over: bce is 0, iou halves and mae loses a tenth every time; for matting ssim and mse lose a tenth.
     """
     finetune = finetune_length(recipe, epochs) if finetune is None else finetune
     j = max(0, epoch - (epochs - finetune) + 1)
-    factors = {"mse": SLOW_DECAY**j, "ssim": SLOW_DECAY**j} if recipe.matting else {"bce": float(j == 0)}
-    if not recipe.matting:
-        factors |= {"iou": IOU_DECAY**j, "mae": SLOW_DECAY**j}
-    return {name: weight * factors.get(name, 1.0) for name, weight in recipe.weights.items()}
+    return {name: weight * recipe.decay.get(name, 1.0) ** j for name, weight in recipe.weights.items()}
 
 
 class BiRefNetCriterion(nn.Module):
     """Losses of BiRefNet (paper §3.4): on m4, m3, m2 and the final map, each enlarged to the mask's size, with equal weight.
 
     loss: a key of RECIPES; "released" is the paper's, 30·BCE + 0.5·IoU + 10·SSIM, General and Matting add 100·MAE.
-    finetune: epochs of the region-loss phase at the end of training, None for the recipe's own. gradient and
+    weights: by names of TERMS, on top of the recipe's; 0 switches a term off. finetune: epochs of the region-loss phase at
+    the end of training, None for the recipe's own; decay: on top of the recipe's, see `loss_weights`. gradient and
     classification: weights of these losses, 0 switches them off. iou_reduction: "sum" over the batch, as published, which
-    ties its weight to the batch size, or "mean". weights: replaces the recipe's, by names of TERMS.
+    ties its weight to the batch size, or "mean".
     """
+
+    losses = tuple(RECIPES)
 
     def __init__(
         self,
@@ -71,17 +75,23 @@ class BiRefNetCriterion(nn.Module):
         classification: float = 5.0,
         iou_reduction: str = "sum",
         weights: Mapping[str, float] | None = None,
+        decay: Mapping[str, float] | None = None,
     ):
         super().__init__()
         if loss not in RECIPES:
             raise ValueError(f"loss of BiRefNet is {', '.join(RECIPES)}, not {loss!r}")
         if iou_reduction not in ("sum", "mean"):
             raise ValueError(f"iou_reduction is sum or mean, not {iou_reduction!r}")
-        unknown = set(weights or ()) - set(TERMS)
+        unknown = {*(weights or ()), *(decay or ())} - set(TERMS)
         if unknown:
             raise ValueError(f"unknown loss term {sorted(unknown)[0]!r}; known: {', '.join(TERMS)}")
         recipe = RECIPES[loss]
-        self.recipe = Recipe(dict(weights), recipe.finetune, recipe.epochs, recipe.matting) if weights else recipe
+        chosen = {name: weight for name, weight in {**recipe.weights, **(weights or {})}.items() if weight}
+        if not chosen:
+            raise ValueError("every loss term has the weight 0: nothing would be learned")
+        self.recipe = Recipe(chosen, recipe.finetune, recipe.epochs, {**recipe.decay, **(decay or {})})
+        if finetune != 0 and not any(self.recipe.decay.get(name, 1.0) for name in chosen):
+            raise ValueError(f"the last phase would have no loss: {', '.join(chosen)} decay to 0; set finetune to 0")
         self.finetune, self.iou_reduction = finetune, iou_reduction
         self.gradient, self.classification = gradient, classification
         self.weights = dict(self.recipe.weights)

@@ -18,6 +18,8 @@ class PSPNetCriterion(nn.Module):
     30·BCE + 0.5·IoU + 10·SSIM, as BiRefNet has it, for comparisons with equal losses. "released" is "bce".
     """
 
+    losses = LOSSES
+
     def __init__(self, loss: str = "released", aux_weight: float = 0.4):
         super().__init__()
         if loss not in LOSSES:

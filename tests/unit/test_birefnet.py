@@ -14,7 +14,7 @@ from inspyrenet.lib.models.birefnet import BiRefNet, BiRefNetOutput
 from inspyrenet.lib.modules.laplacian import laplacian
 from inspyrenet.lib.modules.norm import FrozenBatchNorm2d, make_norm
 from inspyrenet.lib.optim import losses_birefnet as losses
-from inspyrenet.lib.optim.criteria import build_criterion
+from inspyrenet.lib.optim.criteria import build_criterion, criterion_choices
 from inspyrenet.lib.optim.criteria_birefnet import RECIPES, finetune_length, loss_weights
 from inspyrenet.lib.types import SizeError
 
@@ -201,8 +201,32 @@ def test_unknown_losses_are_refused(arguments):
 def test_other_weights_reach_every_term():
     out, mask = example()
     names = {"bce": 1.0, "mse": 1.0, "contour": 1.0, "structure": 1.0}
-    parts = build_criterion("BiRefNet", weights=names)(out, mask)
+    parts = build_criterion("BiRefNet", weights={**names, "iou": 0})(out, mask)
     assert all(parts[name] > 0 for name in names) and "iou" not in parts
+    assert parts["ssim"].item() == build_criterion("BiRefNet")(out, mask)["ssim"].item()  # the recipe's others stay
+    with pytest.raises(ValueError, match="every loss term"):
+        build_criterion("BiRefNet", weights={"bce": 0, "iou": 0, "ssim": 0})
+    with pytest.raises(ValueError, match=r"last phase.*bce.*finetune to 0"):
+        build_criterion("BiRefNet", weights={"iou": 0, "ssim": 0})
+    build_criterion("BiRefNet", weights={"iou": 0, "ssim": 0}, finetune=0)
+
+
+def test_the_last_phase_can_be_another():
+    criterion = build_criterion("BiRefNet", "General", finetune=4, decay={"bce": 0.5, "ssim": 2.0})
+    criterion.set_epoch(5, 10)
+    assert criterion.weights == {"bce": 30, "iou": 0.5, "ssim": 10, "mae": 100}
+    criterion.set_epoch(7, 10)
+    assert criterion.weights == pytest.approx({"bce": 7.5, "iou": 0.125, "ssim": 40, "mae": 81})
+    with pytest.raises(ValueError, match="bse"):
+        build_criterion("BiRefNet", decay={"bse": 0.5})
+
+
+def test_a_criterion_tells_what_it_takes():
+    losses_, arguments, extras = criterion_choices("BiRefNet_SwinT")
+    assert losses_ == tuple(RECIPES) and extras == ("label",)
+    assert {"weights", "finetune", "decay", "gradient", "classification", "iou_reduction"} == set(arguments)
+    assert criterion_choices("PSPNet")[1:] == (("aux_weight",), ("valid",))
+    assert criterion_choices("InSPyReNet_SwinB") == (("released", "paper"), ("eta",), ())
 
 
 @pytest.mark.parametrize(
