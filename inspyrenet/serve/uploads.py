@@ -1,0 +1,116 @@
+"""The image out of a request: bytes are counted as they come, pixels are counted before anything is decoded."""
+
+import asyncio
+import contextlib
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
+
+from .errors import GONE, ApiError
+from .settings import Limits
+
+KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+ENVELOPE = 16 * 1024  # bytes of a form around its file
+FIELDS, FIELD_BYTES = 8, 4096
+DRAIN_SECONDS = 2.0
+
+
+class Body:
+    """The body of one request, counted as it comes."""
+
+    def __init__(self, request: Request, limits: Limits):
+        self.request, self.limits = request, limits
+        self.count, self.complete = 0, False
+
+    async def receive(self) -> Message:
+        """The next message. Raises ApiError (413) where it is too much, whatever Content-Length says."""
+        message = await self._next()
+        if self.count > self.limits.bytes + ENVELOPE:
+            raise self._too_large()
+        return message
+
+    async def form(self) -> FormData:
+        """The body as a form; a large file goes to a temporary file of its own, which closing the form removes.
+
+        Raises ApiError: 415 for no form, 413 for too many bytes; Starlette's HTTPException (400) for a malformed one.
+        """
+        headers = self.request.headers
+        if not headers.get("content-type", "").lower().startswith("multipart/form-data"):
+            raise ApiError(415, "send the image as a form: curl -F file=@photo.jpg …/api/remove (multipart/form-data)")
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > self.limits.bytes + ENVELOPE:
+            raise self._too_large()
+        counted = Request(self.request.scope, self.receive)
+        try:
+            return await counted.form(max_files=1, max_fields=FIELDS, max_part_size=FIELD_BYTES)
+        except ClientDisconnect:
+            raise ApiError(GONE, "the upload was cut off") from None
+
+    async def drain(self) -> None:
+        """Take what a refused client is still sending, within bounds: many read no answer before all is sent."""
+        waits_for_leave = self.count == 0 and self.request.headers.get("expect", "").lower() == "100-continue"
+        most = self.count + self.limits.bytes
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not self.complete and not waits_for_leave and self.count <= most:
+                    await self._next()
+
+    async def disconnected(self) -> None:
+        """Returns when the client goes away; to be called once the body is complete."""
+        while (await self._next())["type"] != "http.disconnect":
+            pass
+
+    async def _next(self) -> Message:
+        message = await self.request.receive()
+        self.count += len(message.get("body", b""))
+        self.complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
+        return message
+
+    def _too_large(self) -> ApiError:
+        return ApiError(413, f"the upload is larger than the limit of {self.limits.bytes / 1e6:g} MB")
+
+
+def file_of(form: FormData) -> BinaryIO:
+    """The part called file. Raises ApiError (422) where there is none."""
+    part = form.get("file")
+    if isinstance(part, UploadFile):
+        return part.file
+    if part is not None:
+        raise ApiError(422, "the part called file has no file name: curl -F file=@photo.jpg, with the @")
+    others = ", ".join(sorted({str(name)[:40] for name in form})) or "nothing"
+    raise ApiError(
+        422, f"no part called file (there is {others}); addresses are not fetched, and a cut form has no end"
+    )
+
+
+def count_pixels(file: BinaryIO, limits: Limits) -> int:
+    """Width · height by the image's header; nothing is decoded, and the file is at its start again.
+
+    Raises ApiError: 415 for what is no image, 413 for too many pixels, 422 for a damaged header.
+    """
+    if not file.read(1):
+        raise ApiError(422, "the file is empty (0 bytes)")
+    file.seek(0)
+    try:
+        with Image.open(file, formats=KINDS) as image:
+            width, height = image.size
+    except Image.DecompressionBombError as error:
+        raise ApiError(413, f"the image has many more pixels than {_limit(limits)}") from error
+    except UnidentifiedImageError as error:
+        raise ApiError(415, f"not an image of a known kind ({', '.join(KINDS)}), or damaged at its start") from error
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        raise ApiError(422, f"the image is damaged ({error})") from error
+    finally:
+        with contextlib.suppress(ValueError):  # closed, because the client went away
+            file.seek(0)
+    if width * height > limits.pixels:
+        count = f"{width}x{height} is {width * height / 1e6:.0f} million pixels"
+        raise ApiError(413, f"{count}, more than {_limit(limits)}")
+    return width * height
+
+
+def _limit(limits: Limits) -> str:
+    return f"the limit of {limits.pixels / 1e6:g} million; scale the image down first"
