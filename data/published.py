@@ -38,12 +38,20 @@ class Published:
     about_mb: int | None = None
     images: int | None = None  # of a data set
     config: str | None = None  # that fits these weights
+    settings: tuple[str, ...] = ()  # words on top of it, as on a command line
+    aliases: tuple[str, ...] = ()  # other names under which the file is published
     note: str = ""
 
     @property
     def is_archive(self) -> bool:
         """A zip file that is unpacked."""
         return self.kind != "weights"
+
+    def words(self, overrides: Iterable[str] = ()) -> list[str]:
+        """`settings` and then `overrides`, which replace settings of the same keys."""
+        overrides = list(overrides)
+        keys = {word.partition("=")[0] for word in overrides}
+        return [*(word for word in self.settings if word.partition("=")[0] not in keys), *overrides]
 
     @property
     def checked(self) -> bool:
@@ -82,7 +90,8 @@ def _map_rows(content: dict) -> Iterable[tuple[str, dict]]:
 
 def _entry(name: str, kind: str, row: dict) -> Published:
     try:
-        return Published(name=name, kind=kind, **{**row, "sources": tuple(row["sources"])})
+        lists = {key: tuple(row.get(key, ())) for key in ("settings", "aliases")}
+        return Published(name=name, kind=kind, **{**row, **lists, "sources": tuple(row["sources"])})
     except (TypeError, KeyError) as error:
         raise ValueError(f"registry of {kind}: {name}: {error}") from error
 
@@ -104,6 +113,11 @@ def find(name: str, kinds: Iterable[str] = KINDS) -> list[Published]:
     names = [known[key][0].name if len(known[key]) == 1 else key for key in near]
     hint = f"did you mean {' or '.join(names)}?" if near else "see `inspyrenet models` and `inspyrenet d --list`"
     raise UnknownName(f"nothing published here is called {name!r}; {hint}")
+
+
+def weights_of_file(name: str) -> Published | None:
+    """The published weights that a file of this name is; None where the name says nothing."""
+    return next((entry for entry in load("weights").values() if name in (entry.file, *entry.aliases)), None)
 
 
 def _by_name(kind: str) -> dict[str, list[Published]]:

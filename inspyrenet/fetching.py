@@ -90,6 +90,8 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
                 progress=progress,
                 say=say,
             )
+            if entry.config:
+                say(f"{entry.name}: --config {' '.join([entry.config, *entry.settings])}")
     except (DownloadError, ArchiveError) as error:
         print(f"error: {error}", file=sys.stderr)
         return False
@@ -110,9 +112,11 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     from .modes import BOX_WEIGHTS, has_default
 
     box = f"{BOX_WEIGHTS.stat().st_size / 1e6:.0f} MB" if has_default() else ""
-    rows = [("(default)", "yes" if has_default() else "no", box, "see its model card", "the model in the box")]
-    rows += [_row(entry) for entry in load("weights").values()]
-    _print_table(("name", "here", "size", "terms", ""), rows)
+    rows = [("(default)", "yes" if has_default() else "no", box, "", "see its model card", "the model in the box")]
+    for entry in load("weights").values():
+        name, here, size, *rest = _row(entry)
+        rows.append((name, here, size, entry.config or "", *rest))
+    _print_table(("name", "here", "size", "config", "terms", ""), rows)
     print(f"\nfetch with: inspyrenet d NAME    cache folder: {published.cache_folder()}")
     return 0
 

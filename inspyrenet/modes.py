@@ -80,7 +80,7 @@ def _from_registry(entry: published.Published, ckpt: str | Path | None, override
     if not place.exists():
         hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
         raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
-    return Recipe(entry.name, _load(entry.config, overrides), place)
+    return Recipe(entry.name, _load(entry.config, entry.words(overrides)), place)
 
 
 def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
@@ -107,13 +107,17 @@ def _published_for(name: str) -> published.Published | None:
 
 
 def _from_checkpoint(path: Path, overrides: Sequence[str]) -> Recipe:
-    """By the config that its run saved beside it, else by what the names and shapes in it look like."""
+    """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
+    are trained at different sizes), else by what the names and shapes in it look like."""
     if not path.exists():
         raise MissingWeights(f"no such weights: {path}")
     folder = path if path.is_dir() else path.parent
     saved = folder / "config.yaml"
     if saved.is_file():
         return Recipe(folder.name, _load(saved, overrides), path)
+    entry = published.weights_of_file(path.name)
+    if entry is not None and entry.config is not None:
+        return Recipe(path.stem, _load(entry.config, entry.words(overrides)), path)
     from .lib.weights import describe, normalise, recognise
     from .utils.checkpoint import read_weights
 

@@ -205,7 +205,7 @@ def preprocessing(recipe: Recipe, resize: Resize) -> Preprocess:
         own = build.preprocess(model, test)
         if resize in (None, own.sizing):
             return own
-        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std)
+        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend)
     return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size))
 
 

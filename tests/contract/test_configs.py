@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 import inspyrenet.configs
+from inspyrenet.run.experiment import load
+from inspyrenet.run.options import Options
 from inspyrenet.utils import yamlfile
 from inspyrenet.utils.config import load_config
 
@@ -178,3 +180,61 @@ def test_other_methods_are_scored_on_the_usual_sets():
         assert config.Model is config.Train is config.Test is None
         assert config.Eval.datasets == ("DUTS-TE", "DUT-OMRON", "ECSSD", "HKU-IS", "PASCAL-S")
         assert Path(config.Eval.gt_root).parts[-2:] == ("data", "Test_Dataset")
+
+
+def documented(path: Path) -> dict[str, list[str]]:
+    """Override words of each setting that a file's head describes: `#   label  words`, continued by deeper indents."""
+    found, label = {}, ""
+    for line in path.read_text(encoding="utf-8").splitlines()[1:]:
+        if not line.startswith("#"):
+            break
+        if re.match(r"#(   | )\S", line):
+            label = line[1:].strip()
+        words = re.findall(r"(?:Model|Train|Test|Eval)\.[\w.]+=(?:\{[^}]*\}|\S+)", line)
+        found.setdefault(label, []).extend(words)
+    return {label: words for label, words in found.items() if words}
+
+
+SETTINGS = [
+    pytest.param(path, words, id=f"{path.stem}-{label[:24]}")
+    for path in FILES
+    if path.stem.startswith(("BiRefNet", "PSPNet"))
+    for label, words in documented(path).items()
+]
+
+
+@pytest.mark.parametrize(("path", "words"), SETTINGS)
+def test_documented_settings_work(path, words):
+    options = Options((str(path),), tuple(word.rstrip(",;.") for word in words))
+    assert load(options)[0] != load(Options((str(path),)))[0]
+
+
+def test_documented_settings_are_found():
+    assert len(SETTINGS) > 15
+
+
+def test_birefnet_recipe():
+    (config,) = load_config(FOLDER / "BiRefNet_SwinL.yaml")
+    steps = config.Train.Dataset.transforms.model_dump(exclude_none=True)
+    assert list(steps) == [
+        "static_resize", "random_flip", "random_turn", "random_colour", "salt_and_pepper", "normalize",
+    ]  # fmt: skip
+    assert (steps["random_turn"], steps["salt_and_pepper"]) == ({"range": (-15, 15), "p": 0.2}, {"share": 0.0015})
+    assert (steps["random_flip"]["lr"], steps["random_flip"]["ud"], steps["random_flip"]["p"]) == (True, False, 0.5)
+    for name in ("SwinT", "SwinL", "SwinL_HR", "finetune"):
+        (other,) = load_config(FOLDER / f"BiRefNet_{name}.yaml")
+        sizes = [other.Train.Dataset.transforms.static_resize, other.Test.Dataset.transforms.static_resize]
+        assert sizes[0] == sizes[1] and sizes[0].backend == "opencv" and sizes[0].size == other.Model.base_size
+    optimizer = config.Train.Optimizer
+    assert (optimizer.type, optimizer.lr, optimizer.head_factor, optimizer.weight_decay) == ("AdamW", 1e-4, 1, 1e-2)
+    assert config.Eval.metrics == ("maxFm", "wFm", "mae", "Sm", "avgEm", "HCE")
+
+
+def test_pspnet_recipe():
+    (config,) = load_config(FOLDER / "PSPNet_ResNet50.yaml")
+    optimizer, scheduler = config.Train.Optimizer, config.Train.Scheduler
+    assert (optimizer.type, optimizer.lr, optimizer.head_factor, optimizer.momentum) == ("SGD", 0.01, 10, 0.9)
+    assert (optimizer.weight_decay, scheduler.type, scheduler.gamma, scheduler.minimum_lr) == (1e-4, "PolyLr", 0.9, 0)
+    assert (config.Model.base_size, config.Train.Dataloader.batch_size, scheduler.epoch) == ((473, 473), 16, 50)
+    steps = config.Train.Dataset.transforms
+    assert (steps.random_blur.p, steps.random_blur.size, steps.random_crop) == (0.5, 5, None)
