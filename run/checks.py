@@ -1,17 +1,42 @@
-"""What in a config does not fit together: the parts of a training that only some models know."""
+"""What in a config does not fit together, or names what the schema does not know; found before anything is built."""
 
 from collections.abc import Iterator
 
 from ..lib.optim.criteria import criterion_choices
 from ..utils.explain import suggest
+from ..utils.metrics import METRICS
 from ..utils.schema import Config
 
 
 def misfits(config: Config) -> Iterator[tuple[str, str]]:
-    """(dotted key, what is wrong with it) for losses and data that the model's criterion does not take."""
+    """(dotted key, what is wrong with it)."""
+    wanted = {"Eval.metrics": config.Eval.metrics}
+    if config.Train is not None and config.Train.Validation is not None:
+        wanted["Train.Validation.metric"] = (config.Train.Validation.metric,)
+    for key, names in wanted.items():
+        for name in names:
+            if name.lower() not in {metric.lower() for metric in METRICS}:
+                hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
+                yield key, f"unknown metric {name!r}{hint}"
+    if config.Model is not None and config.Test is not None:
+        yield from _test_misfits(config)
+    if config.Model is not None and config.Train is not None:
+        yield from _training_misfits(config)
+
+
+def _test_misfits(config: Config) -> Iterator[tuple[str, str]]:
+    test = config.Test
+    if config.Model.threshold is not None or test.patch_merging:
+        reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
+        if test.flip:
+            yield "Test.flip", reason
+        if test.scales != (1.0,):
+            yield "Test.scales", reason
+
+
+def _training_misfits(config: Config) -> Iterator[tuple[str, str]]:
+    """Losses and data that the model's criterion does not take."""
     train = config.Train
-    if train is None or config.Model is None:
-        return
     losses, arguments, extras = criterion_choices(config.Model.name)
     family = config.Model.name.split("_")[0]
     if train.Loss not in losses:

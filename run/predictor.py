@@ -1,11 +1,12 @@
 """A trained network behind one call, as Test, Inference, the page, the server and the validation of a run use it."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
+from ..lib.models.averaging import predict_averaged
 from ..lib.models.blending import predict
 from ..lib.models.patch_merging import predict_patches
 from ..lib.types import SaliencyPyramid
@@ -16,7 +17,8 @@ class Predictor:
     """Network, sizes and precision of one configuration.
 
     threshold: sides above it are blended; None: one pass. precision: float32, bfloat16, float16 or auto. merging: large images
-    patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call.
+    patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call. scales and flip: the
+    mean of scaled and mirrored copies, each in one pass.
     Raises PrecisionError and CompilerMissing for what cannot be had here.
     """
 
@@ -29,7 +31,11 @@ class Predictor:
         precision: str = "float32",
         merging: bool = False,
         jit: bool = False,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
     ):
+        self.scales, self.flip = tuple(scales), flip
+        self.averaging = flip or self.scales != (1.0,)
         self.model, self.device = model, device
         self.threshold, self.alignment, self.merging = threshold, alignment, merging
         self.precision = choose_precision(precision, device)
@@ -44,6 +50,8 @@ class Predictor:
         image = image.to(self.device, non_blocking=True)
         resized = resized if resized is None else resized.to(self.device, non_blocking=True)
         with self._autocast():
+            if self.averaging:
+                return SaliencyPyramid((predict_averaged(self.model, image, self.scales, self.flip).logit(eps=1e-6),))
             if self.merging:
                 return self._merged(image, resized)
             return predict(self.model, image, resized, self.threshold, self.alignment)

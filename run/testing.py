@@ -46,6 +46,8 @@ def predict_sets(
         config.Model.alignment,
         test.precision,
         merging=test.patch_merging,
+        scales=test.scales,
+        flip=test.flip,
     )
     mine = found[distributed.rank() :: distributed.world_size()]
     root = Path(config.Eval.pred_root)

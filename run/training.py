@@ -164,11 +164,11 @@ def train_options(config: Config, options: Options) -> TrainOptions:
     validation = train.Validation
     chosen = {}
     if validation is not None:
-        check_metrics([validation.metric])
+        (metric,) = check_metrics([validation.metric])
         chosen = {
             "validate_every": validation.every,
-            "metric": validation.metric,
-            "mode": validation.mode or ("max" if METRICS[validation.metric].better == "higher" else "min"),
+            "metric": metric,
+            "mode": validation.mode or ("max" if METRICS[metric].better == "higher" else "min"),
             "patience": validation.patience,
         }
     return TrainOptions(

@@ -304,6 +304,8 @@ class TestSection(Section):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "float32"
     normalize: Literal["none", "minmax"] = "none"  # minmax: stretch every map to the full range
     patch_merging: bool = False
+    scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)  # the mean of copies of these sizes
+    flip: bool = False  # and of their mirror images
 
 
 class EvalSection(Section):

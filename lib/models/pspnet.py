@@ -1,13 +1,12 @@
 """PSPNet: pyramid scene parsing (Zhao et al., CVPR 2017) as a baseline for saliency: strong context, soft boundaries."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..modules.conv import resize
 from ..modules.ppm import PyramidPooling
 from ..modules.switch import Switchable
 from ..types import Encoder, SizeError
@@ -82,9 +81,15 @@ class PSPNet(Switchable):
             return PSPNetOutput(tuple(scores))
         return PSPNetOutput(tuple(score[:, 1:] - score[:, :1] for score in scores), tuple(scores))
 
+    @staticmethod
+    def nearest_size(height: float, width: float) -> tuple[int, int]:
+        """The 8n+1 size nearest to this one."""
+        rows, columns = (max(1, round((side - 1) / STRIDE)) * STRIDE + 1 for side in (height, width))
+        return rows, columns
+
     def _check(self, height: int, width: int) -> None:
         if self.sizes == "8n+1" and ((height - 1) % STRIDE or (width - 1) % STRIDE or min(height, width) < STRIDE):
-            fit = [max(1, round((side - 1) / STRIDE)) * STRIDE + 1 for side in (height, width)]
+            fit = self.nearest_size(height, width)
             raise SizeError(
                 f"image size {height}×{width} (height×width) is not 8n+1, as PSPNet asks for: resize it to "
                 f"{fit[0]}×{fit[1]}, or set Model.arguments.sizes to free"
@@ -121,22 +126,3 @@ def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
     rows = torch.arange(size[0], device=x.device).clamp(max=height - 1)
     columns = torch.arange(size[1], device=x.device).clamp(max=width - 1)
     return x.index_select(-2, rows).index_select(-1, columns)
-
-
-@torch.no_grad()
-def predict_averaged(model: PSPNet, image: Tensor, scales: Sequence[float] = (1.0,), flip: bool = True) -> Tensor:
-    """Mean probability (B, 1, H, W) over scaled and mirrored copies of `image` (B, 3, H, W); of probabilities, not logits.
-
-    Each scale shows the whole image at the 8n+1 size nearest to scale·(H, W). Call in eval mode.
-    """
-    if not scales:
-        raise ValueError("give at least one scale")
-    size, total = image.shape[-2:], 0.0
-    for scale in scales:
-        height, width = (max(1, round((scale * side - 1) / STRIDE)) * STRIDE + 1 for side in size)
-        copy = resize(image, (height, width), align_corners=True)
-        p = model(copy).logits.sigmoid()
-        if flip:
-            p = (p + model(copy.flip(-1)).logits.sigmoid().flip(-1)) / 2
-        total = total + resize(p, size, align_corners=True)
-    return total / len(scales)

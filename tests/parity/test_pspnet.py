@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.models.pspnet import PSPNet, enlarge, predict_averaged
+from inspyrenet.lib.models.averaging import predict_averaged
+from inspyrenet.lib.models.pspnet import PSPNet, enlarge
 from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling
 from inspyrenet.lib.optim.criteria import build_criterion
 from inspyrenet.lib.types import SizeError
@@ -202,6 +203,8 @@ def test_every_cell_stays_on_its_pixel(size):
 
 class Brightness(torch.nn.Module):
     """Stands for a network: its logit is a steep function of what it sees, and not the same mirrored."""
+
+    nearest_size = staticmethod(PSPNet.nearest_size)
 
     def __init__(self):
         super().__init__()

@@ -103,6 +103,7 @@ def test_bad_predictions_are_explained(prediction, message):
 
 
 def test_unknown_metrics_list_the_choices():
+    assert check_metrics(["hce", "MAE", "maxfm", "mae"]) == ("HCE", "mae", "maxFm")
     with pytest.raises(MetricError, match=r"unknown metric 'Smm'; choose from Sm, mae"):
         check_metrics(["Smm"])
     with pytest.raises(MetricError, match="no metric"):

@@ -81,6 +81,7 @@ _TABLE = (
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
+_SPELLINGS = {name.lower(): name for name in METRICS}
 DEFAULT_METRICS = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
 
 # curves that come from the counts of right and wrong pixels in the mask's band instead of in the whole image
@@ -92,8 +93,8 @@ class MetricError(ValueError):
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
-    """The same names as a tuple, without repeats. MetricError lists the choices when a name is unknown."""
-    wanted = tuple(dict.fromkeys(names))
+    """The names as METRICS has them (`hce` is HCE), without repeats. MetricError lists the choices when a name is unknown."""
+    wanted = tuple(dict.fromkeys(_SPELLINGS.get(name.lower(), name) for name in names))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
         raise MetricError(f"unknown metric {', '.join(map(repr, unknown))}; choose from {', '.join(METRICS)}")

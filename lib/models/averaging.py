@@ -1,0 +1,34 @@
+"""The mean of several looks at an image: scaled and mirrored copies, as PSPNet is tested."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..modules.conv import resize
+
+
+@torch.no_grad()
+def predict_averaged(model: nn.Module, image: Tensor, scales: Sequence[float] = (1.0,), flip: bool = True) -> Tensor:
+    """Mean probability (B, 1, H, W) over scaled and mirrored copies of `image` (B, 3, H, W); of probabilities, not logits.
+
+    Each scale shows the whole image at the size nearest to scale·(H, W) that the model takes: its `nearest_size`, else
+    multiples of 32. Call in eval mode. Raises ValueError without a scale.
+    """
+    if not scales:
+        raise ValueError("give at least one scale")
+    fit = getattr(model, "nearest_size", nearest_multiples)
+    size, total = image.shape[-2:], 0.0
+    for scale in scales:
+        copy = resize(image, fit(scale * size[0], scale * size[1]), align_corners=True)
+        p = model(copy).logits.float().sigmoid()
+        if flip:
+            p = (p + model(copy.flip(-1)).logits.float().sigmoid().flip(-1)) / 2
+        total = total + resize(p, size, align_corners=True)
+    return total / len(scales)
+
+
+def nearest_multiples(height: float, width: float, multiple: int = 32) -> tuple[int, int]:
+    """The size nearest to this one whose sides are multiples."""
+    rows, columns = (max(1, round(side / multiple)) * multiple for side in (height, width))
+    return rows, columns

@@ -1,0 +1,71 @@
+"""Averaging in prediction: any network, the sizes that it takes, and the config's words for it."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from inspyrenet.lib.models.averaging import nearest_multiples, predict_averaged
+from inspyrenet.run.experiment import load
+from inspyrenet.run.options import Options
+from inspyrenet.run.predictor import Predictor
+from inspyrenet.utils.config import ConfigError
+
+CPU = torch.device("cpu")
+
+
+class Ramp(torch.nn.Module):
+    """Brighter to the right, whatever is shown."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def forward(self, image):
+        self.sizes.append(tuple(image.shape[-2:]))
+        logits = torch.linspace(-3, 1, image.shape[-1]).expand(image.shape[0], 1, *image.shape[-2:])
+        return SimpleNamespace(logits=logits, saliency=(logits,), laplacian=())
+
+
+def test_sizes_are_those_that_a_network_takes():
+    model = Ramp()
+    predict_averaged(model, torch.zeros(1, 3, 96, 128), scales=(0.5, 1, 1.25), flip=False)
+    assert model.sizes == [(64, 64), (96, 128), (128, 160)]
+    assert nearest_multiples(1, 47) == (32, 32) and nearest_multiples(49, 100) == (64, 96)
+    with pytest.raises(ValueError, match="at least one scale"):
+        predict_averaged(model, torch.zeros(1, 3, 32, 32), scales=())
+
+
+def test_predictor_gives_logits_of_the_mean_probability():
+    image = torch.zeros(2, 3, 64, 96)
+    plain = Predictor(Ramp(), CPU)(image).logits.sigmoid()
+    mean = Predictor(Ramp(), CPU, flip=True, scales=(1.0,))(image).logits.sigmoid()
+    torch.testing.assert_close(mean, (plain + plain.flip(-1)) / 2, atol=1e-6, rtol=0)
+    assert Predictor(Ramp(), CPU, scales=[1.0]).averaging is False
+
+
+CONFIG = """\
+Model: {name: PSPNet_ResNet50, base_size: [65, 65], threshold: null}
+Test:
+  Dataset: {root: data, sets: [A], transforms: {static_resize: {size: [65, 65]}}}
+  flip: true
+  scales: [0.5, 1]
+Eval:
+  metrics: [sm, hce]
+"""
+
+
+def test_config_says_when_averaging_cannot_be(tmp_path):
+    path = tmp_path / "one.yaml"
+    path.write_text(CONFIG)
+    (config,) = load(Options((str(path),)))
+    assert (config.Test.flip, config.Test.scales) == (True, (0.5, 1.0))
+    with pytest.raises(ConfigError) as caught:
+        load(Options((str(path),), ("Model.threshold=512", "Eval.metrics=[Smm,hcee]")))
+    reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
+    assert caught.value.messages == [
+        "override: Eval.metrics: unknown metric 'Smm'; did you mean Sm?",
+        "override: Eval.metrics: unknown metric 'hcee'; did you mean HCE?",
+        f"{path}:4: Test.flip: {reason}",
+        f"{path}:5: Test.scales: {reason}",
+    ]
