@@ -1,10 +1,13 @@
 """Axial attention: every position attends to the positions of its row or of its column."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .conv import ConvUnit, wide
+from .conv import ConvUnit, aligned, wide
+from .joined import joined
 
 
 class AxialAttention(nn.Module):
@@ -25,9 +28,17 @@ class AxialAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) → (B, C, h, w)."""
-        query, key, value = (self._fold(conv(x)) for conv in (self.query_conv, self.key_conv, self.value_conv))
+        return self.attended(x, [conv(x) for conv in self.convs]) + x
+
+    @property
+    def convs(self) -> tuple[ConvUnit, ConvUnit, ConvUnit]:
+        return self.query_conv, self.key_conv, self.value_conv
+
+    def attended(self, x: Tensor, projections: Sequence[Tensor]) -> Tensor:
+        """What is added to x, from its query, key and value maps (B, ·, h, w)."""
+        query, key, value = (self._fold(projection) for projection in projections)
         out = self._unfold(attend(query, key, value, self.fast), x.shape)
-        return self.gamma.to(x.dtype) * out.to(x.dtype) + x
+        return self.gamma.to(x.dtype) * out.to(x.dtype)
 
     def _fold(self, x: Tensor) -> Tensor:
         """(B, C, h, w) → (B, features, length): the attended axis last."""
@@ -41,6 +52,14 @@ class AxialAttention(nn.Module):
         if self.layout == "corrected" and self.axis == "h":
             return x.reshape(batch, channels, width, height).transpose(2, 3)
         return x.reshape(batch, channels, height, width)
+
+
+def attend_both(rows: AxialAttention, columns: AxialAttention, x: Tensor) -> Tensor:
+    """rows(x) + columns(x) for (B, C, h, w), whose six projections are one convolution in the fast formulation."""
+    if not (rows.fast and columns.fast):
+        return rows(x) + columns(x)
+    maps = joined((*rows.convs, *columns.convs), x)
+    return aligned(torch.add(rows.attended(x, maps[:3]) + columns.attended(x, maps[3:]), x, alpha=2))
 
 
 NOTHING = 1e-30  # a share of attention below which nothing is attended

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from .attention import AxialAttention
-from .conv import ConvUnit, resize, wide
+from .attention import AxialAttention, attend_both
+from .conv import ConvUnit, aligned, resize, wide
+from .joined import joined
 
 
 class PAABranch(nn.Module):
@@ -20,8 +21,12 @@ class PAABranch(nn.Module):
         self.Wattn = AxialAttention(depth, "w", layout)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv2(self.conv1(self.conv0(x)))
-        return self.conv3(self.Hattn(x) + self.Wattn(x))
+        return self.forward_reduced(self.conv0(x))
+
+    def forward_reduced(self, x: Tensor) -> Tensor:
+        """`forward` of what conv0 gave, (B, depth, h, w)."""
+        x = self.conv2(self.conv1(x))
+        return self.conv3(attend_both(self.Hattn, self.Wattn, x))
 
 
 class PAAEncoder(nn.Module):
@@ -37,8 +42,10 @@ class PAAEncoder(nn.Module):
         self.conv_res = ConvUnit(in_channels, depth)
 
     def forward(self, x: Tensor) -> Tensor:
-        branches = [branch(x) for branch in (self.branch0, self.branch1, self.branch2, self.branch3)]
-        return (self.conv_cat(torch.cat(branches, dim=1)) + self.conv_res(x)).relu()
+        branches = (self.branch1, self.branch2, self.branch3)
+        near, residual, *reduced = joined((self.branch0, self.conv_res, *(branch.conv0 for branch in branches)), x)
+        far = [branch.forward_reduced(aligned(y)) for branch, y in zip(branches, reduced, strict=True)]
+        return (self.conv_cat(torch.cat([near, *far], dim=1)) + residual).relu()
 
 
 class PAADecoder(nn.Module):
@@ -58,6 +65,6 @@ class PAADecoder(nn.Module):
         size = x3.shape[-2:]
         x = torch.cat([resize(x5, size, align_corners=True), resize(x4, size, align_corners=True), x3], dim=1)
         x = self.conv1(x)
-        x = self.Hattn(x) + self.Wattn(x)
+        x = attend_both(self.Hattn, self.Wattn, x)
         feature = self.conv4(self.conv3(self.conv2(x)))
         return feature, wide(self.conv5(feature))
