@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from inspyrenet.run import Eval
-from inspyrenet.utils.metrics import DEFAULT_METRICS, ScorePair, evaluate_folder, score
+from inspyrenet.utils.config import load_config
+from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, ScorePair, evaluate_folder, score
 
 
 def write(path: Path, array: np.ndarray) -> None:
@@ -241,3 +242,23 @@ def test_arrays_in_memory_are_scored_too():
     assert found.values["mae"] == pytest.approx(
         np.mean([score(p, m, ["mae"]).value("mae") for p, m in zip(predictions, masks, strict=True)])
     )
+
+
+def test_the_table_of_dis5k(data, monkeypatch):
+    """The metrics of the shipped config in its order; skeletons are drawn once, for all runs."""
+    truths = [mask_and_prediction(seed)[0] for seed in range(3)]
+    found = [np.roll(truth, 15, axis=1) for truth in truths]  # too far off to be forgiven
+    for i, prediction in enumerate(found):
+        write(data / "maps" / "B" / (f"{i}.png" if i else "sub/0.png"), prediction)
+    (shipped,) = load_config("BiRefNet_SwinL")
+    words = [f"Eval.metrics=[{','.join(shipped.Eval.metrics).replace('HCE', 'hce')}]"]
+    assert Eval.main(["--config", config(data), *words]) == 0
+    rows = table(data / "results" / "exp" / "scores.csv")
+    assert [name for name in rows["exp", "A"] if name in METRICS] == ["maxFm", "wFm", "mae", "Sm", "avgEm", "HCE"]
+    efforts = [score(*pair, ["HCE"]).value("HCE") for pair in zip(found, truths, strict=True)]
+    assert float(rows["exp", "B"]["HCE"]) == pytest.approx(np.mean(efforts)) and min(efforts) > 0
+    kept = list((data / "results" / "skeletons").glob("*.png"))
+    assert len(kept) == 5  # the masks of B are among those of A
+    monkeypatch.setattr("inspyrenet.utils.metrics.hce._skeletonize", lambda mask: pytest.fail("was drawn again"))
+    assert Eval.main(["--config", config(data, "other"), *words]) == 0
+    assert table(data / "results" / "other" / "scores.csv")["other", "B"]["HCE"] == rows["exp", "B"]["HCE"]
