@@ -16,6 +16,9 @@ from PIL import Image, UnidentifiedImageError
 from . import headers
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+VIDEO_EXTENSIONS = (
+    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
+)  # fmt: skip
 MAX_PIXELS = 178_000_000  # below Pillow's own error limit; a 13,000 x 13,000 image is 169 million
 ORIENTATION_TAG = 0x0112
 
@@ -53,15 +56,15 @@ def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     return _read(source, _to_grey, max_pixels)
 
 
-def find_images(folder: Path | str) -> list[Path]:
-    """All image files below `folder`, sorted by path; hidden files are left out, linked folders followed once.
+def find_images(folder: Path | str, extensions: tuple[str, ...] = EXTENSIONS) -> list[Path]:
+    """All image files below `folder` (or those of other extensions, in lower case), sorted by path.
 
-    Raises ImageError where the folder does not exist.
+    Hidden files are left out, linked folders followed once. Raises ImageError where the folder does not exist.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
-    return sorted(_walk(folder))
+    return sorted(_walk(folder, extensions))
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -106,7 +109,7 @@ def _declared_length(image: Image.Image, path: Path) -> int:
     return int.from_bytes(prefix[2:6], "little") if image.format == "BMP" else 0
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[Path]:
     visited = set()
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         real = Path(parent).resolve()
@@ -116,7 +119,7 @@ def _walk(folder: Path) -> Iterator[Path]:
         visited.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+            if name.lower().endswith(extensions) and not name.startswith("."):
                 yield Path(parent, name)
 
 

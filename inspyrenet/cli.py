@@ -10,11 +10,12 @@ from . import __version__
 
 USAGE = """\
 inspyrenet IMAGE [OUTPUT]         cut the object out of an image: writes IMAGE.out.png
+inspyrenet VIDEO [OUTPUT]         out of every picture of a video (extra video), or of camera 0
 inspyrenet COMMAND …              one of the commands below; inspyrenet COMMAND --help tells more
 
 commands:
-  i        one image; - is stdin or stdout
-  p        a folder or a pattern of images
+  i        one image or video; - is stdin or stdout
+  p        a folder or a pattern of images and videos
   s        serve: a web API on this machine (extra web)
   d        download published weights, data sets, maps
   models   which models there are, and which are here
@@ -26,6 +27,7 @@ examples:
   inspyrenet photo.jpg red.png -t [255,0,0]    on red
   inspyrenet i - - < photo.jpg > cut.png       through a pipe
   inspyrenet p photos cut -t white             a folder, sub-folders kept
+  inspyrenet clip.mp4                          clip.out.webm, background transparent, sound kept
   inspyrenet d fast && inspyrenet photo.jpg -m fast
 """
 
@@ -67,8 +69,14 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
 
 def one_image(words: Sequence[str]) -> int:
     """inspyrenet i [INPUT] [OUTPUT]"""
-    parser = _parser("i", "Cut the object out of one image.")
-    parser.add_argument("input", nargs="?", default="-", metavar="INPUT", help="image file; - is stdin (default)")
+    parser = _parser("i", "Cut the object out of one image or video.")
+    parser.add_argument(
+        "input",
+        nargs="?",
+        default="-",
+        metavar="INPUT",
+        help="image or video file, camera number; - is stdin (default)",
+    )
     parser.add_argument("output", nargs="?", metavar="OUTPUT", help="file; - is stdout (default: INPUT.out.png)")
     options = parser.parse_intermixed_args(words)
     return _reported(lambda: _one_image(options))
@@ -77,7 +85,7 @@ def one_image(words: Sequence[str]) -> int:
 def _one_image(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from .jobs import JobError
+    from .jobs import JobError, is_camera
     from .run.Inference import cut_out
 
     source, output = Path(options.input), options.output
@@ -87,9 +95,10 @@ def _one_image(options: argparse.Namespace) -> int:
         return _through_pipe(options)
     if source.is_dir():
         raise JobError(f"{source} is a folder: inspyrenet p {source} {output or 'OUTPUT'}")
-    if not source.suffix and len(source.parts) == 1 and not source.exists():
+    camera = is_camera(options.input)
+    if not source.suffix and len(source.parts) == 1 and not source.exists() and not camera:
         raise JobError(f"{source} is neither an image nor a command; inspyrenet --help lists the commands")
-    options.overwrite = options.overwrite or output is None  # NAME.out.png is a name of our own
+    options.overwrite = options.overwrite or (output is None and not camera)  # NAME.out.png is our own
     return cut_out(options, options.input, output)
 
 
@@ -99,9 +108,12 @@ def _through_pipe(options: argparse.Namespace) -> int:
 
     from .cutout import check_threshold, style_of
     from .data.encode import check_format, encode, write_bytes
-    from .jobs import JobError
+    from .jobs import JobError, is_camera
     from .kinds import read_upright
+    from .naming import kind_of
 
+    if kind_of(Path(options.input)) == "video" or is_camera(options.input):
+        raise JobError("videos do not go through pipes: inspyrenet VIDEO OUTPUT")
     style = style_of(options.type)
     check_threshold(options.threshold)
     to_stdout = options.output in (None, "-")
@@ -126,7 +138,7 @@ def _through_pipe(options: argparse.Namespace) -> int:
 def many_images(words: Sequence[str]) -> int:
     """inspyrenet p INPUT [OUTPUT]"""
     parser = _parser(
-        "p", "Cut objects out of all images in a folder (and below it), or that match a pattern in quotes."
+        "p", "Cut objects out of all images and videos in a folder (and below it), or that match a pattern in quotes."
     )
     parser.add_argument("input", metavar="INPUT", help="folder, or pattern such as 'photos/*.jpg'")
     parser.add_argument("output", nargs="?", metavar="OUTPUT", help="folder (default: INPUT.out)")

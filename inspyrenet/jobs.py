@@ -1,4 +1,4 @@
-"""Many images, one after the other: found, planned, cut out, written; one that fails does not stop the rest.
+"""Many images and videos, one after the other: found, planned, cut out, written; one that fails does not stop the rest.
 
 Everything that can be wrong with a request is found before a network is loaded.
 """
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .cutout import OutputType, Style, check_threshold, style_of
-from .data.encode import FORMATS, check_format, write_picture
-from .data.sources import EXTENSIONS, find_images
-from .naming import SUFFIX, Job, beside, is_inside, is_result, plan
+from .data.encode import FORMATS, FormatError, check_format, write_picture
+from .data.sources import EXTENSIONS, VIDEO_EXTENSIONS, find_images
+from .naming import SUFFIX, Job, beside, is_inside, is_result, kind_of, plan
+from .video.formats import FORMATS as VIDEO_FORMATS
+from .video.formats import check_video_format, default_format
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .remover import Remover
 
 WRITERS, PENDING = 2, 4  # threads that compress, and results that may wait for them
+KNOWN = (*EXTENSIONS, *VIDEO_EXTENSIONS)
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
 
 
@@ -34,7 +37,10 @@ class JobError(ValueError):
 
 @dataclass(frozen=True)
 class Request:
-    """What to cut out, and how. source: a file, folder or pattern; dest: a folder, or a file where source is one."""
+    """What to cut out, and how. source: a file, folder, pattern or camera number; dest: a folder, or a file where source is one.
+
+    edges: as the Remover was asked for; auto leaves the colours of videos as they are, since estimating takes long.
+    """
 
     source: str
     dest: str | None = None
@@ -43,6 +49,7 @@ class Request:
     threshold: float | None = None
     reverse: bool = False
     overwrite: bool = False
+    edges: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,11 @@ class Work:
     format: str
     threshold: float | None
     reverse: bool
+    edges: str = "auto"
+
+    def __str__(self) -> str:
+        counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
+        return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count)
 
 
 @dataclass
@@ -92,37 +104,70 @@ class Report:
 
 
 def understand(request: Request) -> Work:
-    """Check the whole request, find its images and plan its results; the destination is made.
+    """Check the whole request, find its images and videos and plan their results; the destination is made.
 
-    Raises JobError, CutoutError, FormatError, ImageError, OSError with a message for people.
+    Raises JobError, CutoutError, FormatError, ImageError, OSError, VideoError, VideoExtraMissing with a message for people.
     """
     style = style_of(request.type)
     check_threshold(request.threshold)
-    form = _format(request, style)
     dest = Path(request.dest).expanduser() if request.dest else None
-    sources, root = find_sources(request.source, dest)
-    jobs, folder = _targets(sources, root, dest, form, request.source)
+    if is_camera(request.source):
+        form, video_form = _formats(request, style, {"video"})
+        jobs, folder = _camera_target(request.source, dest, video_form)
+    else:
+        sources, root = find_sources(request.source, dest)
+        form, video_form = _formats(request, style, {kind_of(source) for source in sources})
+        jobs, folder = _targets(sources, root, dest, (form, video_form), request.source)
+    if not any(job.kind == "image" for job in jobs):
+        _check_videos(jobs)
     check_writable(folder)
     skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
-    return Work(jobs, skipped, style, form, request.threshold, request.reverse)
+    return Work(jobs, skipped, style, form, request.threshold, request.reverse, request.edges)
 
 
-def _targets(sources: list[Path], root: Path, dest: Path | None, form: str, source: str) -> tuple[list[Job], Path]:
-    """Where each result goes, and the folder that holds them all."""
+def is_camera(source: str) -> bool:
+    """A number that is no file's name."""
+    return source.isdecimal() and not Path(source).exists()
+
+
+def _camera_target(number: str, dest: Path | None, form: str) -> tuple[list[Job], Path]:
+    """camera0.out.webm here, camera0.webm in a folder, or a file's name."""
+    if dest is None:
+        dest = Path(f"camera{number}{SUFFIX}.{form}")
+    elif not _is_file_name(dest):
+        dest = dest / f"camera{number}.{form}"
+    return [Job(Path(number), dest, "camera")], dest.parent
+
+
+def _check_videos(jobs: Sequence[Job]) -> None:
+    """What can be known before a network is loaded: PyAV is there, a single file is a video."""
+    from .video.errors import load_av
+    from .video.reading import VideoFile
+
+    load_av()
+    if len(jobs) == 1 and jobs[0].kind == "video":
+        VideoFile(jobs[0].source).close()
+
+
+def _targets(
+    sources: list[Path], root: Path, dest: Path | None, forms: tuple[str, str], source: str
+) -> tuple[list[Job], Path]:
+    """Where each result goes, and the folder that holds them all. forms: of images, of videos."""
+    kind = kind_of(sources[0])
     if dest is not None and _names_file(dest, source):
         if dest.resolve() == sources[0].resolve():
-            raise JobError(f"{dest}: the result would replace the image itself; choose another name")
-        return [Job(sources[0], dest)], dest.parent
+            raise JobError(f"{dest}: the result would replace the {kind} itself; choose another name")
+        return [Job(sources[0], dest, kind)], dest.parent
     if dest is None and Path(source).expanduser().is_file():
-        return [Job(sources[0], beside(sources[0], form))], sources[0].parent
+        return [Job(sources[0], beside(sources[0], forms[kind == "video"]), kind)], sources[0].parent
     dest = dest or (_neighbour(root) if Path(source).expanduser().is_dir() else root)
-    return plan(sources, root, dest, form), dest
+    return plan(sources, root, dest, *forms), dest
 
 
 def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Path]:
-    """The images that a file, folder or pattern stands for, and the folder that their names count from.
+    """The images and videos that a file, folder or pattern stands for, and the folder that their names count from.
 
     Everything below a folder counts, but for `dest` and for results of earlier runs (NAME.out.png).
     Raises JobError where there is none.
@@ -133,10 +178,10 @@ def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Pat
     if path.is_file():
         return [path], path.parent
     if path.is_dir():
-        found, root, nothing = find_images(path), path, f"{path}: no images in this folder"
+        found, root, nothing = find_images(path, KNOWN), path, f"{path}: no images in this folder"
     elif glob.has_magic(source):
         names = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
-        found = [name for name in names if name.is_file() and name.suffix.lower() in EXTENSIONS]
+        found = [name for name in names if name.is_file() and name.suffix.lower() in KNOWN]
         root, nothing = _fixed_part(path), f"{source}: no image matches"
     else:
         raise JobError(f"{source}: no such file or folder")
@@ -144,7 +189,7 @@ def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Pat
     if dest is not None and is_inside(dest, root):
         found = [image for image in found if not is_inside(image, dest)]
     if not found:
-        raise JobError(f"{nothing} (looked for {' '.join(EXTENSIONS)})")
+        raise JobError(f"{nothing} (looked for {' '.join(KNOWN)})")
     return found, root
 
 
@@ -160,18 +205,31 @@ def check_writable(folder: Path) -> None:
         raise OSError(error.errno, f"cannot write to {folder} ({reason}); choose another destination") from error
 
 
-def _format(request: Request, style: Style) -> str:
-    """The asked format, else the one of a named file, else png."""
+def _formats(request: Request, style: Style, kinds: set[str]) -> tuple[str, str]:
+    """(of images, of videos): the asked format, or the one of a named file, for the kind that it is one of; else the usual."""
     name = request.format
     if name is None and request.dest and _names_file(Path(request.dest).expanduser(), request.source):
         name = Path(request.dest).suffix
-    return check_format(name or "png", style.transparent)
+    if name is None:
+        return "png", default_format(style.transparent)
+    plain = name.lower().removeprefix(".")
+    if plain in VIDEO_FORMATS:
+        if "video" not in kinds:
+            raise FormatError(f"{plain} is a format of videos; for images there is {', '.join(FORMATS)}")
+        return "png", check_video_format(plain, style.transparent)
+    if kinds == {"video"}:
+        kind = "a format of images" if plain in FORMATS else "unknown as a format"
+        raise FormatError(f"{plain} is {kind}; for videos there is {', '.join(VIDEO_FORMATS)}")
+    return check_format(plain, style.transparent), default_format(style.transparent)
 
 
 def _names_file(dest: Path, source: str) -> bool:
-    """`dest` is meant as a file: it looks like one, and there is one image."""
-    looks = dest.suffix.lower().removeprefix(".") in FORMATS and not dest.is_dir()
-    return looks and Path(source).expanduser().is_file()
+    """`dest` is meant as a file: it looks like one, and there is one image, video or camera."""
+    return _is_file_name(dest) and (Path(source).expanduser().is_file() or is_camera(source))
+
+
+def _is_file_name(dest: Path) -> bool:
+    return dest.suffix.lower().removeprefix(".") in (*FORMATS, *VIDEO_FORMATS) and not dest.is_dir()
 
 
 def _neighbour(root: Path) -> Path:
@@ -198,35 +256,46 @@ def _fixed_part(pattern: Path) -> Path:
 
 
 def carry_out(work: Work, remover: "Remover", bar: bool = False, say: Callable[[str], None] | None = None) -> Report:
-    """Cut out every image; reading, the network and writing overlap. say: takes a line for each image.
+    """Cut out every image, then every video; reading, the network and writing overlap. say: takes a line for each.
 
-    Never raises for a single image: the report lists what failed and why. Stops where nothing can be written any more.
+    Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
     """
+    report = Report(skipped=list(work.skipped))
+    images = [job for job in work.jobs if job.kind == "image"]
+    videos = [job for job in work.jobs if job.kind != "image"]
+    hopeful = _cut_images(images, work, remover, report, bar, say) if images else True
+    if videos and hopeful:
+        from .video.jobs import cut_videos
+
+        cut_videos(videos, work, remover, report, bar, say)
+    report.left = len(work.jobs) - len(report.done) - len(report.failed)
+    return report
+
+
+def _cut_images(jobs: Sequence[Job], work: Work, remover: "Remover", report: Report, bar: bool, say) -> bool:
+    """False where writing is hopeless."""
     from tqdm import tqdm
 
-    report = Report(skipped=list(work.skipped))
     pending: deque[tuple[Job, Future]] = deque()
-    tried = 0
     with (
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(WRITERS) as writer,
-        tqdm(total=len(work.jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
+        tqdm(total=len(jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
     ):
-        for job, image in _read_ahead(work.jobs, reader):
-            tried += 1
+        hopeful = True
+        for job, image in _read_ahead(jobs, reader):
             try:
                 result = remover.cut(image.result(), work.style, work.threshold, work.reverse)
             except (ValueError, RuntimeError, OSError, MemoryError) as error:
-                report.failed.append((job.source, _one_line(error)))
+                report.failed.append((job.source, one_line(error)))
                 progress.update()
                 continue
             pending.append((job, writer.submit(write_picture, result.array, job.target, work.format)))
             _note(report, result.seconds, job, say, progress)
-            if not _settle(pending, report, progress, PENDING):
+            hopeful = _settle(pending, report, progress, PENDING)
+            if not hopeful:
                 break
-        _settle(pending, report, progress, 0)
-    report.left = len(work.jobs) - tried if tried < len(work.jobs) else 0
-    return report
+        return _settle(pending, report, progress, 0) and hopeful
 
 
 def _read_ahead(jobs: Sequence[Job], pool: ThreadPoolExecutor) -> Iterator[tuple[Job, "Future[np.ndarray]"]]:
@@ -250,7 +319,7 @@ def _settle(pending: deque[tuple[Job, Future]], report: Report, progress, allowe
         if error is None:
             report.done.append(job)
         else:
-            report.failed.append((job.source, _one_line(error)))
+            report.failed.append((job.source, one_line(error)))
             hopeful = hopeful and getattr(error, "errno", None) not in HOPELESS
         progress.update()
     return hopeful
@@ -264,6 +333,7 @@ def _note(report: Report, seconds: dict[str, float], job: Job, say, progress) ->
             say(f"{job.source} → {job.target}: {', '.join(f'{part} {value:.2f} s' for part, value in seconds.items())}")
 
 
-def _one_line(error: BaseException) -> str:
+def one_line(error: BaseException) -> str:
+    """An error's message without line breaks."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join((text or type(error).__name__).split())

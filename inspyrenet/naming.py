@@ -6,50 +6,66 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIX = ".out"  # before the format, where a result lies beside its image
+PARTIAL = ".partial"  # before the format, where a video is not whole
 
 
 @dataclass(frozen=True)
 class Job:
-    """One image and the file that its result goes to."""
+    """One image or video and the file that its result goes to. kind: image, video, or camera (source is its number)."""
 
     source: Path
     target: Path
+    kind: str = "image"
+
+
+def kind_of(path: Path) -> str:
+    """video or image, by the suffix."""
+    from .data.sources import VIDEO_EXTENSIONS
+
+    return "video" if path.suffix.lower() in VIDEO_EXTENSIONS else "image"
 
 
 def is_result(path: Path) -> bool:
-    """The name is one that this program gives: NAME.out.png."""
-    return Path(path.stem).suffix == SUFFIX
+    """The name is one that this program gives: NAME.out.png, NAME.out.partial.mp4."""
+    return Path(path.stem.removesuffix(PARTIAL)).suffix == SUFFIX
+
+
+def partial(target: Path) -> Path:
+    """The name of a video that is not whole: clip.out.partial.webm for clip.out.webm."""
+    return target.with_name(f"{target.stem}{PARTIAL}{target.suffix}")
 
 
 def beside(source: Path, form: str = "png") -> Path:
-    """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem."""
+    """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem. Videos likewise."""
     twins = [path for path in _siblings(source) if path.stem == source.stem and path.name != source.name]
     return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
 
 
-def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png") -> list[Job]:
+def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", video_form: str = "webm") -> list[Job]:
     """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
 
     Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
     """
-    stems: dict[str, int] = {}
+    forms = {"image": form, "video": video_form}
+    stems: dict[tuple[str, str], int] = {}
     for source in sources:
-        key = _key(_below(source, root).with_suffix(""))
+        key = (kind_of(source), _key(_below(source, root).with_suffix("")))
         stems[key] = stems.get(key, 0) + 1
     inputs = {_key(source.resolve()) for source in sources}
     apart = is_inside(dest, root)  # a folder of results below the images is no place for images
     taken: set[str] = set()
     jobs = []
     for source in sources:
-        inner = _below(source, root)
-        stem = inner.name if stems[_key(inner.with_suffix(""))] > 1 else inner.stem
+        inner, kind = _below(source, root), kind_of(source)
+        form = forms[kind]
+        stem = inner.name if stems[kind, _key(inner.with_suffix(""))] > 1 else inner.stem
         among = not apart and (dest / inner).parent.resolve().is_relative_to(root.resolve())
         for name in _candidates(stem, inner.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / inner.with_name(name)
             if _key(target) not in taken and _key(target.resolve()) not in inputs:
                 break
         taken.add(_key(target))
-        jobs.append(Job(source, target))
+        jobs.append(Job(source, target, kind))
     return jobs
 
 
@@ -80,9 +96,11 @@ def _key(path: Path) -> str:
 
 
 def _siblings(source: Path) -> list[Path]:
-    from .data.sources import EXTENSIONS
+    """Files of the same kind in the same folder."""
+    from .data.sources import EXTENSIONS, VIDEO_EXTENSIONS
 
+    extensions = VIDEO_EXTENSIONS if kind_of(source) == "video" else EXTENSIONS
     try:
-        return [path for path in source.parent.iterdir() if path.suffix.lower() in EXTENSIONS]
+        return [path for path in source.parent.iterdir() if path.suffix.lower() in extensions]
     except OSError:
         return []

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 EPILOG = """\
 type      map, rgba, green, white, blur, overlay, debug (the network's levels), a colour such as [255,0,0] or #ff0000,
           or the path of a background image
-source    a file, a folder (with everything below it), or a pattern in quotes: 'photos/**/*.jpg'
+source    a file, a folder (with everything below it), a pattern in quotes: 'photos/**/*.jpg', or a camera's number;
+          images and videos (videos need the extra video)
 every word that contains = changes the config: Model.alignment=corrected
 """
 
@@ -34,8 +35,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="YAML file, shipped config, fast, base, base-nightly, checkpoint",
     )
     add("--ckpt", metavar="FILE", help="weights or run folder, in place of the config's own")
-    add("-s", "--source", required=True, metavar="PATH", help="file, folder or pattern")
-    add("--dest", metavar="PATH", help="folder (a file for one image); default: NAME.out.png, or FOLDER.out")
+    add("-s", "--source", required=True, metavar="PATH", help="file, folder, pattern, or camera number")
+    add("--dest", metavar="PATH", help="folder (a file for one source); default: NAME.out.png, or FOLDER.out")
     add_output_options(parser)
     add_network_options(parser)
     return parser
@@ -46,10 +47,15 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("-t", "--type", default="rgba", metavar="TYPE", help="what to make, see below (default: rgba)")
     add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
-    add("--format", metavar="NAME", help="png (default), jpg, webp, tif, bmp")
+    add("--format", metavar="NAME", help="images: png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov")
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
-    add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")
+    add(
+        "--edges",
+        default="auto",
+        metavar="HOW",
+        help="colours in soft edges: auto (videos: none), matting, fusion, none",
+    )
     add("--overwrite", action="store_true", help="make results again that are there already")
 
 
@@ -83,13 +89,14 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
     from inspyrenet.jobs import Request, carry_out, understand
 
-    request = Request(source, dest, options.type, options.format, options.threshold, options.reverse, options.overwrite)
+    look = (options.type, options.format, options.threshold, options.reverse)
+    request = Request(source, dest, *look, overwrite=options.overwrite, edges=options.edges)
     work = understand(request)
     if not work.jobs:
         print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
         return 0
     remover = load(options)
-    print(f"{remover.describe()}: {len(work.jobs)} image{'s' * (len(work.jobs) > 1)}", file=sys.stderr)
+    print(f"{remover.describe()}: {work}", file=sys.stderr)
     say = (lambda line: print(line, file=sys.stderr)) if options.verbose else None
     report = carry_out(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
     print(report, file=sys.stderr)

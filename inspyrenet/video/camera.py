@@ -1,0 +1,75 @@
+"""A camera by its number, through OpenCV: RGB pictures, timed by the clock."""
+
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from .errors import VideoError
+from .source import Colours, Picture
+
+MILLISECONDS = Fraction(1, 1000)
+USUAL_RATE = 30
+FPS = 5  # cv2.CAP_PROP_FPS, without loading OpenCV for it
+
+
+class Capture(Protocol):
+    """What is needed of cv2.VideoCapture; `read` gives BGR."""
+
+    def isOpened(self) -> bool: ...
+
+    def read(self) -> "tuple[bool, np.ndarray | None]": ...
+
+    def get(self, property: int) -> float: ...
+
+    def release(self) -> None: ...
+
+
+def open_capture(number: int) -> Capture:
+    """OpenCV's capture of a camera."""
+    import cv2
+
+    return cv2.VideoCapture(number)
+
+
+class Camera:
+    """A camera as a `Source`; it ends when the camera does, or when nobody wants more pictures.
+
+    Raises VideoError where there is no such camera.
+    """
+
+    live = True
+    tracks: tuple = ()
+    shift = Fraction(0)
+    aspect = Fraction(1)
+    frames = None
+    time_base = MILLISECONDS
+
+    def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):
+        self.name, self.complaint, self.colours = f"camera {number}", None, Colours()
+        self._clock = clock
+        self._capture = open_capture(number) if capture is None else capture
+        if not self._capture.isOpened():
+            self._capture.release()
+            raise VideoError(
+                f"{self.name} is not there, is in use, or may not be opened: check the number, other programs, permissions"
+            )
+        rate = self._capture.get(FPS)
+        self.rate = Fraction(round(rate) if 1 <= rate <= 1000 else USUAL_RATE)
+
+    def __iter__(self) -> Iterator[Picture]:
+        step = max(1, round(1000 / self.rate))
+        started, last = None, -1
+        while True:
+            there, frame = self._capture.read()
+            if not there or frame is None:
+                return
+            now = self._clock()
+            started = now if started is None else started
+            last = max(last + 1, round((now - started) * 1000))
+            yield Picture(np.ascontiguousarray(frame[..., 2::-1]), last, step)
+
+    def close(self) -> None:
+        self._capture.release()

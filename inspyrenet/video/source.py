@@ -1,0 +1,68 @@
+"""What a video is made of, wherever it comes from: pictures with their times, sound as it was recorded."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+BT709, BT601, SMPTE240M, BT2020 = 1, 5, 7, 9  # numbers of colour matrices, as swscale counts them
+MATRICES = {1: BT709, 5: BT601, 6: BT601, 7: SMPTE240M, 9: BT2020, 10: BT2020}  # those of ITU-T H.273 → swscale's
+UNSPECIFIED = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One frame: uint8 RGB (height, width, 3), upright; time and duration in units of its source's time base."""
+
+    array: "np.ndarray"
+    time: int
+    duration: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sound:
+    """One packet of the sound track of that number, times as in the file."""
+
+    track: int
+    packet: Any
+
+    @property
+    def nbytes(self) -> int:
+        return self.packet.size
+
+
+@dataclass(frozen=True)
+class Colours:
+    """How RGB and YUV belong together: the matrix (swscale's number), primaries and transfer (numbers of ITU-T H.273)."""
+
+    matrix: int = BT709
+    primaries: int = 1
+    transfer: int = 1
+
+
+class Source(Protocol):
+    """A file or a camera.
+
+    name: for messages. live: pictures come by the clock and are dropped where nobody has time for them. frames: their
+    expected number, where it is known. rate: frames per second on average. aspect: of a pixel, upright.
+    tracks: PyAV's sound streams. shift: seconds by which all times are moved to begin near 0.
+    complaint: what was wrong with it, once it has been read. colours is known with the first picture.
+    """
+
+    name: str
+    live: bool
+    time_base: Fraction
+    rate: Fraction | None
+    frames: int | None
+    aspect: Fraction
+    tracks: tuple
+    shift: Fraction
+    colours: Colours
+    complaint: str | None
+
+    def __iter__(self) -> Iterator[Picture | Sound]: ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,122 @@
+"""Video files out: pictures at their own times, sound beside them; whole, or under a name that says it is not."""
+
+import contextlib
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+from .errors import explained_writing, load_av
+from .formats import Encoding
+from .sound import Track, add_track
+from .source import MATRICES, Colours, Picture, Sound, Source
+
+NUMBERS = {swscale: number for number, swscale in MATRICES.items() if number not in (5, 10)}  # swscale's → H.273's
+LIMITED = 1  # FFmpeg's number of the range 16..235
+FORMATS = {2: "gray", 3: "rgb24", 4: "rgba"}
+
+
+class VideoWriter:
+    """Writes beside `target` under a name of its own, until `finish` gives the file its name.
+
+    Raises OSError where it cannot be written, VideoError where the pictures cannot be encoded.
+    """
+
+    def __init__(self, target: Path, encoding: Encoding, source: Source, colours: bool = True):
+        self.target, self.frames, self.seconds = target, 0, 0.0
+        self._encoding, self._source, self._colours = encoding, source, colours
+        self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
+        self._container = self._stream = None
+        self._tracks: list[Track] = []
+        self._early: list[Sound] = []  # before the first picture, which says how large the video is
+        self._size = (0, 0)
+
+    def picture(self, picture: Picture) -> None:
+        """Encode a result (H, W), (H, W, 3) or (H, W, 4)."""
+        with explained_writing(self.target):
+            if self._container is None:
+                self._start(picture.array)
+            frame = self._frame(picture.array)
+            frame.pts, frame.duration, frame.time_base = picture.time, picture.duration, self._source.time_base
+            self._container.mux(self._stream.encode(frame))
+        self.frames += 1
+        self.seconds = float((picture.time + picture.duration) * self._source.time_base)
+
+    def sound(self, sound: Sound) -> None:
+        """Take over a packet of sound."""
+        if self._container is None:
+            self._early.append(sound)
+            return
+        with explained_writing(self.target):
+            self._tracks[sound.track].put(sound.packet)
+
+    def finish(self, name: Path) -> None:
+        """End the file and give it its name, in one step."""
+        with explained_writing(self.target):
+            self._container.mux(self._stream.encode(None))
+            for track in self._tracks:
+                track.finish()
+            self._container.close()
+            self._temporary.replace(name)
+
+    def discard(self) -> None:
+        """Leave nothing behind; after `finish` it does nothing."""
+        if self._container is not None:
+            av = load_av()
+            with contextlib.suppress(av.error.FFmpegError, OSError):
+                self._container.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    # -- parts ------------------------------------------------------------------------------------------------------
+
+    def _start(self, array: np.ndarray) -> None:
+        """Open the file, for pictures like this one."""
+        av, encoding, source = load_av(), self._encoding, self._source
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        options = dict(encoding.container_options)
+        if encoding.container in ("mp4", "mov"):  # else the beginning of each track is rounded to milliseconds
+            options["movie_timescale"] = str(_fine(source.time_base.denominator))
+        self._container = av.open(f"file:{self._temporary}", "w", format=encoding.container, options=options)
+        self._stream = self._container.add_stream(encoding.codec, rate=source.rate, options=dict(encoding.options))
+        self._size = array.shape[:2]
+        height, width = self._even(array).shape[:2]
+        stream, context = self._stream, self._stream.codec_context
+        stream.width, stream.height, stream.pix_fmt = width, height, encoding.pixels
+        context.time_base = source.time_base
+        context.sample_aspect_ratio = source.aspect
+        context.thread_type = "AUTO"
+        self._colours = source.colours if self._colours else Colours()
+        context.color_range = LIMITED
+        context.colorspace = NUMBERS[self._colours.matrix]
+        context.color_primaries, context.color_trc = self._colours.primaries, self._colours.transfer
+        self._tracks = [add_track(self._container, track, encoding, source.shift) for track in source.tracks]
+        for sound in self._early:
+            self._tracks[sound.track].put(sound.packet)
+        self._early.clear()
+
+    def _frame(self, array: np.ndarray):
+        """A frame of the encoder's kind of pixels, at the size of the first."""
+        av = load_av()
+        if array.shape[:2] != self._size:
+            import cv2
+
+            array = cv2.resize(array, self._size[::-1], interpolation=cv2.INTER_AREA)
+        array = np.ascontiguousarray(self._even(array))
+        kind = FORMATS[array.shape[2] if array.ndim == 3 else 2]
+        frame = av.VideoFrame.from_ndarray(array, format=kind)
+        return frame.reformat(
+            format=self._encoding.pixels, dst_colorspace=self._colours.matrix, dst_color_range=LIMITED
+        )
+
+    def _even(self, array: np.ndarray) -> np.ndarray:
+        """The last row or column once more, where the codec wants even sides."""
+        if not self._encoding.even or not (array.shape[0] % 2 or array.shape[1] % 2):
+            return array
+        more = [(0, side % 2) for side in array.shape[:2]] + [(0, 0)] * (array.ndim - 2)
+        return np.pad(array, more, mode="edge")
+
+
+def _fine(denominator: int) -> int:
+    """A multiple of it that is 1000 at least, so that times of sound fit too."""
+    return denominator * -(-1000 // denominator)

@@ -1,0 +1,105 @@
+"""Small videos for tests, made with PyAV, and what is in a video, read back."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+RATE = 48000
+BASE = Fraction(1, 600)
+
+
+def painted(number: int, height: int = 48, width: int = 64) -> np.ndarray:
+    """A frame whose grey says its number (10 more for each), with a red corner above left; uint8 RGB."""
+    image = np.full((height, width, 3), 40 + 10 * (number % 20), np.uint8)
+    image[: height // 4, : width // 4] = (230, 20, 20)
+    return image
+
+
+def make_video(
+    path: Path,
+    frames: int = 12,
+    size: tuple[int, int] = (48, 64),
+    *,
+    times: list[int] | None = None,
+    base: Fraction = BASE,
+    rate: Fraction | int = 20,
+    sound: str | None = None,
+    seconds: float | None = None,
+    turn: int | None = None,
+    form: str = "mp4",
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+) -> Path:
+    """H.264 (or another codec) with or without sound. times: of each frame in units of base; turn: degrees anticlockwise."""
+    with av.open(str(path), "w", format=form, options=options or {}) as out:
+        video = out.add_stream(codec, rate=rate, options={"crf": "10", "g": "5", "b:v": "0", "cpu-used": "8"})
+        video.width, video.height, video.pix_fmt = size[1], size[0], "yuv420p"
+        video.codec_context.time_base = 1 / Fraction(rate) if form == "avi" else base  # it has no times of its own
+        if turn is not None:
+            video.set_display_rotation(turn)
+        track = out.add_stream(sound, rate=RATE, layout="mono") if sound else None
+        out.start_encoding()
+        step = round(1 / (base * Fraction(rate)))
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(painted(number, *size), format="rgb24").reformat(format="yuv420p")
+            frame.pts, frame.time_base, frame.duration = times[number] if times else number * step, base, step
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+        if track:
+            _hum(out, track, seconds or frames / float(rate))
+    return path
+
+
+def _hum(out, track, seconds: float) -> None:
+    wave = np.sin(np.arange(int(seconds * RATE)) / 20).astype(np.float32) * 0.3
+    for start in range(0, len(wave), 960):
+        frame = av.AudioFrame.from_ndarray(wave[None, start : start + 960], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, start, Fraction(1, RATE)
+        out.mux(track.encode(frame))
+    out.mux(track.encode(None))
+
+
+def cut_off(path: Path, target: Path, part: float = 0.6) -> Path:
+    """The first part of a file."""
+    data = path.read_bytes()
+    target.write_bytes(data[: int(len(data) * part)])
+    return target
+
+
+@dataclass
+class Seen:
+    """A video as it was read back; frames are RGBA."""
+
+    frames: list[np.ndarray] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    sound: list[bytes] = field(default_factory=list)
+    sound_codec: str | None = None
+    sound_seconds: float = 0.0
+    codec: str = ""
+    rate: Fraction | None = None
+    seconds: float = 0.0
+
+
+def look(path: Path) -> Seen:
+    """Read a video back; VP9 by libvpx, since FFmpeg's own decoder drops the alpha channel."""
+    seen = Seen()
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        seen.codec, seen.rate = video.codec_context.name, video.average_rate
+        seen.seconds = container.duration / 1e6
+        decoder = av.CodecContext.create("libvpx-vp9", "r") if seen.codec == "vp9" else video
+        tracks = container.streams.audio
+        seen.sound_codec = tracks[0].codec_context.name if tracks else None
+        for packet in container.demux():
+            if packet.stream.type == "audio" and packet.size:
+                seen.sound.append(bytes(packet))
+                seen.sound_seconds = float((packet.pts + packet.duration) * packet.time_base)
+            if packet.stream is not video:
+                continue
+            for frame in decoder.decode(packet if packet.size else None):
+                seen.frames.append(frame.to_ndarray(format="rgba"))
+                seen.times.append(float(frame.pts * video.time_base))
+    return seen
