@@ -76,7 +76,8 @@ class Service:
         except ApiError as error:
             if error.status_code == GONE:
                 return Response(status_code=GONE)
-            await body.drain()
+            if error.status_code != 408:  # a slow client is not worth more time
+                await body.drain()
             raise
 
     @contextlib.contextmanager

@@ -157,10 +157,10 @@ def test_memory_stays_flat(server):  # over 2,000 requests: benchmarks/serve.py
         with ThreadPoolExecutor(4) as clients:
             assert {status for status, _ in clients.map(lambda _: server.post(), range(count))} == {200}
 
-    post_many(50)
+    post_many(20)
     before = server.resident()
-    post_many(150)
-    assert server.resident() - before < 15
+    post_many(60)
+    assert server.resident() - before < 8
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing_behind(server):
@@ -226,17 +226,3 @@ def test_sigterm_finishes_what_is_there(tmp_path):
     assert finish(server.process) == 0
     with pytest.raises(OSError):
         server.get("/api/health")
-
-
-def test_a_slow_upload_is_ended(tmp_path, files):
-    config, weights = map(str, files)
-    words = ["-m", config, "--ckpt", weights, "--device", "cpu", "--edges", "none", "--timeout", "0.5"]
-    server = Server(tmp_path, run_command, words, "PORT")
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as client:
-        head = f"POST /api/remove HTTP/1.1\r\nHost: localhost\r\nContent-Type: {TYPE}\r\nContent-Length: 9999\r\n\r\n"
-        client.sendall(head.encode() + form(PNG)[:100])
-        answer = http.client.HTTPResponse(client)
-        answer.begin()
-        assert answer.status == 408 and "longer than 0.5 s" in json.loads(answer.read())["error"]
-    os.kill(server.process.pid, signal.SIGTERM)
-    assert finish(server.process) == 0

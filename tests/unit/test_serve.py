@@ -1,5 +1,6 @@
 """The HTTP API around a stand-in for the network: what is refused, with which code, and how requests are batched."""
 
+import asyncio
 import io
 import struct
 import threading
@@ -269,6 +270,23 @@ def test_too_many_are_sent_away_with_a_time_to_come_back(client, network):
     assert "4 requests are under way" in told(refused, 503) and int(refused.headers["retry-after"]) >= 1
     results = next(steps)
     assert [answer.status_code for answer in results] == [200] * 4 and post(client).status_code == 200
+
+
+def test_an_upload_that_takes_too_long_is_ended(network):
+    app, sent = create_app({"small": network}, Limits(seconds=0.1)), []
+
+    async def receive():
+        await asyncio.sleep(0.03)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    scope = {"type": "http", "method": "POST", "path": "/api/remove", "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    assert sent[0]["status"] == 408 and b"took longer than 0.1 s" in sent[1]["body"]
+    app.state.service.batcher.close()
 
 
 def test_no_result_in_time(network):
