@@ -1,3 +1,4 @@
+# ruff: noqa: E402 (the number of threads is set before numpy is imported)
 """Time our metrics against pysodmetrics with plain mBA, pair by pair in one process on one core.
 
 .venv/bin/python benchmarks/evaluation.py --masks DIR [--size 1365x2048] [--json out.json]
@@ -7,9 +8,13 @@ made from the masks (moved and blurred, with noise everywhere, or cut to two val
 Without --masks the masks are generated. With --end-to-end the whole of Eval, files and processes included, is timed too.
 """
 
+import os
+
+for library in ("OMP", "OPENBLAS", "MKL"):  # before numpy: one core is one core
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
 import argparse
 import json
-import os
 import platform
 import sys
 import time
@@ -29,6 +34,7 @@ WITH_BAND = (*DEFAULT_METRICS, "maxBIoU", "avgBIoU")
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
+    check(options)
     cv2.setNumThreads(1)
     report = {"machine": machine(), "metrics": list(DEFAULT_METRICS), "cases": []}
     for size in options.size or [None]:
@@ -55,6 +61,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--end-to-end", action="store_true", help="needs --masks and --predictions")
     return parser
+
+
+def check(options: argparse.Namespace) -> None:
+    """Leaves with one line where the folders that were named cannot be used."""
+    if options.end_to_end and not (options.masks and options.predictions):
+        sys.exit("error: --end-to-end needs --masks and --predictions")
+    for name in ("masks", "predictions"):
+        folder = getattr(options, name)
+        if folder and not folder.is_dir():
+            sys.exit(f"error: --{name} {folder}: there is no such folder")
+    if options.predictions:
+        stems = {path.stem for path in options.predictions.iterdir()}
+        missing = [name for name, _ in masks(options.masks, options.count, None) if name not in stems]
+        if missing:
+            sys.exit(f"error: {options.predictions} has no map for {', '.join(missing[:5])}")
 
 
 # -- pairs --------------------------------------------------------------------------------------------------------
@@ -140,21 +161,25 @@ def _ms(seconds: list[float]) -> float:
 
 
 def end_to_end(predictions: Path, masks: Path) -> dict:
-    """Wall seconds of all pairs: ours on all cores, from files to scores; pysodmetrics in one process."""
+    """Wall seconds of all pairs, in turn: ours on all cores, from files to scores; pysodmetrics in one process."""
+    from inspyrenet.utils.timing import interleave, ratios  # imports torch, which scoring processes shall not
+
     (matched,) = match_folders(predictions, masks)
-    started = time.perf_counter()
-    evaluate_folder(matched.pairs, DEFAULT_METRICS)
-    ours = time.perf_counter() - started
-    started = time.perf_counter()
-    for pair in matched.pairs:
-        prediction, mask = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (pair.prediction, pair.truth))
-        default_table(prediction, mask)
-    plain = time.perf_counter() - started
+
+    def ours() -> None:
+        evaluate_folder(matched.pairs, DEFAULT_METRICS)
+
+    def plain() -> None:
+        for pair in matched.pairs:
+            prediction, mask = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (pair.prediction, pair.truth))
+            default_table(prediction, mask)
+
+    seconds = interleave({"ours": ours, "pysodmetrics": plain}, rounds=3, warmup=0)
     return {
         "pairs": len(matched.pairs),
-        "ours_s": round(ours, 2),
-        "pysodmetrics_s": round(plain, 2),
-        "ratio": round(plain / ours, 2),
+        "ours_s": seconds["ours"],
+        "pysodmetrics_s": seconds["pysodmetrics"],
+        "ratio": ratios(seconds, "pysodmetrics")["ours"],
     }
 
 
