@@ -31,39 +31,38 @@ def rewrite(config: Path, change) -> Path:
     return config
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_random_sizes_resume_exactly(tmp_path, workers):
+def test_random_sizes_resume_exactly_with_any_number_of_workers(tmp_path):
     def change(train):
         train["Dataset"]["transforms"] = {
-            "random_size": {"height": [64, 128], "width": [64, 128]},
+            "random_size": {"height": [64, 127], "width": [64, 127]},
             "random_flip": {},
             "random_colour": {},
         }
         train["Dataloader"] = {"batch_size": 2, "num_workers": 0}
         train["Scheduler"]["epoch"] = 2
-        train["Checkpoint"]["every_steps"] = 1
+        train["Checkpoint"]["every_steps"] = 2
 
     config = rewrite(write_config(tmp_path), change)
     seen = []
     straight = trainer_of(config, f"Train.Checkpoint.checkpoint_dir={tmp_path / 'straight'}")
     straight.model.register_forward_pre_hook(lambda model, given: seen.append(tuple(given[0].shape[-2:])))
     straight.fit()
-    assert len(set(seen)) > 3 and all(side % 32 == 0 for size in seen for side in size)
+    assert len(set(seen)) > 2 and all(side % 32 == 0 for size in seen for side in size)
 
-    words = (f"Train.Checkpoint.checkpoint_dir={tmp_path / 'run'}", f"Train.Dataloader.num_workers={workers}")
+    words = (f"Train.Checkpoint.checkpoint_dir={tmp_path / 'run'}",)
     first, steps = trainer_of(config, *words), []
     losses = first.criterion.forward
 
-    def until_the_sixth(*given):
+    def until_the_eighth(*given):
         steps.append(1)
-        if len(steps) == 6:
+        if len(steps) == 8:
             raise KeyboardInterrupt
         return losses(*given)
 
-    first.criterion.forward = until_the_sixth
+    first.criterion.forward = until_the_eighth
     assert first.fit().reason == "interrupted"
-    second = trainer_of(config, *words)
-    assert second.resume() and second.progress.iteration == 5
+    second = trainer_of(config, *words, "Train.Dataloader.num_workers=2")
+    assert second.resume() and second.progress.iteration == 6  # in the middle of an epoch
     second.fit()
     assert same(weights(straight), weights(second))
 
