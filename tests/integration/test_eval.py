@@ -262,3 +262,16 @@ def test_the_table_of_dis5k(data, monkeypatch):
     monkeypatch.setattr("inspyrenet.utils.metrics.hce._skeletonize", lambda mask: pytest.fail("was drawn again"))
     assert Eval.main(["--config", config(data, "other"), *words]) == 0
     assert table(data / "results" / "other" / "scores.csv")["other", "B"]["HCE"] == rows["exp", "B"]["HCE"]
+
+
+def test_every_image_in_parquet_as_in_csv(data):
+    import pyarrow.parquet
+
+    assert Eval.main(["--config", config(data)]) == 0
+    folder = data / "results" / "exp"
+    stored = pyarrow.parquet.read_table(folder / "per_image.parquet").to_pydict()
+    with (folder / "per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 and set(rows[0]) == set(stored)
+    assert [float(row["mae"]) for row in rows] == pytest.approx(stored["mae"], abs=1e-6)
+    assert [row["dataset"] for row in rows] == stored["dataset"]
