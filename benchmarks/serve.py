@@ -1,6 +1,6 @@
 """Load a server of its own with many small images: requests/s, latencies, and its memory over all of them.
 
-.venv/bin/python benchmarks/serve.py --ckpt snapshots/Quickstart [--requests 2000] [--clients 16] [--json out.json]
+.venv/bin/python benchmarks/serve.py --ckpt snapshots/Quickstart [--cases 1:300 16:2000 100:2000] [--json out.json]
 
 Server and clients run on this machine, over loopback, and share its cores. Each client sends its next image when it has the
 last answer. Images are painted; latency is from the first byte sent to the last byte received, on a connection that is kept.
@@ -36,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     bodies = [form(image) for image in images(options.size)]
     process, port = start(options)
     try:
-        cases = [measure(process.pid, port, bodies, options.type, clients, options) for clients in options.clients]
+        pairs = [map(int, case.split(":")) for case in options.cases]
+        cases = [measure(process.pid, port, bodies, options.type, *pair) for pair in pairs]
         health = json.loads(ask(connect(port), "GET", "/api/health")[1])
     finally:
         stopping = time.perf_counter()
@@ -61,8 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ckpt", required=True, help="weights or run folder")
     parser.add_argument("--mode", help="config, where the weights do not say it")
-    parser.add_argument("--requests", type=int, default=2000, help="per number of clients")
-    parser.add_argument("--clients", type=int, nargs="+", default=[16], help="at once, one or more numbers")
+    parser.add_argument("--cases", nargs="+", default=["1:300", "16:2000", "100:2000"], help="CLIENTS:REQUESTS")
     parser.add_argument("--size", type=int, default=160, help="pixels of a side")
     parser.add_argument("--type", default="map", help="as in the query")
     parser.add_argument("--json", type=Path)
@@ -76,7 +76,7 @@ def images(size: int) -> list[bytes]:
     encoded = []
     for sample in SyntheticShapes(IMAGES, size=(size, size)):
         buffer = io.BytesIO()
-        Image.fromarray(sample[0]).save(buffer, "JPEG", quality=90)
+        Image.fromarray(sample.image).save(buffer, "JPEG", quality=90)
         encoded.append(buffer.getvalue())
     return encoded
 
@@ -124,20 +124,20 @@ def resident(pid: int) -> float:
 # -- measuring ----------------------------------------------------------------------------------------------------
 
 
-def measure(pid: int, port: int, bodies: list[bytes], type: str, clients: int, options: argparse.Namespace) -> dict:
+def measure(pid: int, port: int, bodies: list[bytes], type: str, clients: int, requests: int) -> dict:
     """One number of clients: rates, latencies, memory."""
     run(pid, port, bodies, type, clients, WARM_UP)
     before = json.loads(ask(connect(port), "GET", "/api/health")[1])
     started = time.perf_counter()
-    latencies, statuses, memory = run(pid, port, bodies, type, clients, options.requests)
+    latencies, statuses, memory = run(pid, port, bodies, type, clients, requests)
     seconds = time.perf_counter() - started
     after = json.loads(ask(connect(port), "GET", "/api/health")[1])
     cuts = statistics.quantiles(latencies, n=100)
     case = {
         "clients": clients,
-        "requests": options.requests,
+        "requests": requests,
         "statuses": {str(status): statuses.count(status) for status in sorted(set(statuses))},
-        "requests_per_second": round(options.requests / seconds, 1),
+        "requests_per_second": round(requests / seconds, 1),
         "p50_ms": round(cuts[49] * 1000, 1),
         "p99_ms": round(cuts[98] * 1000, 1),
         "images_per_batch": round((after["images"] - before["images"]) / (after["batches"] - before["batches"]), 2),

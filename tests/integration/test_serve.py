@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import re
 import signal
 import socket
 import struct
@@ -136,6 +137,14 @@ def test_the_map_is_that_of_every_other_front_end(server, files):
 def test_every_type(server, type):
     status, data = server.post(f"type={type}&format=webp")
     assert status == 200 and array_of(data).shape[2] in (3, 4)
+
+
+def test_the_requests_of_the_docs(server):
+    text = (Path(__file__).parents[2] / "docs" / "server.md").read_text(encoding="utf-8")
+    queries = re.findall(r"^curl -F file=@photo\.jpg '?http://127\.0\.0\.1:7000/api/remove\??([^' ]*)", text, re.M)
+    assert len(queries) == 3
+    for query in queries:
+        assert server.post(query)[0] == 200
 
 
 def test_a_hundred_clients_at_once(server):
