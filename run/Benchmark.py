@@ -31,11 +31,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> "argparse.ArgumentParser":
     parser = build_parser(__doc__)
     add = parser.add_argument
-    add("--work", nargs="+", choices=("inference", "train"), default=["inference"], help="what to measure")
+    add(
+        "--work",
+        nargs="+",
+        choices=("inference", "train", "data", "evaluation"),
+        default=["inference"],
+        help="what to measure; data and evaluation on one core, against the plain way",
+    )
     add("--input", nargs="+", metavar="HxW", help="sizes (default: the base size)")
     add("--precision", nargs="+", choices=("float32", "bfloat16", "float16"), default=["float32"])
     add("--compare", choices=("plain",), help="measure the plain formulation in turn, and give ratios to it")
-    add("--batch", type=int, default=1, help="images per pass or step")
+    add("--batch", type=int, default=1, help="images per pass or step, or fed or scored in a round")
     add("--rounds", type=int, default=5, help="measurements of each variant, after one warm-up")
     add("--jit", action="store_true", help="also the compiled network")
     add("--checkpointing", action="store_true", help="training with activation checkpointing too")

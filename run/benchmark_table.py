@@ -11,7 +11,10 @@ from ..utils.precision import flush_denormals
 from ..utils.schema import Config
 from ..utils.timing import Timing, describe_machine
 from .benchmarking import Case, count, measure_memory, measure_time, time_by_part
+from .benchmarking_data import measure_data
 from .options import Options, resolve_device
+
+DATA = ("data", "evaluation")  # work that needs no network
 
 
 def run_all(configs: list[Config], options: Options) -> None:
@@ -25,9 +28,13 @@ def run_all(configs: list[Config], options: Options) -> None:
     for config in configs:
         for size in sizes(extra.input) or [config.Model.base_size]:
             entry: dict[str, Any] = {"config": config.name, "size": list(size), "batch": extra.batch}
-            entry |= count(config, size) if max(size) <= 1024 else {}
-            for work in extra.work:
+            networks = [work for work in extra.work if work not in DATA]
+            entry |= count(config, size) if networks and max(size) <= 1024 else {}
+            for work in networks:
                 entry[work] = measure(config, cases(work, size, options), device, options)
+            for work in extra.work:
+                if work in DATA:
+                    entry[work] = measure_data(config, work, extra.batch, extra.rounds)
             report["networks"].append(entry)
             print(text(entry, extra.work))
             if extra.picture:

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from ..lib.optim.criteria import build_criterion
 from ..utils.precision import flush_denormals
 from ..utils.schema import Config
 from ..utils.timing import interleave, peak_memory, ratios
 from . import build
 from .predictor import Predictor
-from .training import optimizer_of
+from .training import criterion_of, optimizer_of
 
 PARTS = {  # name in the picture → (sub-module, method) whose calls belong to it
     "encoder": [("backbone", "forward")],
@@ -72,7 +71,7 @@ def _training(config: Config, case: Case, model: nn.Module, device: torch.device
 
     model.train()
     model.backbone.checkpointing = case.checkpointing
-    criterion = build_criterion(config.Model.name, config.Train.Loss).to(device)
+    criterion = criterion_of(config).to(device)
     criterion.fast = case.path == "fast"
     optimizer = optimizer_of(model, config.Train)
     precision = Precision(case.precision, device)
