@@ -55,12 +55,17 @@ def estimate(
 
 def _matting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
     import numpy as np
+    import torch
 
     if "pymatting" not in sys.modules:
         LOG.warning("loading pymatting for the edge colours; its very first use compiles for a minute or so")
     from pymatting import estimate_foreground_ml
 
-    colours = estimate_foreground_ml(image / 255.0, alpha / 255.0)
+    threads = torch.get_num_threads()
+    try:
+        colours = estimate_foreground_ml(image / 255.0, alpha / 255.0)
+    finally:
+        torch.set_num_threads(threads)  # numba sets the number for all of OpenMP
     return np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8)
 
 
