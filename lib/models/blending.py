@@ -44,6 +44,8 @@ def base_copy(model: nn.Module, image: Tensor) -> Tensor:
 
 def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
     """Blend the pyramid of the base-size copy with a pass on the full image."""
+    if getattr(model, "finest_stage", 0):
+        raise ValueError(f"blending needs all stages, and finest_stage is {model.finest_stage}: set threshold to null")
     if model.lean(image.shape[-2:]):
         return blend_lean(model, low, image, alignment)
     high = model(image)

@@ -23,6 +23,8 @@ class InSPyReNet(Switchable):
     backbone: gives five maps. depth: channels of the decoder. base_size: (height, width) that it trains at.
     attention: "as_trained" (published checkpoints) or "corrected" axis order in axial and context attention.
     fast: False takes the plain formulation everywhere, which the fast one must equal.
+    finest_stage: 0 is the whole pyramid; 1, 2 or 3 end it at S1, S2 or S3, for training the coarse stages first. The parameters
+        are all there, whatever it is, so that weights fit from one to the other.
     """
 
     channels_last = True
@@ -34,9 +36,12 @@ class InSPyReNet(Switchable):
         base_size: tuple[int, int] = (384, 384),
         attention: str = "as_trained",
         fast: bool = True,
+        finest_stage: int = 0,
     ):
         super().__init__()
         check_size(*base_size)
+        if finest_stage not in (0, 1, 2, 3):
+            raise ValueError(f"finest_stage is 0, 1, 2 or 3, not {finest_stage!r}")
         if attention not in ("as_trained", "corrected"):
             raise ValueError(f"attention is as_trained or corrected, not {attention!r}")
         self.base_size, self.depth = tuple(base_size), depth
@@ -48,11 +53,13 @@ class InSPyReNet(Switchable):
         self.attention1 = SICA(2 * depth, depth, 1, self.base_size, with_laplacian=True, layout=attention)
         self.attention2 = SICA(2 * depth, depth, 2, self.base_size, with_laplacian=False, layout=attention)
         self.pyramid = ImagePyramid()
-        self.fast = fast
+        self.fast, self.finest_stage = fast, finest_stage
 
     def forward(self, image: Tensor) -> SaliencyPyramid:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""
         size = image.shape[-2:]
+        if self.finest_stage:
+            return self.forward_coarse(image)
         if self.lean(size):
             return self.forward_lean(image)
         x1, x2, f3, s3 = self.context(image)
@@ -60,6 +67,19 @@ class InSPyReNet(Switchable):
         _, u0 = self.attention0(resize(f1, size), s1.detach(), u1.detach())
         s0 = self.pyramid.reconstruct(s1.detach(), u0)
         return SaliencyPyramid((s3, s2, s1, s0), (u2, u1, u0))
+
+    def forward_coarse(self, image: Tensor) -> SaliencyPyramid:
+        """The stages down to `finest_stage`; what only finer ones use is not computed."""
+        check_size(*image.shape[-2:])
+        maps = self.backbone(image)
+        f3, s3 = self.decoder(*(self.get_submodule(f"context{i}")(maps[i - 1]) for i in (3, 4, 5)))
+        if self.finest_stage == 3:
+            return SaliencyPyramid((s3,))
+        f2, s2, u2 = self.stage2(image.shape[-2:], self.context2(maps[1]), f3, s3)
+        if self.finest_stage == 2:
+            return SaliencyPyramid((s3, s2), (u2,))
+        _, s1, u1 = self.stage1(image.shape[-2:], self.context1(maps[0]), f2, s2, u2)
+        return SaliencyPyramid((s3, s2, s1), (u2, u1))
 
     def lean(self, size: tuple[int, int]) -> bool:
         """Whether an image of this size is worth the lean formulation: for large maps, and never while gradients are kept."""
@@ -116,12 +136,19 @@ class InSPyReNet(Switchable):
 
         Gradients do not pass from one stage's map to the next (paper §3.3): every stage learns from its own loss.
         """
-        quarter, half = [(size[0] // k, size[1] // k) for k in (4, 2)]
-        f2, u2 = self.attention2(self.join(x2, f3, quarter), s3.detach())
-        s2 = self.pyramid.reconstruct(s3.detach(), u2)
-        f1, u1 = self.attention1(self.join(x1, f2, half), s2.detach(), u2.detach())
-        s1 = self.pyramid.reconstruct(s2.detach(), u1)
+        f2, s2, u2 = self.stage2(size, x2, f3, s3)
+        f1, s1, u1 = self.stage1(size, x1, f2, s2, u2)
         return s2, u2, s1, u1, f1
+
+    def stage2(self, size: tuple[int, int], x2: Tensor, f3: Tensor, s3: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Feature f2, S2 and U2, at a quarter of `size`."""
+        f2, u2 = self.attention2(self.join(x2, f3, (size[0] // 4, size[1] // 4)), s3.detach())
+        return f2, self.pyramid.reconstruct(s3.detach(), u2), u2
+
+    def stage1(self, size: tuple[int, int], x1: Tensor, f2: Tensor, s2: Tensor, u2: Tensor):
+        """Feature f1, S1 and U1, at half of `size`."""
+        f1, u1 = self.attention1(self.join(x1, f2, (size[0] // 2, size[1] // 2)), s2.detach(), u2.detach())
+        return f1, self.pyramid.reconstruct(s2.detach(), u1), u1
 
     @staticmethod
     def join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:

@@ -1,6 +1,7 @@
 """One criterion per family of models: (output, mask) → named losses with their total."""
 
 import inspect
+import math
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,8 @@ class PyramidCriterion(nn.Module):
 
     loss = "released": Σ_j [wBCE(S_j, G_j) + pixel IoU(S_j, G_j)] + η·Σ_j consistency, every scale with weight 1.
     loss = "paper":    Σ_j 4^j·wBCE(S_j, G_j) + η·Σ_j consistency, no IoU term. η = 1e-4 in both.
-    G_0 is the mask and G_j = REDUCE(G_{j−1}). S_j and G_j are enlarged to the mask's size by nearest before they are compared.
+    G_0 is the mask and G_j = REDUCE(G_{j−1}); a pyramid that ends at S_k has the terms of k and above.
+    S_j and G_j are enlarged to the mask's size by nearest before they are compared.
     """
 
     losses = ("released", "paper")
@@ -41,10 +43,14 @@ class PyramidCriterion(nn.Module):
         size = mask.shape[-2:]
         zero = mask.new_zeros(())
         parts = {"bce": zero, "iou": zero, "consistency": zero}
-        for j, logits in enumerate(saliency):
-            if j:
+        finest = round(math.log2(size[-1] / saliency[0].shape[-1]))  # 0 unless the pyramid ends at a coarser stage
+        for _ in range(finest):
+            mask = self.pyramid.reduce(mask)
+        for j, logits in enumerate(saliency, start=finest):
+            if j > finest:
                 mask = self.pyramid.reduce(mask)
-                parts["consistency"] = parts["consistency"] + consistency(self.pyramid.reduce(saliency[j - 1]), logits)
+                fine = self.pyramid.reduce(saliency[j - finest - 1])
+                parts["consistency"] = parts["consistency"] + consistency(fine, logits)
             bce, iou = self._scale(logits, mask, size)
             parts["bce"] = parts["bce"] + (4**j if self.loss == "paper" else 1) * bce
             parts["iou"] = parts["iou"] + iou
