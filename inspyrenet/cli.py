@@ -16,6 +16,7 @@ inspyrenet COMMAND …              one of the commands below; inspyrenet COMMAN
 commands:
   i        one image or video; - is stdin or stdout
   p        a folder or a pattern of images and videos
+  batch    very many images: on several processes or machines, resumable, with a manifest
   s        serve: a web API on this machine (extra web)
   d        download published weights, data sets, maps
   models   which models there are, and which are here
@@ -171,6 +172,11 @@ def serve(words: Sequence[str]) -> int:
     return import_module(".serve", __package__).main(words)
 
 
+def batch(words: Sequence[str]) -> int:
+    """inspyrenet batch: many images on many workers, resumable."""
+    return import_module(".batch.command", __package__).main(words)
+
+
 def download(words: Sequence[str]) -> int:
     """inspyrenet d NAME…"""
     return import_module(".fetching", __package__).main(words)
@@ -191,6 +197,7 @@ def _experiment(script: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "i": one_image,
     "p": many_images,
+    "batch": batch,
     "s": serve,
     "d": download,
     "models": models,
