@@ -14,10 +14,10 @@ PREFIX = "trying-"
 
 
 class Marks:
-    """Marks in a folder that all workers see."""
+    """Marks in a folder that all workers see. worker: machine and process, for people who look into them."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, worker: str = ""):
+        self.folder, self.worker = folder, worker
 
     def enter(self, key: str, paths: Sequence[str] = ()) -> int:
         """Begin; how often this was begun before and not ended. paths: the images that may be to blame."""
@@ -25,7 +25,8 @@ class Marks:
 
         file = self._file(key)
         deaths = _read(file)[0]
-        write_bytes(json.dumps({"begun": deaths + 1, "paths": list(paths)}).encode(), file)
+        mark = {"begun": deaths + 1, "worker": self.worker, "paths": list(paths)}
+        write_bytes(json.dumps(mark).encode(), file)
         return deaths
 
     def leave(self, key: str) -> None:

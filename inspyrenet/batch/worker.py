@@ -92,7 +92,8 @@ class Worker:
 
     def __init__(self, settings: Settings, name: str, load: Callable[[Settings], "Remover"] = load_remover):
         self.settings = settings
-        self.marks = Marks(Path(settings.marks))
+        self.label = f"{socket.gethostname()}:{os.getpid()}"
+        self.marks = Marks(Path(settings.marks), self.label)
         key = f"start {name}"
         if self.marks.enter(key) >= TRIES:
             raise BatchError(
@@ -100,7 +101,6 @@ class Worker:
             )
         self.remover = load(settings)
         self.marks.leave(key)
-        self.label = f"{socket.gethostname()}:{os.getpid()}"
         on_gpu = self.remover.device.type != "cpu"
         self.batch_size = settings.batch_size or (8 if on_gpu else 1)
         self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)

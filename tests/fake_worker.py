@@ -1,0 +1,95 @@
+"""Workers without a network, for tests of what is around it: they start without torch, and die when a picture tells them to."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from PIL import Image
+
+from inspyrenet.batch import job
+from inspyrenet.batch.network import Network
+from inspyrenet.batch.worker import Settings, Worker
+
+NETWORK = Network("fake", None, None, "0" * 64)
+DEADLY, DEADLY_ONCE, HEAVY, ODD = (
+    13,
+    17,
+    19,
+    23,
+)  # widths of pictures: kills each worker; only one; too large in a batch; a bug
+
+
+class FakeRemover:
+    """The red channel as the map."""
+
+    device = SimpleNamespace(type="cpu")
+
+    def __init__(self, folder: Path, pause: float = 0.0):
+        self.folder, self.pause = folder, pause
+
+    def cut(self, image: np.ndarray, *look) -> SimpleNamespace:
+        time.sleep(self.pause)
+        width = image.shape[1]
+        once = self.folder / "died"
+        if width == DEADLY or (width == DEADLY_ONCE and not once.exists()):
+            once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if width == ODD:
+            raise KeyError("a bug")
+        return SimpleNamespace(array=image[..., 0])
+
+    def process_batch(self, images: Sequence[np.ndarray], *look, batch_size: int) -> list[np.ndarray]:
+        if any(image.shape[1] == HEAVY for image in images):
+            raise RuntimeError("not enough memory")
+        return [self.cut(image).array for image in images]
+
+
+def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
+    """In place of `job.make_worker`. Pictures that take long are asked for by --threshold, in seconds."""
+    folder, pause = Path(settings.marks).parent, settings.threshold or 0.0
+    return Worker(replace(settings, device=device, threads=threads), name, lambda _: FakeRemover(folder, pause))
+
+
+def make_broken_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
+    raise RuntimeError("the weights do not fit")
+
+
+def make_dying_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
+    return Worker(settings, name, lambda _: os.kill(os.getpid(), signal.SIGKILL))
+
+
+def write_pictures(folder: Path, count: int, **widths: int) -> list[Path]:
+    """p000.png, p001.png, … of 8×12 pixels; widths: name=width for special ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {f"p{number:03d}": 12 for number in range(count)} | widths
+    for place, (name, width) in enumerate(sizes.items()):
+        Image.fromarray(np.full((8, width, 3), place % 200, np.uint8)).save(folder / f"{name}.png")
+    return sorted(folder.glob("*.png"))
+
+
+def request(folder: Path, **options) -> job.Request:
+    """A request for the pictures in folder/in; results go to folder/out."""
+    settings = {"type": "map", "workers": 2, "device": "cpu", "shard_size": 8, "edges": "none"} | options
+    return job.Request(str(folder / "in"), str(folder / "out"), **settings)
+
+
+def run(request: job.Request, say=None):
+    """`job.run` without a network."""
+    before = job.settle, job.make_worker
+    job.settle = lambda *_: NETWORK
+    job.make_worker = make_worker if job.make_worker.__module__ == job.__name__ else job.make_worker
+    try:
+        return job.run(request, say)
+    finally:
+        job.settle, job.make_worker = before
+
+
+if __name__ == "__main__":  # python -m tests.fake_worker FOLDER WORKERS SECONDS: a command that a test kills
+    options = {"workers": int(sys.argv[2]), "threshold": float(sys.argv[3])}
+    sys.exit(run(request(Path(sys.argv[1]), **options)).exit_code)
