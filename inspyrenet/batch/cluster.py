@@ -43,8 +43,6 @@ class RayEngine:
         ray = load_ray()
         if not ray.is_initialized():
             self._start(ray)
-        context = ray.data.DataContext.get_current()
-        context.enable_progress_bars = False
         return self
 
     def _start(self, ray) -> None:
@@ -85,23 +83,51 @@ class RayEngine:
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where workers fail, or the cluster is lost."""
         ray = load_ray()
-        packed = [{"task": json.dumps([asdict(item) for item in task])} for task in tasks]
-        device = "cuda" if layout.gpu else layout.asked  # an actor sees its own GPU only
-        pool = ray.data.ActorPoolStrategy(size=min(layout.workers, len(tasks)), max_tasks_in_flight_per_actor=IN_FLIGHT)
-        results = ray.data.from_items(packed, override_num_blocks=len(packed)).map_batches(
-            Actor,
-            fn_constructor_args=(make, device, layout.threads),
-            batch_size=None,
-            batch_format="pyarrow",
-            compute=pool,
-            num_cpus=layout.threads,
-            num_gpus=layout.gpu or None,
-        )
+        packed = [json.dumps([asdict(item) for item in task]) for task in tasks]
+        stream = _stream_from_inside if ray.util.client.ray.is_connected() else _stream
         try:
-            for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
-                yield from map(_unpack, batch["rows"].to_pylist())
+            for content in stream(packed, make, layout):
+                yield _unpack(content)
         except ray.exceptions.RayError as error:
             raise BatchError(f"Ray stopped ({_first_line(error)}): the same command goes on from here") from error
+
+
+def _stream(packed: list[str], make: MakeWorker, layout: Layout) -> Iterator[str]:
+    """Tasks as JSON → what became of them as JSON, by a fixed number of actors."""
+    ray = load_ray()
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    device = "cuda" if layout.gpu else layout.asked  # an actor sees its own GPU only
+    pool = ray.data.ActorPoolStrategy(size=min(layout.workers, len(packed)), max_tasks_in_flight_per_actor=IN_FLIGHT)
+    tasks = ray.data.from_items([{"task": task} for task in packed], override_num_blocks=len(packed))
+    results = tasks.map_batches(
+        Actor,
+        fn_constructor_args=(make, device, layout.threads),
+        batch_size=None,
+        batch_format="pyarrow",
+        compute=pool,
+        num_cpus=layout.threads,
+        num_gpus=layout.gpu or None,
+    )
+    for batch in results.iter_batches(batch_size=None, batch_format="pyarrow"):
+        yield from batch["rows"].to_pylist()
+
+
+def _stream_from_inside(packed: list[str], make: MakeWorker, layout: Layout) -> Iterator[str]:
+    """The same through ray://, where Ray Data itself does not work: an actor on the cluster runs it and hands results out."""
+    ray = load_ray()
+    pump = ray.remote(num_cpus=0)(Pump).remote(packed, make, layout)
+    while (content := ray.get(pump.next.remote())) is not None:
+        yield content
+
+
+class Pump:
+    """An iterator that lives on the cluster."""
+
+    def __init__(self, packed: list[str], make: MakeWorker, layout: Layout):
+        self.stream = _stream(packed, make, layout)
+
+    def next(self) -> str | None:
+        return next(self.stream, None)
 
 
 class Actor:

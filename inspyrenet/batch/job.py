@@ -186,7 +186,8 @@ def _work(
             with progress, contextlib.closing(rows):
                 _take_in(rows, journal, summary, progress, started, request.verbose)
     except BaseException:
-        say(f"stopped after {progress.count:,} of {progress.total:,} images: the same command goes on from there")
+        if progress.count:
+            say(f"stopped after {progress.count:,} of {progress.total:,} images: the same command goes on from there")
         raise
     finally:
         summary.seconds = time.perf_counter() - started
