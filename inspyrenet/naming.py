@@ -51,18 +51,20 @@ def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", vid
     for source in sources:
         key = (kind_of(source), _key(_below(source, root).with_suffix("")))
         stems[key] = stems.get(key, 0) + 1
-    inputs = {_key(source.resolve()) for source in sources}
+    real = _Resolver()
+    inputs = {_key(real(source)) for source in sources}
     apart = is_inside(dest, root)  # a folder of results below the images is no place for images
+    ground = root.resolve()
     taken: set[str] = set()
     jobs = []
     for source in sources:
         inner, kind = _below(source, root), kind_of(source)
         form = forms[kind]
         stem = inner.name if stems[kind, _key(inner.with_suffix(""))] > 1 else inner.stem
-        among = not apart and (dest / inner).parent.resolve().is_relative_to(root.resolve())
+        among = not apart and real.folder((dest / inner).parent).is_relative_to(ground)
         for name in _candidates(stem, inner.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / inner.with_name(name)
-            if _key(target) not in taken and _key(target.resolve()) not in inputs:
+            if _key(target) not in taken and _key(real(target)) not in inputs:
                 break
         taken.add(_key(target))
         jobs.append(Job(source, target, kind))
@@ -72,6 +74,22 @@ def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", vid
 def is_inside(folder: Path, root: Path) -> bool:
     """`folder` lies below `root`, and is not `root` itself."""
     return folder.resolve() != root.resolve() and folder.resolve().is_relative_to(root.resolve())
+
+
+class _Resolver:
+    """Path.resolve for many files of few folders: each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Path] = {}
+
+    def folder(self, path: Path) -> Path:
+        if path not in self._folders:
+            self._folders[path] = path.resolve()
+        return self._folders[path]
+
+    def __call__(self, path: Path) -> Path:
+        whole = self.folder(path.parent) / path.name
+        return whole.resolve() if whole.is_symlink() else whole
 
 
 def _candidates(stem: str, name: str, ending: str) -> Iterable[str]:

@@ -79,7 +79,8 @@ class Progress:
 
     def __init__(self, total: int, bar: bool):
         self.total, self.count, self.bar = total, 0, bar
-        self.began = self.told = time.perf_counter()
+        self.began = self.told = 0.0  # when the first results came: starting says nothing about the speed
+        self.at_first = 0
         self._tqdm = None
 
     def __enter__(self) -> "Progress":
@@ -96,14 +97,19 @@ class Progress:
     def add(self, count: int) -> None:
         self.count += count
         now = time.perf_counter()
+        if not self.began:
+            self.began = self.told = now
+            self.at_first = count
+            if self._tqdm is not None:
+                self._tqdm.unpause()
         if self._tqdm is not None:
             self._tqdm.update(count)
         elif now - self.told >= EVERY and self.count < self.total:
             self.told = now
-            rate = self.count / (now - self.began)
-            left = time.strftime("%H:%M:%S", time.gmtime((self.total - self.count) / rate))
-            days = int((self.total - self.count) / rate // 86400)
-            self.say(f"{self.count:,} of {self.total:,}, {rate:.2f} images/s, {f'{days} d ' * bool(days)}{left} left")
+            rate = (self.count - self.at_first) / (now - self.began)
+            self.say(
+                f"{self.count:,} of {self.total:,}, {rate:.2f} images/s, {_clock((self.total - self.count) / rate)} left"
+            )
 
     def say(self, line: str) -> None:
         """A line above the bar."""
@@ -112,3 +118,9 @@ class Progress:
             return
         with self._tqdm.external_write_mode(file=sys.stderr):
             print(line, file=sys.stderr, flush=True)
+
+
+def _clock(seconds: float) -> str:
+    """2 d 03:04:05"""
+    days, rest = divmod(int(seconds), 86400)
+    return f"{days} d " * bool(days) + time.strftime("%H:%M:%S", time.gmtime(rest))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.batch import network
+from inspyrenet.batch import network, progress
 from inspyrenet.batch.errors import BatchError
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import DONE, FAILED
@@ -139,3 +139,43 @@ def test_weights_are_pinned_by_content_and_whole_path(tmp_path, monkeypatch):
     assert network.settle(None, "mine.onnx").digest != first.digest
     with pytest.raises(MissingWeights, match=r"no such weights: other\.onnx"):
         network.settle(None, "other.onnx")
+
+
+# -- what people see ----------------------------------------------------------------------------------------------
+
+
+def test_progress_tells_speed_and_time_left_without_the_start(monkeypatch, capsys):
+    now = iter([50.0, 60.0, 80.0, 81.0, 10**7])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(now))
+    with progress.Progress(1_000_000, bar=False) as shown:
+        for count in (100, 20, 40, 5, 10):
+            shown.add(count)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "160 of 1,000,000, 2.00 images/s, 5 d 18:52:00 left"
+    assert len(lines) == 2
+
+
+def test_a_bar_can_be_talked_over(capsys):
+    with progress.Progress(3, bar=True) as shown:
+        shown.say("a worker died")
+        shown.add(3)
+    said = capsys.readouterr().err
+    assert "a worker died" in said and "3/3" in said
+
+
+def test_a_summary_says_what_to_do():
+    summary = progress.Summary(
+        Path("m.parquet"), done=1200, skipped=3, again=4, left=5, seconds=10.0, first=2.0, at_first=200
+    )
+    text = str(summary)
+    assert summary.exit_code == 1 and summary.rate == 125
+    for part in (
+        "1,200 done, 3 skipped",
+        "5 not tried",
+        "4 were taken up again",
+        "125.00 images/s",
+        "make room",
+        "m.parquet",
+    ):
+        assert part in text
+    assert "images/s" not in str(progress.Summary(Path("m"), done=1, seconds=3.0, first=3.0, at_first=1))
