@@ -4,12 +4,15 @@ The parts are timm's; the order in which a block pads and shifts is not: publish
 *before* the cyclic shift, and shift every odd block even where the map is one window. Parameter names are the published ones.
 """
 
+import functools
+
 import timm
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .window import attend, attend_fast, partition, shift_mask, unpartition
+from ..modules.remade import layer_norm, recording, remade
+from .window import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
 
 VARIANTS = {
     "SwinT": "swin_tiny_patch4_window7_224",
@@ -34,6 +37,8 @@ class SwinBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
             return self._forward_lean(x)
+        if self.fast and self.training and recording() and self.frugal:
+            return self._forward_training(x)
         x = x + self.drop_path1(self._attention(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
 
@@ -46,22 +51,37 @@ class SwinBlock(nn.Module):
                 part += self.drop_path2(self.mlp(self.norm2(part)))
         return x
 
+    def _forward_training(self, x: Tensor) -> Tensor:
+        """The same with gradients, with notes on how to make again what LayerNorm and GELU gave."""
+        x = x + self.drop_path1(self._attention(layer_norm(x, self.norm1)))
+        tokens = x.reshape(-1, x.shape[-1])
+        wide = self.mlp.fc1(layer_norm(tokens, self.norm2))
+        wide = remade(F.gelu(wide), F.gelu, wide)
+        return x + self.drop_path2(self.mlp.fc2(wide).view_as(x))
+
+    @property
+    def frugal(self) -> bool:
+        """Whether the MLP and the attention are what `_forward_training` takes them for."""
+        rates = (self.mlp.drop1.p, self.mlp.drop2.p, self.attn.attn_drop.p, self.attn.proj_drop.p)
+        return not any(rates) and isinstance(self.mlp.act, nn.GELU) and isinstance(self.mlp.norm, nn.Identity)
+
     def _attention(self, x: Tensor) -> Tensor:
         batch, height, width, _ = x.shape
-        window, shift = self.window, self.shift
-        x = F.pad(x, (0, 0, 0, -width % window, 0, -height % window))
-        padded = x.shape[1:3]
-        mask = None
-        if shift:
-            x = x.roll((-shift, -shift), dims=(1, 2))
-            mask = shift_mask(padded, window, shift, x.device, x.dtype)
-        x = partition(x, window)  # (B·windows, window², C)
-        lean = self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling())
-        x = attend_fast(self.attn, x, mask, TOKENS // window**2) if lean else attend(self.attn, x, mask)
-        x = unpartition(x, window, padded, batch)
-        if shift:
-            x = x.roll((shift, shift), dims=(1, 2))
+        size = padded(height, self.window), padded(width, self.window)
+        mask = shift_mask(size, self.window, self.shift, x.device, x.dtype) if self.shift else None
+        cut = functools.partial(windows, window=self.window, shift=self.shift)
+        x = self._attend(remade(cut(x), cut, x), mask)  # (B·windows, window², C)
+        x = unpartition(x, self.window, size, batch)
+        if self.shift:
+            x = x.roll((self.shift, self.shift), dims=(1, 2))
         return x[:, :height, :width]
+
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        if not self.fast or torch.compiler.is_compiling():
+            return attend(self.attn, x, mask)
+        if torch.is_grad_enabled():
+            return attend_training(self.attn, x, mask) if self.frugal else attend(self.attn, x, mask)
+        return attend_fast(self.attn, x, mask, TOKENS // self.window**2)
 
 
 class SwinStage(nn.Module):

@@ -1,5 +1,8 @@
 """InSPyReNet: an image pyramid of saliency maps (Kim et al., ACCV 2022)."""
 
+import contextlib
+import functools
+
 import torch
 from torch import Tensor
 
@@ -7,6 +10,7 @@ from ..modules.conv import resize
 from ..modules.lazy import Enlarged
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
+from ..modules.remade import recording, remade, remaking
 from ..modules.sica import SICA
 from ..modules.switch import Switchable
 from ..modules.tiling import touched_tiles
@@ -62,9 +66,15 @@ class InSPyReNet(Switchable):
             return self.forward_coarse(image)
         if self.lean(size):
             return self.forward_lean(image)
+        with remaking() if self.fast and recording() else contextlib.nullcontext():
+            return self.forward_whole(image)
+
+    def forward_whole(self, image: Tensor) -> SaliencyPyramid:
+        """`forward` in one piece, for training and small images."""
+        size = image.shape[-2:]
         x1, x2, f3, s3 = self.context(image)
         s2, u2, s1, u1, f1 = self.coarse_stages(size, x1, x2, f3, s3)
-        _, u0 = self.attention0(resize(f1, size), s1.detach(), u1.detach())
+        _, u0 = self.attention0(enlarged(f1, size), s1.detach(), u1.detach())
         s0 = self.pyramid.reconstruct(s1.detach(), u0)
         return SaliencyPyramid((s3, s2, s1, s0), (u2, u1, u0))
 
@@ -153,4 +163,15 @@ class InSPyReNet(Switchable):
     @staticmethod
     def join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
         """Two maps on one size, (B, 2·depth, *size)."""
-        return torch.cat([resize(encoded, size), resize(decoded, size)], dim=1)
+        enlarge = functools.partial(_join, size=size)
+        return remade(enlarge(encoded, decoded), enlarge, encoded, decoded)
+
+
+def _join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
+    return torch.cat([resize(encoded, size), resize(decoded, size)], dim=1)
+
+
+def enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
+    """x resized to `size`, and made again where the backward pass needs it."""
+    enlarge = functools.partial(resize, size=size)
+    return x if x.shape[-2:] == size else remade(enlarge(x), enlarge, x)

@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .remade import norm_relu, recording
+
 
 class ConvUnit(nn.Module):
     """Convolution without bias → BatchNorm (optional) → ReLU (optional), "same" padding.
@@ -30,8 +32,26 @@ class ConvUnit(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.bn(self.conv(x)))
+        return self._normalised(self.conv(x))
+
+    def of_both(self, x: Tensor, y: Tensor) -> Tensor:
+        """The unit of x and y, joined along the channels; where gradients are kept, without a map that holds both."""
+        if not (self.fast and recording()):
+            return self(torch.cat([x, y], dim=1))
+        parts = self.conv.weight.split([x.shape[1], y.shape[1]], dim=1)
+        geometry = {"padding": self.conv.padding, "dilation": self.conv.dilation}
+        return self._normalised(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
+
+    def _normalised(self, y: Tensor) -> Tensor:
+        if self.fast and recording() and plain_norm(self.bn):
+            return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
+        y = self.relu(self.bn(y))
         return aligned(y) if self.fast else y
+
+
+def plain_norm(norm: nn.Module) -> bool:
+    """Whether this is BatchNorm in training, with the statistics of this process's batch only."""
+    return type(norm) is nn.BatchNorm2d and norm.training and norm.track_running_stats and norm.momentum is not None
 
 
 class _Aligned(torch.autograd.Function):

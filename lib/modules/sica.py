@@ -1,11 +1,14 @@
 """Scale-invariant context attention: refines a feature map by what lies in, outside and between the coarse map's regions."""
 
+import functools
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .conv import ConvUnit, resize, wide
 from .lazy import Enlarged, bilinear_taps
+from .remade import remade
 from .tiling import halo, tile_grid
 
 
@@ -59,15 +62,11 @@ class SICA(nn.Module):
 
     def project(self, x: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, C, *context_size) and maps (B, n, *context_size) → keys and values (B, depth, n)."""
-        batch, channels = x.shape[:2]
-        if self.layout == "corrected":
-            x = x.permute(0, 2, 3, 1)
-        features = x.reshape(batch, -1, channels)  # (B, h·w, C)
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # a sum over 10^5 positions leaves the range of half precision
-            features = wide(features)
-            context = maps.flatten(2).to(features.dtype) @ features  # (B, n, C)
+        listed = functools.partial(_listed, layout=self.layout)
+        # a sum over 10^5 positions leaves the range of half precision
+        with torch.autocast(x.device.type, enabled=False):
+            features = remade(listed(x), listed, x)  # (B, h·w, C)
+            context = torch.bmm(maps.flatten(2).to(features.dtype), features)  # (B, n, C)
             context = context.transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
@@ -94,13 +93,14 @@ class SICA(nn.Module):
 
     def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
-        batch, _, height, width = x.shape
-        query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
+        query = self.conv_query(x)
+        query = remade(_positions(query), _positions, query)  # (B, h·w, depth)
         with torch.autocast(x.device.type, enabled=False):
-            weights = (query.to(key.dtype) @ key * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-            refined = (weights @ value.transpose(1, 2)).transpose(1, 2).to(x.dtype)  # (B, depth, h·w)
-        refined = self.conv_out1(refined.reshape(batch, self.depth, height, width))
-        feature = self.conv_out3(self.conv_out2(torch.cat([x, refined], dim=1)))
+            weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+            attended = functools.partial(_attended, size=x.shape[-2:], dtype=x.dtype)
+            refined = remade(attended(weights, value), attended, weights, value)  # (B, depth, h, w)
+        refined = self.conv_out1(refined)
+        feature = self.conv_out3(self.conv_out2.of_both(x, refined))
         return feature, wide(self.conv_out4(feature))
 
     def refine_tiles(
@@ -128,6 +128,24 @@ class SICA(nn.Module):
             if feature is not None:
                 feature[place] = f[inner].to(feature.dtype)
         return feature, detail
+
+
+def _positions(x: Tensor) -> Tensor:
+    """(B, C, h, w) → (B, h·w, C)."""
+    return x.flatten(2).transpose(1, 2)
+
+
+def _listed(x: Tensor, layout: str) -> Tensor:
+    """(B, C, h, w) → (B, h·w, C) at the precision of sums, as the layout has it."""
+    if layout == "corrected":
+        x = x.permute(0, 2, 3, 1)
+    return wide(x.reshape(len(x), -1, x.shape[1 if layout == "as_trained" else 3]))
+
+
+def _attended(weights: Tensor, value: Tensor, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """Shares (B, h·w, n) of the values (B, C, n) → (B, C, h, w)."""
+    refined = torch.bmm(weights, value.transpose(1, 2)).transpose(1, 2).to(dtype)  # (B, C, h·w)
+    return refined.reshape(len(refined), -1, *size)
 
 
 def _project(units: nn.Sequential, x: Tensor) -> Tensor:

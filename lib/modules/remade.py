@@ -1,0 +1,105 @@
+"""Training in less memory: maps that are cheap to make again are not kept for the backward pass.
+
+Autograd keeps what every operation reads. Half of that in a decoder is BatchNorm's output, of an encoder LayerNorm's and GELU's:
+one pass over a map that is kept anyway gives them again. `remade` notes how a tensor was made, and inside `remaking` the
+operations that read it keep the note in its place.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn import functional as F
+
+
+class Note(NamedTuple):
+    """make(*sources) is the tensor, up to rounding; sources are tensors or notes themselves."""
+
+    make: Callable[..., Tensor]
+    sources: tuple
+
+
+def recording() -> bool:
+    """Whether what is computed now is kept for a backward pass (and not traced by a compiler, which decides that itself)."""
+    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+
+
+def remade(x: Tensor, make: Callable[..., Tensor], *sources: Tensor) -> Tensor:
+    """x, with the note that it is make(*sources). Nobody may change x or the sources in place afterwards."""
+    if recording():
+        x.note = Note(make, tuple(_keep(source) for source in sources))
+    return x
+
+
+def _keep(x: Tensor) -> Tensor | Note:
+    return getattr(x, "note", None) or x.detach()
+
+
+def _pack(x: Tensor) -> Tensor | Note:
+    return getattr(x, "note", None) or x
+
+
+def _unpack(kept: Tensor | Note) -> Tensor:
+    if not isinstance(kept, Note):
+        return kept
+    with torch.no_grad(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        return kept.make(*(_unpack(source) for source in kept.sources))
+
+
+def remaking() -> AbstractContextManager:
+    """Inside it, notes are kept in place of the tensors that have one."""
+    return saved_tensors_hooks(_pack, _unpack)
+
+
+def norm_relu(x: Tensor, norm: nn.BatchNorm2d, relu: bool) -> Tensor:
+    """relu(norm(x)) for (B, C, h, w) in training mode, made again from x where the backward pass needs it."""
+    norm.num_batches_tracked.add_(1)
+    y, scale, shift = _NormReLU.apply(
+        x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.momentum, norm.eps, relu
+    )
+    return remade(y, _scaled_relu if relu else _scaled, x, scale, shift)
+
+
+def _scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """x·scale + shift with one factor and summand per channel, in the precision of x."""
+    scale, shift = (s[:, None, None].to(x.dtype) for s in (scale, shift))
+    return torch.addcmul(shift, x, scale)
+
+
+def _scaled_relu(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    return _scaled(x, scale, shift).relu_()
+
+
+class _NormReLU(torch.autograd.Function):
+    """BatchNorm with the statistics of the batch, and ReLU; keeps the input only. Gradients have the channels innermost."""
+
+    @staticmethod
+    def forward(ctx, x, weight, bias, running_mean, running_var, momentum, eps, relu):
+        y, mean, inverse = torch.native_batch_norm(x, weight, bias, running_mean, running_var, True, momentum, eps)
+        scale = weight * inverse
+        shift = bias - mean * scale
+        ctx.save_for_backward(x, weight, mean, inverse, scale, shift)
+        ctx.eps, ctx.relu = eps, relu
+        ctx.mark_non_differentiable(scale, shift)
+        return y.relu_() if relu else y, scale, shift
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient, *_):
+        x, weight, mean, inverse, scale, shift = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        if ctx.relu:
+            gradient = torch.ops.aten.threshold_backward(gradient, _scaled(x, scale, shift), 0)
+        return *torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, None, None, mean, inverse, True, ctx.eps, [True, True, True]
+        ), *(None,) * 5
+
+
+def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
+    """norm(x), made again from x."""
+    shape, weight, bias, eps = norm.normalized_shape, norm.weight, norm.bias, norm.eps
+    return remade(norm(x), lambda x, w, b: F.layer_norm(x, shape, w, b, eps), x, weight, bias)
