@@ -19,13 +19,14 @@ import torch
 from .cutout import OutputType, Style, check_threshold, render, style_of
 from .data.preprocess import Preprocess, to_map
 from .foreground import choose_method, estimate
+from .graphs import GraphPredictor, graph_preprocess, is_graph
 from .kinds import open_image
 from .lib.types import SaliencyPyramid
 from .lib.weights import load_state
 from .modes import Recipe, resolve
 from .run import build
 from .run.jit import check_compiler
-from .run.options import describe_device, resolve_device
+from .run.options import available_devices, describe_device, resolve_device
 from .run.predictor import Predictor
 from .utils.checkpoint import read_weights
 from .utils.pictures import pyramid_picture
@@ -34,6 +35,7 @@ from .utils.precision import choose_precision, flushed_denormals
 DYNAMIC = 1280  # bound of the shorter side where the config does not say one
 UNBOUNDED = 2**31
 Resize = Literal["static", "dynamic"] | None
+FULL = (None, "auto", "float32")  # precisions that an exported network has
 LOG = logging.getLogger("inspyrenet")
 
 
@@ -53,7 +55,8 @@ class Remover:
     """A trained network that cuts objects out. One can serve any number of threads.
 
     mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
-    None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's.
+    None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
+    or a network that run/Export.py wrote (.onnx), which onnxruntime runs, and whose sizes and precision are in the file.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
@@ -61,7 +64,7 @@ class Remover:
     overrides: words on top of the config, such as Model.alignment=corrected.
 
     Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
-    RemoverError, ForegroundError, and what reading a config or weights raises.
+    RemoverError, ForegroundError, GraphError, and what reading a config or weights raises.
     """
 
     def __init__(
@@ -79,8 +82,18 @@ class Remover:
     ):
         if resize not in ("static", "dynamic", None):
             raise RemoverError(f"resize is static, dynamic or None, not {resize!r}")
-        self.device = resolve_device("auto" if device is None else str(device))
         self.edges = choose_method(edges)
+        graph = next((file for file in (ckpt, mode) if file is not None and is_graph(file)), None)
+        if graph is not None:
+            unfit = {
+                "jit": jit,
+                "patch merging": patch_merging,
+                "overrides": overrides,
+                "precision": precision not in FULL,
+            }
+            self._open_graph(Path(graph).expanduser(), device, resize, [name for name, value in unfit.items() if value])
+            return
+        self.device = resolve_device("auto" if device is None else str(device))
         recipe = resolve(mode, ckpt, overrides)
         self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
         self.preprocess = preprocessing(recipe, resize)
@@ -102,11 +115,26 @@ class Remover:
             jit=jit,
         )
 
+    def _open_graph(self, path: Path, device: "str | torch.device | None", resize: Resize, unfit: list[str]) -> None:
+        """An exported network in place of one in torch: its sizes and its precision are in the file."""
+        if unfit:
+            raise RemoverError(
+                f"{', '.join(unfit)}: not with an exported network ({path}), which stays as it was exported"
+            )
+        self.predictor = GraphPredictor(path, device)
+        card = self.predictor.card
+        self.name, self.weights, self.config = card.name, path, None
+        there = str(self.predictor.device) in available_devices()
+        self.device = self.predictor.device if there else torch.device("cpu")  # of what torch does beside the network
+        self.preprocess, self.normalize = graph_preprocess(card, resize, DYNAMIC), card.normalize
+
     def __repr__(self) -> str:
         return f"Remover({self.describe()}, weights from {self.weights})"
 
     def describe(self) -> str:
         """Network and device in a few words."""
+        if isinstance(self.predictor, GraphPredictor):
+            return self.predictor.describe()
         return f"{self.name} on {describe_device(self.device)}"
 
     def process(

@@ -1,0 +1,120 @@
+"""Exported networks: files with a graph, its weights, and a card that says how images go in and maps come out."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+KEY = "inspyrenet"  # of the card in an ONNX file's metadata
+EXTRA_FILE = "inspyrenet.json"  # of the card in a torch.export archive
+FORMAT = 1
+
+
+class GraphFileError(ValueError):
+    """A file that is not one of ours, or a wrong one; the message says what it is."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one needs to know to run an exported network. Sizes are [height, width]; sides are multiple·n + offset, from `least` on.
+
+    inputs: "image", or "image" and "resized" (the image at base_size) where two passes are blended. outputs: "saliency"; with
+    blending also "low", the map of `resized` alone, which is the answer where the image is not above `threshold`.
+    fixed: the sizes of a file that takes no others, and single images only; None: any size, any batch.
+    sizing and size: how an image is resized before it goes in: "static", to size; "dynamic", so that the shorter side is at
+    most `size`, both sides rounded. backend: "pillow" (bilinear, antialiased) or "opencv" (bilinear). Then (x/255 − mean) / std.
+    """
+
+    name: str
+    model: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    multiple: int
+    offset: int
+    least: int
+    base_size: tuple[int, int]
+    sizing: str
+    size: tuple[int, int] | int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    backend: str = "pillow"
+    threshold: int | None = None
+    alignment: str = "as_trained"
+    normalize: str = "none"
+    fixed: dict[str, tuple[int, int]] | None = None
+    weights: str = ""
+    licence: str = ""
+    version: str = ""
+
+    @property
+    def blended(self) -> bool:
+        return "resized" in self.inputs
+
+    def to_json(self) -> str:
+        """The card as text."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: str) -> "Card":
+        """The card of `source`. Raises GraphFileError for text that is none, or of a newer version."""
+        try:
+            found = json.loads(text)
+            if found.pop("format") > FORMAT:
+                raise GraphFileError(f"{source} was exported by a newer version ({found.get('version')}); update first")
+            return cls(**{field.name: _frozen(found[field.name]) for field in fields(cls)})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, GraphFileError):
+                raise
+            raise GraphFileError(f"{source}: its metadata cannot be read ({error}): export it again") from error
+
+
+def _frozen(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _frozen(part) for name, part in value.items()}
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
+
+
+def card_of(metadata: Mapping[str, str], source: str) -> Card:
+    """The card in an ONNX file's metadata. Raises GraphFileError for a file of another origin."""
+    if KEY not in metadata:
+        raise GraphFileError(
+            f"{source} is an ONNX file, but not one that run/Export.py wrote: it does not say how to prepare images"
+        )
+    return Card.from_json(metadata[KEY], source)
+
+
+def save_onnx(program: Any, card: Card, path: Path) -> None:
+    """Write what torch.onnx.export returned, weights and card inside; an older file stays until the new one is whole."""
+    program.model.metadata_props[KEY] = card.to_json()
+    program.model.producer_name, program.model.producer_version = "inspyrenet", card.version
+    _whole(path, lambda partial: program.save(str(partial), external_data=False))
+
+
+def save_program(program: Any, card: Card, path: Path) -> None:
+    """Write a torch.export program with its card."""
+    import torch
+
+    _whole(path, lambda partial: torch.export.save(program, str(partial), extra_files={EXTRA_FILE: card.to_json()}))
+
+
+def load_program(path: Path) -> tuple[Any, Card]:
+    """Program and card. Raises GraphFileError for a file of another origin."""
+    import torch
+
+    extra = {EXTRA_FILE: ""}
+    program = torch.export.load(str(path), extra_files=extra)
+    if not extra[EXTRA_FILE]:
+        raise GraphFileError(f"{path} is a torch.export program, but not one that run/Export.py wrote")
+    return program, Card.from_json(extra[EXTRA_FILE], str(path))
+
+
+def _whole(path: Path, write: Callable[[Path], None]) -> None:
+    partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
