@@ -7,6 +7,7 @@ by processor time. The figure that counts is the median of the paired ratios. `-
 """
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -20,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from inspyrenet.data.datasets import find_pairs
 from inspyrenet.data.feeding import build_train_dataset
+from inspyrenet.utils.timing import describe_machine
 
 Steps = list[tuple[str, dict]]
 
@@ -44,19 +46,21 @@ def milliseconds(loader: DataLoader) -> float:
     return 1000 * (time.process_time() - start) / count
 
 
-def compare(name: str, loaders: dict[str, DataLoader], rounds: int) -> None:
-    """Prints medians of every loader and the ratio of the first one's time to each."""
+def compare(name: str, loaders: dict[str, DataLoader], rounds: int) -> dict[str, dict[str, float]]:
+    """Median milliseconds, images per second and ratio to the first one's time of every loader; prints them."""
     for loader in loaders.values():
         milliseconds(loader)  # warm up: imports, file cache, the data set's own cache
     times = {key: [] for key in loaders}
     for _ in range(rounds):
         for key, loader in loaders.items():
             times[key].append(milliseconds(loader))
-    first = times[next(iter(times))]
+    first, found = times[next(iter(times))], {}
     for key, values in times.items():
         middle = statistics.median(values)
         ratio = statistics.median(a / b for a, b in zip(first, values, strict=True))
         print(f"{name:22} {key:12} {middle:7.2f} ms  {1000 / middle:7.1f} images/s  {ratio:5.2f}x", flush=True)
+        found[key] = {"milliseconds": middle, "images_per_second": 1000 / middle, "times_faster": ratio}
+    return found
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -68,11 +72,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--images", type=int, default=120, help="images per pass")
     parser.add_argument("--rounds", type=int, default=7, help="passes of each pipeline")
     parser.add_argument("--cache", action="store_true", help="also with the disk cache, in a temporary folder")
+    parser.add_argument("--json", type=Path, help="write the figures, with the machine that they are of")
     options = parser.parse_args(argv)
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     pairs = find_pairs(options.root, [options.set], limit=options.images)
+    found: dict[str, dict] = {}
     with tempfile.TemporaryDirectory() as folder:
         variants = {"pil": {"pipeline": "pil"}, "fast": {"pipeline": "fast"}}
         if options.cache:
@@ -83,7 +89,10 @@ def main(argv: list[str] | None = None) -> int:
                 key: DataLoader(build_train_dataset(pairs, published_steps(options.size, p), **variant), batch_size=6)
                 for key, variant in variants.items()
             }
-            compare(name, loaders, options.rounds)
+            found[name] = compare(name, loaders, options.rounds)
+    if options.json:
+        report = {"machine": describe_machine(torch.device("cpu")), "size": options.size, "images": len(pairs), **found}
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -42,11 +42,31 @@ class ConvUnit(nn.Module):
         geometry = {"padding": self.conv.padding, "dilation": self.conv.dilation}
         return self._normalised(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
 
+    def of_mixture(self, shares: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """The unit of `mixture(shares, values, dtype)`, without that map: the kernels are mixed in its place.
+
+        A convolution of Σ_n share_n·value_n is Σ_n (kernel·value_n) applied to share_n: n channels in instead of C.
+        """
+        with torch.autocast(shares.device.type, enabled=False):
+            kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
+        parts = [
+            F.conv2d(share.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
+            for share, kernel in zip(shares.split(1), kernels, strict=True)
+        ]
+        return self._normalised(parts[0] if len(parts) == 1 else torch.cat(parts))
+
     def _normalised(self, y: Tensor) -> Tensor:
         if self.fast and recording() and plain_norm(self.bn):
             return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
         y = self.relu(self.bn(y))
         return aligned(y) if self.fast else y
+
+
+def mixture(shares: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
+    """At every position the values (B, C, n) in the shares (B, n, h, w): (B, C, h, w)."""
+    with torch.autocast(shares.device.type, enabled=False):
+        mixed = values @ shares.flatten(2)  # (B, C, h·w)
+    return mixed.to(dtype).unflatten(2, shares.shape[-2:])
 
 
 def plain_norm(norm: nn.Module) -> bool:

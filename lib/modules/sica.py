@@ -1,12 +1,10 @@
 """Scale-invariant context attention: refines a feature map by what lies in, outside and between the coarse map's regions."""
 
-import functools
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .conv import ConvUnit, resize, wide
+from .conv import ConvUnit, mixture, resize, wide
 from .lazy import Enlarged, bilinear_taps
 from .remade import remade
 from .tiling import halo, tile_grid
@@ -32,7 +30,7 @@ class SICA(nn.Module):
         layout: str = "as_trained",
     ):
         super().__init__()
-        self.depth, self.layout, self.with_laplacian = depth, layout, with_laplacian
+        self.depth, self.layout, self.with_laplacian, self.fast = depth, layout, with_laplacian, True
         self.context_size = (base_size[0] // 2**stage, base_size[1] // 2**stage)
         self.threshold = nn.Parameter(torch.tensor([0.5]))
         if with_laplacian:
@@ -62,13 +60,20 @@ class SICA(nn.Module):
 
     def project(self, x: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, C, *context_size) and maps (B, n, *context_size) → keys and values (B, depth, n)."""
-        listed = functools.partial(_listed, layout=self.layout)
         # a sum over 10^5 positions leaves the range of half precision
         with torch.autocast(x.device.type, enabled=False):
-            features = remade(listed(x), listed, x)  # (B, h·w, C)
-            context = torch.bmm(maps.flatten(2).to(features.dtype), features)  # (B, n, C)
-            context = context.transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
+            context = self._sums(wide(x), maps.to(wide(x).dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
+
+    def _sums(self, x: Tensor, maps: Tensor) -> Tensor:
+        """Features (B, C, h, w), weighted by each of n maps (B, n, h, w) and summed: (B, n, C)."""
+        batch, channels, height, width = x.shape
+        if self.layout == "corrected":
+            return torch.bmm(maps.flatten(2), x.permute(0, 2, 3, 1).reshape(batch, -1, channels))
+        rows = height * width // channels
+        if self.fast and rows * channels == height * width and x.is_contiguous(memory_format=torch.channels_last):
+            return _sums_of_view(x, maps, rows)
+        return torch.bmm(maps.flatten(2), x.reshape(batch, -1, channels))  # (B, n, h·w) × (B, h·w, C)
 
     def keys_values_of(self, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
         """`keys_values` of a map that is not there in full: evaluated only at the points that the resize reads."""
@@ -96,10 +101,13 @@ class SICA(nn.Module):
         query = self.conv_query(x)
         query = remade(_positions(query), _positions, query)  # (B, h·w, depth)
         with torch.autocast(x.device.type, enabled=False):
-            weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-            attended = functools.partial(_attended, size=x.shape[-2:], dtype=x.dtype)
-            refined = remade(attended(weights, value), attended, weights, value)  # (B, depth, h, w)
-        refined = self.conv_out1(refined)
+            shares = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+        shares = shares.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, n, h, w)
+        refined = (
+            self.conv_out1.of_mixture(shares, value, x.dtype)
+            if self.fast
+            else self.conv_out1(mixture(shares, value, x.dtype))
+        )
         feature = self.conv_out3(self.conv_out2.of_both(x, refined))
         return feature, wide(self.conv_out4(feature))
 
@@ -135,17 +143,23 @@ def _positions(x: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2)
 
 
-def _listed(x: Tensor, layout: str) -> Tensor:
-    """(B, C, h, w) → (B, h·w, C) at the precision of sums, as the layout has it."""
-    if layout == "corrected":
-        x = x.permute(0, 2, 3, 1)
-    return wide(x.reshape(len(x), -1, x.shape[1 if layout == "as_trained" else 3]))
+def _blocks(x: Tensor) -> Tensor:
+    """(B, C, h, w) with the channels innermost → (B·r, position, c), a view of it."""
+    channels = x.shape[1]
+    return x.permute(0, 2, 3, 1).reshape(-1, channels, channels)
 
 
-def _attended(weights: Tensor, value: Tensor, size: tuple[int, int], dtype: torch.dtype) -> Tensor:
-    """Shares (B, h·w, n) of the values (B, C, n) → (B, C, h, w)."""
-    refined = torch.bmm(weights, value.transpose(1, 2)).transpose(1, 2).to(dtype)  # (B, C, h·w)
-    return refined.reshape(len(refined), -1, *size)
+def _sums_of_view(x: Tensor, maps: Tensor, rows: int) -> Tensor:
+    """maps × the view (B, h·w, C) of the contiguous features, without putting the channels outermost for it.
+
+    Row c·rows + r of the view holds positions r·C … r·C + C − 1 of channel c. So every block r of C positions, whose matrix
+    (position, channel) lies whole in memory, is multiplied by its share (channel, n) of the maps.
+    """
+    batch, channels = x.shape[:2]
+    blocks = remade(_blocks(x), _blocks, x)
+    shares = maps.reshape(batch, -1, channels, rows).permute(0, 3, 2, 1)  # (B, r, c, n)
+    sums = torch.bmm(blocks, shares.reshape(batch * rows, channels, -1))  # (B·r, position, n)
+    return sums.reshape(batch, rows, channels, -1).sum(dim=1).transpose(1, 2)
 
 
 def _project(units: nn.Sequential, x: Tensor) -> Tensor:
