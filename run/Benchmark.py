@@ -46,6 +46,11 @@ def _parser() -> "argparse.ArgumentParser":
     add("--jit", action="store_true", help="also the compiled network")
     add("--checkpointing", action="store_true", help="training with activation checkpointing too")
     add("--denormals", action="store_true", help="also the plain formulation without flushing subnormal numbers")
+    add(
+        "--disc",
+        action="store_true",
+        help="let an untrained network find one disc, as a trained one an object in a photo",
+    )
     add("--no-memory", action="store_true", help="leave out peak memory, which needs a process per variant")
     add("--json", metavar="FILE", help="write all figures, with the machine that they are of")
     add("--picture", metavar="FILE", help="write a picture of the time by part")

@@ -88,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
     from inspyrenet.jobs import Request, carry_out, understand
+    from inspyrenet.utils.allocator import freed_memory_kept
 
     look = (options.type, options.format, options.threshold, options.reverse)
     request = Request(source, dest, *look, overwrite=options.overwrite, edges=options.edges)
@@ -98,7 +99,8 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     remover = load(options)
     print(f"{remover.describe()}: {work}", file=sys.stderr)
     say = (lambda line: print(line, file=sys.stderr)) if options.verbose else None
-    report = carry_out(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
+    with freed_memory_kept():
+        report = carry_out(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
     print(report, file=sys.stderr)
     return report.exit_code
 

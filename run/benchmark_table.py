@@ -23,7 +23,7 @@ def run_all(configs: list[Config], options: Options) -> None:
     extra = options.extra
     if not extra.denormals:
         flush_denormals()
-    report: dict[str, Any] = {"machine": describe_machine(device), "networks": []}
+    report: dict[str, Any] = {"machine": describe_machine(device), "disc": extra.disc, "networks": []}
     print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
     for config in configs:
         for size in sizes(extra.input) or [config.Model.base_size]:
@@ -58,7 +58,7 @@ def sizes(words: list[str] | None) -> list[tuple[int, int]]:
 def cases(work: str, size: tuple[int, int], options: Options) -> list[Case]:
     """Variants to measure in turn; the first is what the others are compared with."""
     extra = options.extra
-    base = {"work": work, "size": size, "batch": extra.batch}
+    base = {"work": work, "size": size, "batch": extra.batch, "disc": extra.disc and work == "inference"}
     listed = []
     if extra.compare == "plain":
         listed.append(Case(precision="float32", path="plain", **base))

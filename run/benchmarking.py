@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
+from ..utils.allocator import freed_memory_kept
 from ..utils.precision import flush_denormals
 from ..utils.schema import Config
 from ..utils.timing import interleave, peak_memory, ratios
@@ -39,6 +40,7 @@ class Case:
     checkpointing: bool = False
     jit: bool = False
     flush: bool = True
+    disc: bool = False
 
     @property
     def name(self) -> str:
@@ -54,7 +56,54 @@ def prepare(config: Config, case: Case, device: torch.device) -> Callable[[], ob
     torch.manual_seed(0)
     model = build.network(config, start=False).to(device)
     model.fast = case.path == "fast"
+    if case.disc:
+        find_a_disc(model)
     return (_inference if case.work == "inference" else _training)(config, case, model, device)
+
+
+def find_a_disc(model: nn.Module) -> None:
+    """Let an untrained InSPyReNet find what a trained one would find on a photo: one object, with an edge.
+
+    The first map becomes a disc of a tenth of the image, and the details added to it become small. Everything is computed as
+    before; only where blending has work to do changes, which noise would be everywhere.
+    Raises ValueError for a network without these parts.
+    """
+    if not hasattr(model, "decoder") or not hasattr(model, "attention0"):
+        raise ValueError("--disc is for networks of the InSPyReNet family")
+
+    def disc(module: nn.Module, inputs: tuple, out: tuple) -> tuple:
+        feature, logits = out
+        rows, columns = (torch.linspace(-1, 1, n, device=logits.device) for n in logits.shape[-2:])
+        return feature, ((0.36 - (rows[:, None] ** 2 + columns**2).sqrt()) * 100).clamp(-9, 9).expand_as(logits)
+
+    measure_statistics(model)
+    model.decoder.register_forward_hook(disc)
+    for sica in (model.attention2, model.attention1, model.attention0):
+        nn.init.constant_(sica.conv_out4.bn.weight, 1e-3)
+
+
+@torch.no_grad()
+def measure_statistics(model: nn.Module) -> None:
+    """Set the running statistics of every BatchNorm to those of one batch of noise, so that maps stay in range."""
+    norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 1.0
+    model.train()(torch.randn(2, 3, *model.base_size, device=next(model.parameters()).device))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def as_used(case: Case, work: Callable[[], object]) -> Callable[[], object]:
+    """As the commands run it: fast predictions keep freed memory, and hand it back after each round, before the next variant."""
+    if case.work == "train" or case.path == "plain":
+        return work
+
+    def keeping() -> None:
+        with freed_memory_kept():
+            work()
+
+    return keeping
 
 
 def _inference(config: Config, case: Case, model: nn.Module, device: torch.device) -> Callable[[], object]:
@@ -97,7 +146,7 @@ def waiter(device: torch.device) -> Callable[[], None]:
 
 def measure_time(config: Config, cases: list[Case], device: torch.device, rounds: int) -> dict[str, dict]:
     """Seconds of each case, measured in turn in this process, and their ratios to the first."""
-    work = {case.name: prepare(config, case, device) for case in cases}
+    work = {case.name: as_used(case, prepare(config, case, device)) for case in cases}
     seconds = interleave(work, rounds, warmup=1, wait=waiter(device))
     against = ratios(seconds, cases[0].name)
     return {name: {"seconds": values, "times_faster": against.get(name)} for name, values in seconds.items()}
@@ -120,7 +169,7 @@ def measure_memory(config: Config, case: Case, device: torch.device) -> int:
 
 
 def _memory_child(pipe, config: Config, case: Case, device: str) -> None:
-    work = prepare(config, replace(case, flush=True), torch.device(device))
+    work = as_used(case, prepare(config, replace(case, flush=True), torch.device(device)))
     with peak_memory(torch.device(device)) as found:
         work()
     pipe.send(found["above"])

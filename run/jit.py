@@ -3,9 +3,10 @@
 import logging
 import os
 import shutil
+from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 LOG = logging.getLogger(__name__)
 
@@ -14,15 +15,27 @@ class CompilerMissing(RuntimeError):
     """torch.compile needs a C++ compiler on CPUs, and there is none."""
 
 
-def compiled(model: nn.Module) -> nn.Module:
-    """The network behind torch.compile, in place; sizes become dynamic with the second one, so that many compile twice.
+def compiled(model: nn.Module, backend: str = "inductor") -> nn.Module:
+    """The network with torch.compile for images of its base size, in place; other sizes run as they are.
 
-    The first call takes minutes. Raises CompilerMissing before that where there is no compiler.
+    A graph with open sizes is made anew for almost every size (sums and views branch on them), each time for minutes, and
+    large images gain more from what is left out of them than from compilation. The first call takes minutes.
+    Raises CompilerMissing before that where there is no compiler.
     """
     check_compiler(next(model.parameters()).device)
-    LOG.warning("compiling the network: the first image takes minutes")
-    model.compile(dynamic=None)
+    LOG.warning("compiling the network for %d x %d: the first image takes minutes", *model.base_size)
+    model.forward = _BySize(model.forward, backend, tuple(model.base_size))
     return model
+
+
+class _BySize:
+    """`forward`, compiled for one image size."""
+
+    def __init__(self, forward: Callable, backend: str, size: tuple[int, int]):
+        self.plain, self.compiled, self.size = forward, torch.compile(forward, backend=backend), size
+
+    def __call__(self, image: Tensor):
+        return (self.compiled if tuple(image.shape[-2:]) == self.size else self.plain)(image)
 
 
 def check_compiler(device: torch.device) -> None:

@@ -16,6 +16,7 @@ from ..data.sinks import write_map
 from ..data.sources import read_image
 from ..lib.types import SaliencyPyramid
 from ..utils import distributed
+from ..utils.allocator import freed_memory_kept
 from ..utils.pictures import pyramid_picture
 from ..utils.precision import flush_denormals
 from ..utils.schema import Config
@@ -57,7 +58,8 @@ def predict_sets(
         loader = DataLoader(
             images, test.Dataloader.batch_size, num_workers=test.Dataloader.num_workers, collate_fn=collate_test
         )
-        _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
+        with freed_memory_kept():
+            _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
     distributed.barrier()
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)

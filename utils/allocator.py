@@ -1,24 +1,31 @@
 """How the C library hands memory back, which a CPU run with large maps pays for."""
 
+import contextlib
 import ctypes
 import sys
+from collections.abc import Iterator
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536}
 KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0}
 
 
-def keep_freed_memory(on: bool = True) -> bool:
-    """Let this process keep memory that it has freed; True where the C library can (glibc), False where nothing changed.
+@contextlib.contextmanager
+def freed_memory_kept() -> Iterator[bool]:
+    """Within it this process keeps memory that it frees; True where the C library can (glibc), False where nothing changes.
 
-    By default every map of more than 32 MB is mapped anew by the kernel and zeroed page by page, which takes longer than many
-    an operation on it. Keeping it made a pass of SwinB at 384 × 384 a tenth faster. It is for processes of our own, which
-    only predict; training keeps the default, as its many sizes at once would leave gaps.
+    By default every map of more than 32 MB is mapped anew and zeroed page by page, which takes longer than many an operation
+    on it: a pass of SwinB at 384 × 384 is a tenth faster with memory kept. It is for commands that only predict; training
+    keeps the default, as its many sizes at once would leave gaps, and so does a program that this package is only a part of.
     """
     library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
     if library is None or not hasattr(library, "gnu_get_libc_version"):
-        return False
-    changed = all(library.mallopt(option, value) == 1 for option, value in (KEEPING if on else DEFAULTS).items())
-    if not on:
+        yield False
+        return
+    done = [library.mallopt(option, value) for option, value in KEEPING.items()]
+    try:
+        yield all(done)
+    finally:
+        for option, value in DEFAULTS.items():
+            library.mallopt(option, value)
         library.malloc_trim(0)
-    return changed
