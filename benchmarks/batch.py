@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--ckpt", required=True)
     add("--engine", nargs="+", default=["local", "ray"])
     add("--workers", nargs="+", type=int, default=[1, 2])
-    add("--no-kill", action="store_true", help="leave the killed run out")
+    add("--part", nargs="+", choices=("speed", "kill"), default=["speed", "kill"])
     add("--json", type=Path)
     options = parser.parse_args(argv)
     options.ckpt = str(Path(options.ckpt).absolute())
@@ -48,9 +48,9 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="batch_") as folder:
         link(options.images, Path(folder) / "in", options.count)
         for engine in options.engine:
-            for workers in options.workers:
+            for workers in options.workers if "speed" in options.part else ():
                 note(report, options, f"{engine}, {workers}", measure(options, Path(folder), engine, workers))
-            if not options.no_kill:
+            if "kill" in options.part:
                 note(report, options, f"{engine}, killed", kill(options, Path(folder), engine, max(options.workers)))
     return 0
 

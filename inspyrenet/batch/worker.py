@@ -76,6 +76,7 @@ def limit_threads(number: int) -> None:
     """This process computes with so many threads; to be called before torch is imported."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ[name] = str(number)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the core to readers, writers and others
     import cv2
     import torch
 
