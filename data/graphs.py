@@ -89,6 +89,8 @@ def save_onnx(program: Any, card: Card, path: Path) -> None:
     """Write what torch.onnx.export returned, weights and card inside; an older file stays until the new one is whole."""
     program.model.metadata_props[KEY] = card.to_json()
     program.model.producer_name, program.model.producer_version = "inspyrenet", card.version
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
     _whole(path, lambda partial: program.save(str(partial), external_data=False))
 
 

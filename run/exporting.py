@@ -18,6 +18,7 @@ from ..data.graphs import Card, load_program, save_onnx, save_program
 from ..data.preprocess import MEAN, STD, Preprocess, resize
 from ..data.synthetic import SyntheticShapes
 from ..lib.models.exporting import record, size_rule
+from ..lib.modules.exportable import recording
 from ..lib.sizes import SizeRule
 from ..lib.weights import load_state
 from ..utils.checkpoint import read_weights
@@ -169,19 +170,18 @@ def write(program: torch.export.ExportedProgram, card: Card, order: Order, path:
 
 
 def to_onnx(program: torch.export.ExportedProgram, card: Card, opset: int, optimize: bool = True):
-    """The recorded graph in ONNX's operations, under the card's names."""
-    from ..lib.modules.exportable import recording
+    """The recorded graph in ONNX's operations, under the card's names; a recorded graph can be translated once.
 
+    optimize: take out what a runtime can do without; it computes the same either way. Raises ExportError.
+    """
+    options = {"opset_version": opset, "dynamo": True, "optimize": optimize, "verbose": False}
     with recording():
-        return torch.onnx.export(
-            program,
-            input_names=list(card.inputs),
-            output_names=list(card.outputs),
-            opset_version=opset,
-            dynamo=True,
-            optimize=optimize,
-            verbose=False,
-        )
+        try:
+            return torch.onnx.export(program, input_names=[*card.inputs], output_names=[*card.outputs], **options)
+        except torch.onnx.OnnxExporterError as error:
+            cause = error.__cause__ or error
+            reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+            raise ExportError(f"{card.model} has no form in ONNX's opset {opset}: {reason[:300]}") from error
 
 
 def sizes_text(card: Card) -> str:
