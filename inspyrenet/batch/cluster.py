@@ -55,7 +55,7 @@ class RayEngine:
             else:
                 self.say("starting Ray on this machine, which takes about 5 s …")
                 here = {"num_cpus": count_cores(), "object_store_memory": STORE, "include_dashboard": False}
-                ray.init(address="local", _node_ip_address="127.0.0.1", **here, **shared)
+                ray.init(address="local", **here, **shared)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {self.address}" if self.address else "here"
             raise BatchError(

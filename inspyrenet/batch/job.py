@@ -15,6 +15,7 @@ from typing import Any
 
 from ..cutout import Style, check_threshold, style_of
 from ..data.encode import check_format
+from ..foreground import choose_method
 from ..jobs import check_writable
 from .cluster import RayEngine
 from .errors import BatchError, load_arrow
@@ -64,10 +65,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Look:
-    """How the results look; checked."""
+    """How the results look; checked. edges: the same for all workers, whatever is installed where they run."""
 
     style: Style
     format: str
+    edges: str
 
 
 def run(request: Request, say: Callable[[str], None] | None = None) -> Summary:
@@ -120,7 +122,9 @@ def _check(request: Request) -> Look:
             raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
     style = style_of(request.type)
     check_threshold(request.threshold)
-    return Look(style, check_format(request.format or "png", style.transparent))
+    edges = choose_method(request.edges)
+    shown = style.shows_edges and request.threshold is None
+    return Look(style, check_format(request.format or "png", style.transparent), edges if shown else "none")
 
 
 def _made_with(request: Request, look: Look, network: Network) -> dict[str, Any]:
@@ -130,16 +134,20 @@ def _made_with(request: Request, look: Look, network: Network) -> dict[str, Any]
         kind = f"picture {hashlib.sha256(style.picture.tobytes()).hexdigest()[:16]}"
     elif style.colour is not None:
         kind = "#%02x%02x%02x" % style.colour  # noqa: UP031
-    names = ("threshold", "reverse", "edges", "resize", "precision", "patch_merging")
+    names = ("threshold", "reverse", "resize", "precision", "patch_merging")
     made_with = {"network": network.name, "weights": network.digest, "overrides": " ".join(request.overrides)}
-    return made_with | {"type": kind, "format": look.format} | {name: getattr(request, name) for name in names}
+    return (
+        made_with
+        | {"type": kind, "format": look.format, "edges": look.edges}
+        | {name: getattr(request, name) for name in names}
+    )
 
 
 def _settings(request: Request, look: Look, network: Network, manifest: Manifest) -> Settings:
     return Settings(
         network, look.style, look.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
         resize=request.resize, precision=request.precision, jit=request.jit, patch_merging=request.patch_merging,
-        edges=request.edges, overrides=request.overrides, batch_size=request.batch_size,
+        edges=look.edges, overrides=request.overrides, batch_size=request.batch_size,
     )  # fmt: skip
 
 

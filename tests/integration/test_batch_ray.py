@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from inspyrenet import Remover, cli
-from inspyrenet.batch import cluster, errors, job
-from inspyrenet.batch.errors import BatchError, BatchExtraMissing
+from inspyrenet.batch import cluster, job
+from inspyrenet.batch.errors import BatchError
 from tests import fake_worker
 from tests.fake_worker import DEADLY, ODD, write_pictures
 from tests.tiny_network import picture, write_tiny
@@ -126,9 +126,3 @@ def test_workers_that_do_not_fit_are_told(ray, tmp_path):
         fake_worker.run(fake_worker.request(tmp_path, engine="ray", workers=3))
     with pytest.raises(BatchError, match="the device is auto, cpu or cuda"):
         fake_worker.run(fake_worker.request(tmp_path, engine="ray", device="cuda:1"))
-
-
-def test_a_missing_extra_is_named(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "ray", None)
-    with pytest.raises(BatchExtraMissing, match=r"needs the extra cluster: pip install 'inspyrenet\[cluster\]'"):
-        errors.load_ray()
