@@ -1,8 +1,14 @@
 """Res2Net-50 v1b as the published InSPyReNet uses it: timm's network with dilated late stages."""
 
+import operator
+
 import timm
+import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+
+from ..modules.conv import plain_norm
+from ..modules.remade import norm_relu, recording, remade
 
 
 class Res2NetEncoder(nn.Module):
@@ -24,22 +30,59 @@ class Res2NetEncoder(nn.Module):
             dilate(block, 2)
         for block, rate in zip(self.layer4, (4, 8, 16), strict=True):
             dilate(block, rate)
-        self.checkpointing = False
+        self.checkpointing, self.fast = False, True
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → maps at H/4, H/4, H/8, H/16, H/32."""
-        x = self.maxpool(self.act1(self.bn1(self.conv1(image))))
+        frugal = self.fast and recording() and all(plain_norm(m) for m in self.modules() if hasattr(m, "running_mean"))
+        x = self.maxpool(self._stem(image) if frugal else self.act1(self.bn1(self.conv1(image))))
         maps = [x]
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in layer:
-                checkpointing = self.checkpointing and self.training
-                x = checkpoint(block, x, use_reentrant=False) if checkpointing else block(x)
+                if self.checkpointing and self.training:
+                    x = checkpoint(block, x, use_reentrant=False)
+                else:
+                    x = train_block(block, x) if frugal else block(x)
             maps.append(x)
         return tuple(maps)
+
+    def _stem(self, image: Tensor) -> Tensor:
+        """The stem in training: convolutions, each with its norm and ReLU."""
+        first, norm1, _, second, norm2, _, third = self.conv1
+        x = norm_relu(first(image), norm1, relu=True)
+        x = norm_relu(second(x), norm2, relu=True)
+        return norm_relu(third(x), self.bn1, relu=True)
 
     def stages(self) -> list[list[nn.Module]]:
         """The modules behind each of the five maps, first to last."""
         return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
+
+def train_block(block: nn.Module, x: Tensor) -> Tensor:
+    """timm's Res2Net block in training; of what is between its convolutions nothing is kept that can be made again."""
+    wide = norm_relu(block.conv1(x), block.bn1, relu=True)
+    parts = [_part(wide, i, block.width) for i in range(block.scale)]
+    outs: list[Tensor] = []
+    for i, (conv, norm) in enumerate(zip(block.convs, block.bns, strict=True)):
+        alone = i == 0 or block.is_first
+        part = parts[i] if alone else remade(outs[-1] + parts[i], operator.add, outs[-1], parts[i])
+        outs.append(norm_relu(conv(part), norm, relu=True))
+    outs.append(parts[-1] if block.pool is None else block.pool(parts[-1]))
+    out = norm_relu(block.conv3(remade(_joined(*outs), _joined, *outs)), block.bn3, relu=False)
+    return (out + (x if block.downsample is None else block.downsample(x))).relu_()
+
+
+def _part(x: Tensor, index: int, width: int) -> Tensor:
+    """Channels index·width … (index + 1)·width of x."""
+
+    def cut(x: Tensor) -> Tensor:
+        return x[:, index * width : (index + 1) * width]
+
+    return remade(cut(x), cut, x)
+
+
+def _joined(*maps: Tensor) -> Tensor:
+    return torch.cat(maps, dim=1)
 
 
 def dilate(block: nn.Module, rate: int) -> None:
