@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 from PIL import Image
 
-from inspyrenet.batch import job
+from inspyrenet.batch import job, worker
 from inspyrenet.batch.network import Network
 from inspyrenet.batch.worker import Settings, Worker
 
@@ -54,6 +54,12 @@ def make_worker(settings: Settings, name: str, device: str, threads: int) -> Wor
     """In place of `job.make_worker`. Pictures that take long are asked for by --threshold, in seconds."""
     folder, pause = Path(settings.marks).parent, settings.threshold or 0.0
     return Worker(replace(settings, device=device, threads=threads), name, lambda _: FakeRemover(folder, pause))
+
+
+def make_impatient_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
+    """Gives an image up after it killed one worker, so that a test need not wait for more."""
+    worker.TRIES = 1
+    return make_worker(settings, name, device, threads)
 
 
 def make_broken_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:

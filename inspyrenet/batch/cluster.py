@@ -77,7 +77,7 @@ class RayEngine:
         alive = [node["Resources"] for node in load_ray().nodes() if node["Alive"]]
         nodes = [Node(int(own.get("CPU", 0)), int(own.get("GPU", 0))) for own in alive]
         cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
-        self.say(f"Ray: {len(nodes)} machine{'s' * (len(nodes) > 1)}, {cpus} cores, {gpus} GPUs")
+        self.say(f"Ray: {len(nodes)} machine{'s' * (len(nodes) > 1)}, cores: {cpus}, GPUs: {gpus}")
         return nodes
 
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .errors import BatchError
 
-THREADS = 4  # a network gains little from more threads; more workers gain more
+THREADS = 4  # of a worker; more of them bring a network little
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def lay_out_workers(
         fitting -= 1
     if reserve and _room(hosts, fitting) < workers:
         raise BatchError(
-            f"{workers} workers of {fitting} thread(s) do not fit on {cpus} cores of {len(nodes)} machine(s): "
-            f"at most {_room(hosts, fitting)}"
+            f"{workers} workers of {fitting} thread(s) do not fit on the {cpus} core(s) of {len(nodes)} machine(s): "
+            f"at most {_room(hosts, fitting)} do"
         )
     return Layout(workers, fitting, gpu, gpus, device)
 

@@ -105,12 +105,13 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost(ray, tmp_path, capsys)
     assert cli.main(words) == 0 and "64 skipped" in capsys.readouterr().err
 
 
-def test_an_image_that_kills_every_worker_is_given_up(ray, tmp_path):
+def test_an_image_that_kills_every_worker_is_given_up(ray, tmp_path, monkeypatch):
     write_pictures(tmp_path / "in", 7, p0035=DEADLY, odd=ODD)
+    monkeypatch.setattr(job, "make_worker", fake_worker.make_impatient_worker)
     summary = fake_worker.run(fake_worker.request(tmp_path, engine="ray"))
     assert (summary.done, summary.exit_code) == (7, 1)
     reasons = {Path(path).stem: reason for path, reason in summary.failed}
-    assert reasons["odd"] == "KeyError: 'a bug'" and "workers died 3 times" in reasons["p0035"]
+    assert reasons["odd"] == "KeyError: 'a bug'" and "workers died 1 times" in reasons["p0035"]
 
 
 def test_workers_that_cannot_start_end_the_batch(ray, tmp_path, monkeypatch):
@@ -122,7 +123,7 @@ def test_workers_that_cannot_start_end_the_batch(ray, tmp_path, monkeypatch):
 
 def test_workers_that_do_not_fit_are_told(ray, tmp_path):
     write_pictures(tmp_path / "in", 3)
-    with pytest.raises(BatchError, match="do not fit on 2 cores"):
+    with pytest.raises(BatchError, match="do not fit on the 2 core"):
         fake_worker.run(fake_worker.request(tmp_path, engine="ray", workers=3))
     with pytest.raises(BatchError, match="the device is auto, cpu or cuda"):
         fake_worker.run(fake_worker.request(tmp_path, engine="ray", device="cuda:1"))
