@@ -16,10 +16,11 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from inspyrenet.lib.models.exporting import size_rule
 from inspyrenet.lib.weights import load_state
 from inspyrenet.modes import resolve
 from inspyrenet.run import build
-from inspyrenet.run.exporting import parse_size, pictures, runner
+from inspyrenet.run.exporting import Order, card_for, parse_size, pictures, runner
 from inspyrenet.run.predictor import Predictor
 from inspyrenet.utils.checkpoint import read_weights
 from inspyrenet.utils.precision import flush_denormals
@@ -33,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     graph = runner(options.file)
     flush_denormals()
     for text in options.input:
-        case = measure(recipe.config, model, graph, parse_size(text), options.rounds)
+        case = measure(recipe, model, graph, parse_size(text), options.rounds)
         print(json.dumps(case, ensure_ascii=False), flush=True)
         if options.json:
             add(options.json, case)
@@ -51,13 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def measure(config, model: torch.nn.Module, graph, size: tuple[int, int], rounds: int) -> dict:
+def measure(recipe, model: torch.nn.Module, graph, size: tuple[int, int], rounds: int) -> dict:
     """Seconds of each variant, and how many times faster than torch the graph is, pair by pair."""
-    section = config.Model
-    card = argparse.Namespace(
-        blended=section.threshold is not None, base_size=section.base_size,
-        mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), backend="pillow",
-    )  # fmt: skip
+    section = recipe.config.Model
+    card = card_for(recipe, Order(dynamic=True), size_rule(model))
     image, small = pictures(card, size, 1)
     network = Predictor(model, torch.device("cpu"), section.threshold, section.alignment)
     work = {"torch": lambda: network(image, small), "onnxruntime": lambda: graph(image, small)}

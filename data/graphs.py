@@ -91,7 +91,23 @@ def save_onnx(program: Any, card: Card, path: Path) -> None:
     program.model.producer_name, program.model.producer_version = "inspyrenet", card.version
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
+    _name_sides(program.model.graph)
     _whole(path, lambda partial: program.save(str(partial), external_data=False))
+
+
+def _name_sides(graph: Any) -> None:
+    """Give the inputs' free sides the names that people know: batch, height, width, resized_height, resized_width."""
+    names = {}
+    for value in graph.inputs:
+        prefix = "" if value.name == "image" else f"{value.name}_"
+        for axis, name in ((0, "batch"), (2, f"{prefix}height"), (3, f"{prefix}width")):
+            if not isinstance(value.shape[axis], int):
+                names[value.shape[axis].value] = name
+    values = [*graph.inputs, *(output for node in graph.all_nodes() for output in node.outputs)]
+    for value in values:
+        for axis, side in enumerate(value.shape or ()):
+            if not isinstance(side, int) and side.value in names:
+                value.shape[axis] = names[side.value]
 
 
 def save_program(program: Any, card: Card, path: Path) -> None:

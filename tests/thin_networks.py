@@ -1,28 +1,28 @@
-"""Networks of every family with few blocks, and with the running statistics that training would have left.
+"""Networks of every family with few blocks, and toys, with the statistics that training would have left.
 
 Recording a graph takes time for each operation: thin ones hold every kind of part, but few of each.
 """
 
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Iterator
 from unittest import mock
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from inspyrenet import lib
 from inspyrenet.data.preprocess import Preprocess
-from inspyrenet.lib import build_model
 from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.modules.aspp import DeformASPP
-from inspyrenet.lib.modules.conv import ConvUnit
+from inspyrenet.lib.modules.conv import ConvUnit, resize
 from inspyrenet.lib.modules.deform_conv import DeformConv
 from inspyrenet.lib.modules.paa import PAAEncoder
 from inspyrenet.lib.modules.pyramid import ImagePyramid
+from inspyrenet.lib.modules.sica import SICA
 from inspyrenet.lib.modules.switch import Switchable
 from inspyrenet.lib.types import SaliencyPyramid
 from tests.tiny_network import picture
-
-COARSEST = (768, 960, 2048)  # channels of the last map of Swin-T, MobileNetV4 small and Res2Net
 
 
 class Toy(Switchable):
@@ -49,6 +49,49 @@ class Toy(Switchable):
         return SaliencyPyramid(tuple(saliency), tuple(laplacian))
 
 
+class Encoder(nn.Module):
+    """Five maps of a convolution each."""
+
+    out_channels = (8, 8, 12, 16, 24)
+
+    def __init__(self, strides: tuple[int, ...] = (4, 4, 8, 16, 32)):
+        super().__init__()
+        torch.manual_seed(0)
+        self.strides, widths = strides, (3, *self.out_channels)
+        steps = [b // a for a, b in zip((1, *strides), strides, strict=False)]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, step, 1) for a, b, step in zip(widths, widths[1:], steps, strict=False)
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        maps = []
+        for conv in self.convs:
+            image = conv(image).relu()
+            maps.append(image)
+        return tuple(maps)
+
+    def stages(self) -> list[list[nn.Module]]:
+        return [[conv] for conv in self.convs]
+
+
+class Headed(Switchable):
+    """An encoder, and the sum of one channel of each of its maps."""
+
+    base_size = (64, 64)
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleList(nn.Conv2d(width, 1, 1) for width in backbone.out_channels)
+
+    def forward(self, image: Tensor) -> SaliencyPyramid:
+        maps = [
+            resize(head(x), (image.shape[2] // 4, image.shape[3] // 4))
+            for head, x in zip(self.heads, self.backbone(image), strict=True)
+        ]
+        return SaliencyPyramid((sum(maps),))
+
+
 class Bent(Switchable):
     """A deformable ASPP between two convolutions."""
 
@@ -68,46 +111,53 @@ class Bent(Switchable):
 
 
 def _context(channels: int, depth: int, layout: str) -> nn.Module:
-    return PAAEncoder(channels, depth, layout) if channels in COARSEST else ConvUnit(channels, depth)
+    return PAAEncoder(channels, depth, layout) if channels == 2048 else ConvUnit(channels, depth)
 
 
-def thin_contexts() -> AbstractContextManager:
-    """While it lasts, InSPyReNet is built with one whole context, at the coarsest map."""
-    return mock.patch.object(inspyrenet, "PAAEncoder", _context)
+@contextlib.contextmanager
+def thin_building() -> Iterator[None]:
+    """While it lasts, InSPyReNet is built with one whole context at most, and InSPyReNet_Light with the encoder above."""
+    with (
+        mock.patch.object(inspyrenet, "PAAEncoder", _context),
+        mock.patch.object(lib, "TimmEncoder", lambda name, pretrained: Encoder()),
+    ):
+        yield
 
 
-def thin(name: str, **arguments) -> nn.Module:
-    """A network by name, its encoder cut to one block per stage (two in Swin's first: plain and shifted windows)."""
-    torch.manual_seed(0)
-    with thin_contexts():
-        model = build_model(name, **arguments)
-    for number, stage in enumerate(_stages(model.backbone)):
-        shifted = number == 0 and hasattr(stage[0], "shift")
-        del stage[2 if shifted else 1 :]
-    return calibrated(model)
-
-
-def _stages(backbone: nn.Module) -> list[nn.Sequential]:
+def thin(model: nn.Module) -> nn.Module:
+    """The network with one block per stage of its encoder (of Swin: two in the first, plain and shifted), calibrated."""
+    backbone = model.backbone
     if hasattr(backbone, "layers"):
-        return [stage.blocks for stage in backbone.layers]
-    return [getattr(backbone, f"layer{i}") for i in range(1, 5) if hasattr(backbone, f"layer{i}")]
+        for number, stage in enumerate(backbone.layers):
+            del stage.blocks[0 if number else 2 :]
+    for name in ("layer1", "layer2", "layer3", "layer4"):
+        if hasattr(backbone, name):
+            del getattr(backbone, name)[1:]
+    return calibrated(model)
 
 
 @torch.no_grad()
 def calibrated(model: nn.Module) -> nn.Module:
-    """In eval mode, after a look at a few pictures; its logits are neither tiny nor saturated."""
+    """In eval mode, with the statistics of a few pictures, and with attention and logits that rounding does not decide."""
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.momentum = 1.0
-    size = (65, 97) if getattr(model, "sizes", None) == "8n+1" else (64, 96)
-    model.train()(images(6, size))
+            module.momentum = None  # the mean of all batches
+        if isinstance(module, SICA):
+            module.conv_key[-1].bn.weight.mul_(0.01)
+    model.train()
+    for size in SIZES:
+        model(images(4, size))
     model.eval()
     last = _head(model)
     if last is not None:
-        spread = model(images(2, size)).logits.std()
-        last.weight.div_(spread)
+        logits = [model(images(2, size)).logits for size in SIZES]
+        last.weight.div_(max(x.std() for x in logits))
         last.bias.zero_()
+        last.bias.sub_(model(images(2, SIZES[0])).logits.mean())
     return model
+
+
+SIZES = [(64, 64), (96, 160), (224, 64)]
 
 
 def _head(model: nn.Module) -> nn.Conv2d | None:
@@ -115,7 +165,7 @@ def _head(model: nn.Module) -> nn.Conv2d | None:
         return model.cls[-1]
     if hasattr(model, "last"):
         return model.last
-    return model.decoder.conv_out1[0] if hasattr(model.decoder, "conv_out1") else None
+    return model.decoder.conv_out1[0] if hasattr(getattr(model, "decoder", None), "conv_out1") else None
 
 
 def images(batch: int, size: tuple[int, int], seed: int = 0) -> Tensor:

