@@ -91,8 +91,19 @@ def save_onnx(program: Any, card: Card, path: Path) -> None:
     program.model.producer_name, program.model.producer_version = "inspyrenet", card.version
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
+    tidy(program.model)
     _name_sides(program.model.graph)
     _whole(path, lambda partial: program.save(str(partial), external_data=False))
+
+
+def tidy(model: Any) -> None:
+    """Take out of an ONNX model what computes nothing, or the same a second time: half of a recorded graph."""
+    from onnx_ir.passes import common
+    from onnxscript import optimizer
+
+    optimizer.fold_constants(model)
+    for name in ("IdentityElimination", "CommonSubexpressionElimination", "RemoveUnusedNodes"):
+        getattr(common, f"{name}Pass")()(model)
 
 
 def _name_sides(graph: Any) -> None:
