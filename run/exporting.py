@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 OPSET = 20
 NATIVE_OPSET = 19  # from here on ONNX has deformable convolutions
 TOLERANCE = 1e-4  # of probabilities
+FLAT = 0.05  # a map whose probabilities lie closer together shows nothing
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
 DEFORM = ("grid", "native")
@@ -60,11 +61,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Compared:
-    """One comparison of the file with the network."""
+    """One comparison of the file with the network; spread: from the lowest to the highest probability of the network's map."""
 
     size: tuple[int, int]
     batch: int
     difference: float
+    spread: float
 
     @property
     def good(self) -> bool:
@@ -215,8 +217,8 @@ def compare(path: Path, model: nn.Module, card: Card, wanted: list[tuple[tuple[i
     for size, batch in wanted:
         image, resized = pictures(card, size, batch)
         with flushed_denormals():
-            ours = network(image, resized).logits.sigmoid()
-        rows.append(Compared(size, batch, float(np.abs(ours.numpy() - run(image, resized)).max())))
+            ours = network(image, resized).logits.sigmoid().numpy()
+        rows.append(Compared(size, batch, float(np.abs(ours - run(image, resized)).max()), float(np.ptp(ours))))
     return rows
 
 
@@ -255,11 +257,15 @@ def table(rows: list[Compared], format: str) -> str:
     against = {"onnx": "onnxruntime", "torch": "torch.export"}[format]
     lines = [
         f"{against} against the network (probabilities, at most {TOLERANCE:.0e})",
-        "size         batch  difference",
+        "size         batch  difference  of values within",
     ]
     for row in rows:
         size = f"{row.size[0]}×{row.size[1]}"
-        lines.append(f"{size:<12} {row.batch:<6} {row.difference:.1e}{'' if row.good else '  TOO MUCH'}")
+        lines.append(
+            f"{size:<12} {row.batch:<6} {row.difference:<11.1e} {row.spread:.3f}{'' if row.good else '  TOO MUCH'}"
+        )
+    if all(row.spread < FLAT for row in rows):
+        lines.append("these maps are flat, so that they agree says little: were the weights trained?")
     return "\n".join(lines)
 
 

@@ -139,8 +139,9 @@ def test_cases_show_batches_other_shapes_and_blending():
 
 
 def test_the_table_marks_what_is_too_much():
-    text = table([Compared((64, 64), 1, 2e-6), Compared((96, 64), 2, 3e-3)], "onnx")
-    assert text.count("TOO MUCH") == 1 and "96×64        2      3.0e-03  TOO MUCH" in text
+    text = table([Compared((64, 64), 1, 2e-6, 0.9), Compared((96, 64), 2, 3e-3, 0.8)], "onnx")
+    assert text.count("TOO MUCH") == 1 and "96×64        2      3.0e-03     0.800  TOO MUCH" in text
+    assert "flat" not in text and "maps are flat" in table([Compared((64, 64), 1, 0.0, 1e-9)], "onnx")
 
 
 # -- cards --------------------------------------------------------------------------------------------------------
