@@ -47,7 +47,7 @@ def measure(pipe, config: Config, weights: str, way: str, size: tuple[int, int])
     model.load_state_dict(read_weights(source if source.is_file() else CheckpointFolder(source).weights_file()))
     threshold = None if way == "one pass" else max(config.Model.base_size)
     predictor = Predictor(model.eval(), CPU, threshold, merging=way == "patch merging")
-    painted = SyntheticShapes(1, seed=3, size=(480, 720))[0]["image"]
+    painted = SyntheticShapes(1, seed=3, size=(480, 720))[0].image
     image, small = (to_tensor(resize(painted, to))[None] for to in (size, config.Model.base_size))
     predictor(small, None if threshold is None else small)
     started = time.perf_counter()

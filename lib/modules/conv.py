@@ -32,13 +32,7 @@ class ConvUnit(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._folds():
-            kernel, bias = folded(self.conv.weight, self.bn)
-            return self.relu(F.conv2d(x, kernel, bias, padding=self.conv.padding, dilation=self.conv.dilation))
         return self._normalised(self.conv(x))
-
-    def _folds(self) -> bool:
-        return self.fast and not torch.is_grad_enabled() and constant_norm(self.bn)
 
     def of_both(self, x: Tensor, y: Tensor) -> Tensor:
         """The unit of x and y, joined along the channels; where gradients are kept, without a map that holds both."""
@@ -53,17 +47,13 @@ class ConvUnit(nn.Module):
 
         A convolution of Σ_n share_n·value_n is Σ_n (kernel·value_n) applied to share_n: n channels in instead of C.
         """
-        folds = self._folds()
-        weight, bias = folded(self.conv.weight, self.bn) if folds else (self.conv.weight, None)
         with torch.autocast(shares.device.type, enabled=False):
-            kernels = torch.einsum("ockl,bcn->bonkl", weight.to(values.dtype), values)  # (B, out, n, k, k)
-        bias = None if bias is None else bias.to(dtype)
+            kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
         parts = [
-            F.conv2d(share.to(dtype), kernel.to(dtype), bias, padding=self.conv.padding, dilation=self.conv.dilation)
+            F.conv2d(share.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
             for share, kernel in zip(shares.split(1), kernels, strict=True)
         ]
-        whole = parts[0] if len(parts) == 1 else torch.cat(parts)
-        return self.relu(whole) if folds else self._normalised(whole)
+        return self._normalised(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _normalised(self, y: Tensor) -> Tensor:
         if self.fast and recording() and plain_norm(self.bn):
@@ -82,20 +72,6 @@ def mixture(shares: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
 def plain_norm(norm: nn.Module) -> bool:
     """Whether this is BatchNorm in training, with the statistics of this process's batch only."""
     return type(norm) is nn.BatchNorm2d and norm.training and norm.track_running_stats and norm.momentum is not None
-
-
-def constant_norm(norm: nn.Module) -> bool:
-    """Whether this is BatchNorm that applies its running statistics, whatever the batch."""
-    return type(norm) is nn.BatchNorm2d and not norm.training and norm.track_running_stats and norm.affine
-
-
-def folded(kernel: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The kernel (out, in, k, k) and bias (out) of a convolution that does what `norm` after the plain one does.
-
-    Made anew for each pass: kernels are small beside maps, and a copy that is kept would be out of date after loading weights.
-    """
-    scale = norm.weight * (norm.running_var + norm.eps).rsqrt()
-    return kernel * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
 
 class _Aligned(torch.autograd.Function):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .conv import ConvUnit, aligned, constant_norm, folded
+from .conv import ConvUnit, aligned
 
 
 def joined(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
@@ -17,10 +17,6 @@ def joined(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
     """
     if not (all(unit.fast for unit in units) and _alike([unit.bn for unit in units])):
         return tuple(unit(x) for unit in units)
-    if not torch.is_grad_enabled() and constant_norm(units[0].bn):
-        parts = [folded(unit.conv.weight, unit.bn) for unit in units]
-        y = F.conv2d(x, torch.cat([kernel for kernel, _ in parts]), torch.cat([bias for _, bias in parts]))
-        return y.split([unit.conv.out_channels for unit in units], dim=1)
     weight = torch.cat([unit.conv.weight for unit in units])
     y = aligned(_normalised(F.conv2d(x, weight), [unit.bn for unit in units]))
     return y.split([unit.conv.out_channels for unit in units], dim=1)

@@ -5,7 +5,6 @@ import copy
 import pytest
 import torch
 from torch import nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from inspyrenet.lib.modules.attention import AxialAttention, attend_both
@@ -102,45 +101,3 @@ def test_attention_along_both_axes_equals_its_parts_in_bfloat16_too():
         with torch.autocast("cpu", torch.bfloat16):
             half = attend_both(rows, columns, x)
     assert torch.isfinite(half).all()
-
-
-class _Norms(TorchDispatchMode):
-    """Counts normalisations."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.count += "batch_norm" in func.__name__
-        return func(*args, **(kwargs or {}))
-
-
-@pytest.mark.parametrize("relu", [False, True])
-@torch.no_grad()
-def test_prediction_folds_the_norm_into_the_convolution(relu):
-    torch.manual_seed(0)
-    fast = settled(ConvUnit(6, 5, (1, 3), relu=relu)).eval()
-    x, shares, values = torch.randn(2, 6, 9, 7), torch.rand(2, 4, 9, 7), torch.randn(2, 6, 4)
-    with _Norms() as norms:
-        outs = fast(x), fast.of_mixture(shares, values, torch.float32)
-    assert not norms.count
-    slow = plain(fast)
-    with _Norms() as norms:
-        expected = slow(x), slow.of_mixture(shares, values, torch.float32)
-    assert norms.count == 2
-    torch.testing.assert_close(outs, expected, atol=1e-5, rtol=1e-5)
-
-
-def test_folding_follows_new_weights_and_leaves_training_alone():
-    unit = settled(ConvUnit(6, 5)).eval()
-    x = torch.randn(2, 6, 4, 4)
-    with torch.no_grad():
-        before = unit(x)
-        unit.conv.weight.mul_(2)
-        torch.testing.assert_close(unit(x), plain(unit)(x), atol=1e-5, rtol=1e-5)
-        assert not torch.equal(unit(x), before)
-        with _Norms() as norms:
-            unit.train()(x)
-    assert norms.count == 1
-    with _Norms() as norms:
-        unit.eval()(x)  # fine-tuning with frozen statistics: gradients go to the norm's own weights
-    assert norms.count == 1
