@@ -4,7 +4,8 @@
         --ckpt snapshots/InSPyReNet_Light --json benchmarks/sizes.json --picture docs/cost_of_size.png
 
 Every point is one pass in a process of its own, after a pass at the base size, on a painted image of that many pixels (3:2),
-as the commands predict. Memory is the process's peak above what it held with the network loaded and the image read.
+as the commands predict; points that the JSON file holds already are kept. Memory is the process's peak above what it held with
+the network loaded and the image read.
 """
 
 import argparse
@@ -85,6 +86,16 @@ def draw(points: list[dict], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+def _known(path: Path | None) -> list[dict]:
+    """The points of a run that was stopped."""
+    return json.loads(path.read_text(encoding="utf-8"))["points"] if path and path.is_file() else []
+
+
+def _write(path: Path, config: Config, points: list[dict]) -> None:
+    report = {"machine": describe_machine(CPU), "config": config.name, "base_size": config.Model.base_size}
+    path.write_text(json.dumps({**report, "points": points}, indent=1) + "\n", encoding="utf-8")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 0 when done."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -96,24 +107,20 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="Section.key=value")
     options = parser.parse_intermixed_args(argv)
     config = load_config([options.config], options.overrides)[0]
-    points = []
+    points = _known(options.json)
     for megapixels in options.megapixels:
         size = side_lengths(megapixels)
         for way in WAYS:
+            if any(point["way"] == way and tuple(point["size"]) == size for point in points):
+                continue
             found = in_own_process(config, options.ckpt, way, size)
             points.append({"way": way, "megapixels": float(np.prod(size)) / 1e6, "size": size, **found})
             print(
                 f"{size[0]} x {size[1]}  {way:14} {found['seconds']:8.2f} s  {found['peak_bytes'] / 1e6:8.0f} MB",
                 flush=True,
             )
-    if options.json:
-        report = {
-            "machine": describe_machine(CPU),
-            "config": config.name,
-            "base_size": config.Model.base_size,
-            "points": points,
-        }
-        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            if options.json:
+                _write(options.json, config, points)
     if options.picture:
         draw(points, options.picture)
     return 0
