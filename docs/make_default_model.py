@@ -1,0 +1,69 @@
+"""Makes the model in the box from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Small
+
+Writes inspyrenet/weights/default.safetensors, the run's averaged weights in half precision, and default.yaml, the Model and Test
+sections of its config, and prints what half precision changes on painted images.
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from inspyrenet.data.preprocess import Preprocess
+from inspyrenet.data.synthetic import HELD_OUT_SEED, SyntheticShapes
+from inspyrenet.lib.weights import load_state
+from inspyrenet.modes import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.run import build
+from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
+from inspyrenet.utils.config import load_config
+from inspyrenet.utils.yamlfile import write
+
+LARGEST = 16 * 2**20  # bytes
+IMAGES = 20
+TOLERANCE = 0.01  # of a probability
+
+
+def main(config_name: str, folder: str) -> int:
+    config = load_config([config_name])[0]
+    if config.Test is None:
+        raise SystemExit(f"error: {config_name} has no section Test, which says how images are prepared")
+    state = read_weights(CheckpointFolder(folder).weights_file())
+    half = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    for name, value in half.items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise SystemExit(f"error: {name} does not fit into half precision")
+    moved = difference(config, state, half)
+    print(f"maps of {IMAGES} painted images move by {moved:.4f} at most")
+    if moved > TOLERANCE:
+        raise SystemExit(f"error: more than {TOLERANCE}: half precision is not enough for these weights")
+    BOX_WEIGHTS.parent.mkdir(exist_ok=True)
+    save_file({name: value.contiguous() for name, value in half.items()}, BOX_WEIGHTS, {"recipe": config.name})
+    BOX_WEIGHTS.chmod(0o644)
+    if BOX_WEIGHTS.stat().st_size > LARGEST:
+        raise SystemExit(f"error: {BOX_WEIGHTS} has {BOX_WEIGHTS.stat().st_size:,} bytes, more than {LARGEST:,}")
+    sections = config.model_dump(include={"Model", "Test"}, exclude_defaults=True)
+    sections["Test"]["Checkpoint"] = {
+        "checkpoint_dir": str(BOX_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
+    }
+    BOX_CONFIG.write_text(f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n{write(sections)}")
+    print(f"{BOX_WEIGHTS}: {BOX_WEIGHTS.stat().st_size:,} bytes")
+    return 0
+
+
+@torch.inference_mode()
+def difference(config, state: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> float:
+    """By how much probabilities differ between both sets of weights, at most."""
+    prepare = Preprocess(size=config.Model.base_size)
+    images = torch.stack([prepare(sample.image)[0] for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)])
+    maps = [
+        load_state(build.network(config, start=False), weights).eval()(images).logits.sigmoid()
+        for weights in (state, {name: value.to(state[name].dtype) for name, value in half.items()})
+    ]
+    return float((maps[0] - maps[1]).abs().max())
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        raise SystemExit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else f"snapshots/{sys.argv[1]}"))
