@@ -86,9 +86,11 @@ def draw(points: list[dict], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _known(path: Path | None) -> list[dict]:
-    """The points of a run that was stopped."""
-    return json.loads(path.read_text(encoding="utf-8"))["points"] if path and path.is_file() else []
+def _known(path: Path | None, config: Config) -> list[dict]:
+    """The points of a run that was stopped; none where the file is of another network."""
+    found = json.loads(path.read_text(encoding="utf-8")) if path and path.is_file() else {}
+    same = (found.get("config"), found.get("base_size")) == (config.name, [*config.Model.base_size])
+    return found["points"] if same else []
 
 
 def _write(path: Path, config: Config, points: list[dict]) -> None:
@@ -107,7 +109,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="Section.key=value")
     options = parser.parse_intermixed_args(argv)
     config = load_config([options.config], options.overrides)[0]
-    points = _known(options.json)
+    points = _known(options.json, config)
     for megapixels in options.megapixels:
         size = side_lengths(megapixels)
         for way in WAYS:
