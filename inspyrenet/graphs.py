@@ -82,8 +82,11 @@ class GraphPredictor:
         place = describe_device(self.device) if self.device.type == "cpu" else str(self.device)
         return f"{self.card.name} on {place} by onnxruntime"
 
-    def __call__(self, image: Tensor, resized: Tensor | None = None) -> SaliencyPyramid:
-        """(B, 3, H, W) and, for blending, its base-size copy → logits. Raises SizeError for what the file does not take."""
+    def __call__(self, image: Tensor, resized: Tensor | None = None, levels: bool = False) -> SaliencyPyramid:
+        """(B, 3, H, W) and, for blending, its base-size copy → logits. Raises SizeError for what the file does not take.
+
+        levels: as of run.Predictor; the file gives no map but the finest.
+        """
         probability = torch.from_numpy(self.probability(image.numpy(), None if resized is None else resized.numpy()))
         return SaliencyPyramid((probability.logit(eps=NEARLY),))
 

@@ -165,7 +165,7 @@ class Remover:
         results = []
         for chunk in _chunks(images, batch_size):
             opened = [open_image(image) for image in chunk]
-            outs = self._predict_all([one.array for one in opened])
+            outs = self._predict_all([one.array for one in opened], style.kind == "debug")
             for one, out in zip(opened, outs, strict=True):
                 results.append(one.give_back(self._finish(one.array, out, style, threshold, reverse).array))
         return results
@@ -174,10 +174,11 @@ class Remover:
         self, image: np.ndarray, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
     ) -> Result:
         """As `process` for an array uint8 RGB (H, W, 3), with the time of each part."""
+        style = style_of(type)
         started = time.perf_counter()
-        out = self._predict_all([image])[0]
+        out = self._predict_all([image], style.kind == "debug")[0]
         seconds = {"network": time.perf_counter() - started}
-        result = self._finish(image, out, style_of(type), threshold, reverse)
+        result = self._finish(image, out, style, threshold, reverse)
         return Result(result.array, {**seconds, **result.seconds})
 
     def saliency(self, image: np.ndarray) -> np.ndarray:
@@ -186,7 +187,7 @@ class Remover:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _predict_all(self, images: Sequence[np.ndarray]) -> list[SaliencyPyramid]:
+    def _predict_all(self, images: Sequence[np.ndarray], levels: bool) -> list[SaliencyPyramid]:
         """One pyramid for each image; images of one network size go through together."""
         tensors = [self.preprocess(image) for image in images]
         groups: dict[tuple, list[int]] = {}
@@ -198,7 +199,7 @@ class Remover:
             small = None if tensors[places[0]][1] is None else torch.stack([tensors[place][1] for place in places])
             try:
                 with flushed_denormals():
-                    out = self.predictor(image, small)
+                    out = self.predictor(image, small, levels=levels)
             except RuntimeError as error:
                 raise _explained(error, image) from error
             for row, place in enumerate(places):

@@ -41,7 +41,7 @@ def look(remover: Remover, image: np.ndarray) -> Seen:
     """Run the network on an image uint8 RGB (H, W, 3)."""
     prepared, small = remover.preprocess(image)
     with flushed_denormals():
-        out = remover.predictor(prepared[None], None if small is None else small[None])
+        out = remover.predictor(prepared[None], None if small is None else small[None], levels=True)
     return Seen(image, to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize), stages(out, image.shape[:2]))
 
 

@@ -45,24 +45,29 @@ class Predictor:
             self.model = compiled(model)
 
     @torch.inference_mode()
-    def __call__(self, image: Tensor, resized: Tensor | None = None) -> SaliencyPyramid:
-        """(B, 3, H, W) and its base-size copy → pyramid of logits on the device."""
+    def __call__(self, image: Tensor, resized: Tensor | None = None, levels: bool = False) -> SaliencyPyramid:
+        """(B, 3, H, W) and its base-size copy → pyramid of logits on the device.
+
+        levels: patch merging, too, keeps all levels of the pyramid and not the finest map alone.
+        """
         image = image.to(self.device, non_blocking=True)
         resized = resized if resized is None else resized.to(self.device, non_blocking=True)
         with self._autocast():
             if self.averaging:
                 return SaliencyPyramid((predict_averaged(self.model, image, self.scales, self.flip).logit(eps=1e-6),))
             if self.merging:
-                return self._merged(image, resized)
+                return self._merged(image, resized, levels)
             return predict(self.model, image, resized, self.threshold, self.alignment)
 
-    def _merged(self, image: Tensor, resized: Tensor | None) -> SaliencyPyramid:
+    def _merged(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         """Each image of a batch by itself; levels joined again."""
         copies = [None] * len(image) if resized is None else resized.split(1)
         outs = [
-            predict_patches(self.model, one, copy, alignment=self.alignment)
+            predict_patches(self.model, one, copy, alignment=self.alignment, levels=levels)
             for one, copy in zip(image.split(1), copies, strict=True)
         ]
+        if len(outs) == 1:  # joining would copy the map
+            return outs[0]
         joined = [tuple(torch.cat(level) for level in zip(*(out[k] for out in outs), strict=True)) for k in (0, 1)]
         return SaliencyPyramid(*joined)
 

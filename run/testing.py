@@ -74,7 +74,7 @@ def _predict(
     with ThreadPoolExecutor(WRITERS) as pool, tqdm(total=len(images), unit="image", disable=not bar) as progress:
         for groups in loader:
             for batch in groups:
-                out = predictor(batch["image"], batch["resized"])
+                out = predictor(batch["image"], batch["resized"], levels=debug)
                 maps = out.logits.sigmoid().cpu()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
                     path = root / dataset / f"{name}.png"

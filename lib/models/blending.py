@@ -1,5 +1,7 @@
 """Pyramid blending: high-resolution detail where the low-resolution prediction is in transition (InSPyReNet §3.4)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -50,12 +52,7 @@ def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str)
         return blend_lean(model, low, image, alignment)
     high = model(image)
     s3 = ALIGNMENTS[alignment](low.logits, high.saliency[0].shape[-2:])
-    saliency, laplacian = [s3], []
-    for stage, detail in zip((2, 1, 0), high.laplacian, strict=True):
-        s, u = add_detail(model.pyramid, saliency[-1], detail, stage)
-        saliency.append(s)
-        laplacian.append(u)
-    return SaliencyPyramid(tuple(saliency), tuple(laplacian))
+    return add_details(model.pyramid, s3, high.laplacian)
 
 
 def blend_lean(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
@@ -72,6 +69,16 @@ def blend_lean(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment:
     mask = transition_at(s1, 0, size)
     u0 = model.finest_detail(size, f1, high_s1, high_u1, mask).mul_(mask)
     return SaliencyPyramid((s3, s2, s1, model.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
+
+
+def add_details(pyramid: ImagePyramid, s3: Tensor, details: Sequence[Tensor]) -> SaliencyPyramid:
+    """S3 and the U2, U1, U0 of a high-resolution pass → the blended pyramid."""
+    saliency, laplacian = [s3], []
+    for stage, detail in zip((2, 1, 0), details, strict=True):
+        s, u = add_detail(pyramid, saliency[-1], detail, stage)
+        saliency.append(s)
+        laplacian.append(u)
+    return SaliencyPyramid(tuple(saliency), tuple(laplacian))
 
 
 def add_detail(pyramid: ImagePyramid, coarse: Tensor, detail: Tensor, stage: int) -> tuple[Tensor, Tensor]:

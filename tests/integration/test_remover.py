@@ -274,7 +274,7 @@ def test_jit_without_a_compiler_says_so(tmp_path, monkeypatch):
 
 
 def test_too_little_memory_says_what_to_lower(remover, monkeypatch):
-    def full(image, small):
+    def full(image, small, levels):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(remover, "predictor", full)
@@ -285,7 +285,7 @@ def test_too_little_memory_says_what_to_lower(remover, monkeypatch):
 def test_a_compiler_that_fails_says_what_to_do(remover, monkeypatch):
     broken = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
 
-    def fail(image, small):
+    def fail(image, small, levels):
         raise broken("ImportError: x.so: file too short\nand more")
 
     monkeypatch.setattr(remover, "predictor", fail)

@@ -180,10 +180,10 @@ def interrupting(shared, monkeypatch, after):
     class Predictor:
         merging = False
 
-        def __call__(self, *inputs):
+        def __call__(self, *inputs, levels):
             if next(count) == after:
                 signal.raise_signal(signal.SIGINT)
-            return whole(*inputs)
+            return whole(*inputs, levels=levels)
 
     monkeypatch.setattr(shared, "predictor", Predictor())
 
