@@ -1,0 +1,91 @@
+"""Scores a run on the pairs that its training held out, once for each variant of the config: what to choose before testing.
+
+    python benchmarks/held_out.py --config configs/InSPyReNet_Small.yaml --ckpt snapshots/InSPyReNet_Small --json out.json \\
+        --variant "one pass, 160" Model.threshold=null "Test.Dataset.transforms={static_resize: {size: [160, 160]}}" \\
+        --variant "blending"
+
+A variant is a name and words that change the config; --raw takes the weights themselves instead of their average. Images are
+sized and blended as the Test section says.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from inspyrenet.data.datasets import TestDataset, collate_test
+from inspyrenet.data.pairs import Pair
+from inspyrenet.data.preprocess import to_map
+from inspyrenet.data.sources import read_mask
+from inspyrenet.lib.weights import load_state
+from inspyrenet.run import build
+from inspyrenet.run.options import resolve_device
+from inspyrenet.run.predictor import Predictor
+from inspyrenet.run.training import split_pairs
+from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
+from inspyrenet.utils.config import load_config
+from inspyrenet.utils.metrics import Accumulator, score
+from inspyrenet.utils.precision import flush_denormals
+from inspyrenet.utils.schema import Config
+
+METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA")
+
+
+def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], device: torch.device) -> dict[str, float]:
+    """Metric → value over the pairs, predicted as run/Test.py would."""
+    model = load_state(build.network(config, start=False), state).to(device).eval()
+    test = build.section(config, "Test")
+    predictor = Predictor(
+        model,
+        device,
+        config.Model.threshold,
+        config.Model.alignment,
+        test.precision,
+        merging=test.patch_merging,
+        scales=test.scales,
+        flip=test.flip,
+    )
+    loader = DataLoader(TestDataset(pairs, build.preprocess(config.Model, test)), 4, collate_fn=collate_test)
+    total, truths = Accumulator(METRICS), iter(pairs)
+    for groups in tqdm(loader, unit="batch", leave=False):
+        for batch in groups:
+            maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
+            for one, name in zip(maps.split(1), batch["name"], strict=True):
+                mask = read_mask(next(truths).mask)
+                total.update(name, score(to_map(one, mask.shape), mask, METRICS))
+    return dict(total.result().values)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Score, print, write; 0 when done."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--config", required=True)
+    parser.add_argument("--ckpt", type=Path, required=True, help="weights, or the folder of a run")
+    parser.add_argument("--raw", action="store_true", help="the weights themselves, not their running average")
+    parser.add_argument("--limit", type=int, help="the first so many pairs alone")
+    parser.add_argument("--variant", nargs="+", action="append", metavar=("NAME", "WORD"), default=[])
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--json", type=Path, help="go on with this file")
+    parser.add_argument("overrides", nargs="*", metavar="Section.key=value", help="words for every variant")
+    options = parser.parse_args(argv)
+    flush_denormals()
+    device = resolve_device(options.device)
+    weights = options.ckpt if options.ckpt.is_file() else CheckpointFolder(options.ckpt).weights_file()
+    state = read_weights(weights, prefer_ema=not options.raw)
+    rows = json.loads(options.json.read_text(encoding="utf-8")) if options.json and options.json.is_file() else {}
+    for name, *words in options.variant or [["as the config says"]]:
+        config = load_config([options.config], [*options.overrides, *words])[0]
+        pairs = split_pairs(build.section(config, "Train"), config.seed)[1][: options.limit]
+        rows[name] = {"pairs": len(pairs), **scores(config, state, pairs, device)}
+        print(f"{name:32} {len(pairs):4} pairs  " + "  ".join(f"{m} {rows[name][m]:.4f}" for m in METRICS), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
