@@ -11,7 +11,7 @@ from ..modules.pyramid import ImagePyramid
 from ..types import SaliencyPyramid
 from .criteria_birefnet import BiRefNetCriterion
 from .criteria_pspnet import PSPNetCriterion
-from .losses import boundary_weight, consistency, pixel_iou, weighted_bce
+from .losses import boundary_weight, consistency, pixel_iou, region_iou, weighted_bce
 
 
 class PyramidCriterion(nn.Module):
@@ -19,21 +19,23 @@ class PyramidCriterion(nn.Module):
 
     loss = "released": Σ_j [wBCE(S_j, G_j) + pixel IoU(S_j, G_j)] + η·Σ_j consistency, every scale with weight 1.
     loss = "paper":    Σ_j 4^j·wBCE(S_j, G_j) + η·Σ_j consistency, no IoU term. η = 1e-4 in both.
+    loss = "region":   Σ_j [ΣwBCE(S_j, G_j) / Σw + region IoU(S_j, G_j)] + η·Σ_j consistency: F³Net's losses at every scale, not
+                       published for this network; few steps from scratch get further with it.
     G_0 is the mask and G_j = REDUCE(G_{j−1}); a pyramid that ends at S_k has the terms of k and above.
     S_j and G_j are enlarged to the mask's size by nearest before they are compared.
     """
 
-    losses = ("released", "paper")
+    losses = ("released", "paper", "region")
 
     def __init__(self, loss: str = "released", eta: float = 1e-4):
         super().__init__()
         if loss not in self.losses:
-            raise ValueError(f"loss is released or paper, not {loss!r}")
+            raise ValueError(f"loss is {', '.join(self.losses)}, not {loss!r}")
         self.loss, self.eta, self.fast = loss, eta, True
         self.pyramid = ImagePyramid()
 
     def forward(self, out: SaliencyPyramid, mask: Tensor) -> dict[str, Tensor]:
-        """Pyramid and mask (B, 1, H, W) in 0…1 → scalars bce, iou (released only), consistency and total."""
+        """Pyramid and mask (B, 1, H, W) in 0…1 → scalars bce, iou (not of paper), consistency and total."""
         with torch.autocast(mask.device.type, enabled=False):
             wide = torch.float64 if out.logits.dtype == torch.float64 else torch.float32
             saliency = [s.to(wide) for s in reversed(out.saliency)]  # S0 … S3
@@ -60,9 +62,13 @@ class PyramidCriterion(nn.Module):
         return parts
 
     def _scale(self, logits: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Mean weighted BCE and mean pixel IoU of one scale, both at the full size."""
+        """Weighted BCE and IoU of one scale, both at the full size, means over the batch."""
         logits, mask = (F.interpolate(x, size=size, mode="nearest") for x in (logits, mask))
-        return weighted_bce(logits, mask, boundary_weight(mask, fast=self.fast)).mean(), pixel_iou(logits, mask).mean()
+        weight = boundary_weight(mask, fast=self.fast)
+        bce = weighted_bce(logits, mask, weight)
+        if self.loss == "region":
+            return (bce.sum(dim=(2, 3)) / weight.sum(dim=(2, 3))).mean(), region_iou(logits, mask, weight).mean()
+        return bce.mean(), pixel_iou(logits, mask).mean()
 
 
 CRITERIA: dict[str, type[nn.Module]] = {
