@@ -2,10 +2,14 @@
 
 import os
 
+import hypothesis
 import pytest
 import torch
 
 from inspyrenet.utils.precision import flushed_denormals
+
+hypothesis.settings.register_profile("inspyrenet", deadline=None, derandomize=True)  # the same everywhere, however slow
+hypothesis.settings.load_profile("inspyrenet")
 
 NETWORKS = ("parity", "contract", "integration")  # folders of tests that run networks
 

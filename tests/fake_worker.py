@@ -97,5 +97,6 @@ def run(request: job.Request, say=None):
 
 
 if __name__ == "__main__":  # python -m tests.fake_worker FOLDER WORKERS SECONDS: a command that a test kills
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to Ctrl-C
     options = {"workers": int(sys.argv[2]), "threshold": float(sys.argv[3])}
     sys.exit(run(request(Path(sys.argv[1]), **options)).exit_code)

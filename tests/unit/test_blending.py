@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inspyrenet.lib import build_model
@@ -42,7 +42,6 @@ def test_corrected_alignment_puts_the_map_where_the_image_is():
     assert blended_iou(shrink_corrected) > 0.999
 
 
-@settings(deadline=None)
 @given(h=sides, w=sides, height=sides, width=sides)
 def test_corrected_alignment_is_every_eighth_pixel_of_the_enlarged_map(h, w, height, width):
     low = torch.randn(1, 1, h, w)
@@ -50,7 +49,6 @@ def test_corrected_alignment_is_every_eighth_pixel_of_the_enlarged_map(h, w, hei
     torch.testing.assert_close(shrink_corrected(low, (height, width)), full[..., ::8, ::8], atol=1e-4, rtol=1e-4)
 
 
-@settings(deadline=None)
 @given(h=sides, w=sides, scale=st.integers(1, 4), out=st.tuples(sides, sides), data=st.data())
 def test_enlarged_maps_read_like_the_whole(h, w, scale, out, data):
     size = (scale * h, scale * w)

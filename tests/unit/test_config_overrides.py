@@ -1,7 +1,7 @@
 """Override words and grids."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from inspyrenet.utils.config import ConfigError, load_config
@@ -168,7 +168,6 @@ def test_split_commas(text, parts):
     assert split_commas(text) == parts
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.lists(st.text(alphabet="ab[]{},'\" =:", max_size=12), max_size=3))
 def test_any_words_are_read_or_reported(values):
     problems = []

@@ -82,7 +82,6 @@ CONFIG = some(
 )
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.dictionaries(TEXT, PLAIN, max_size=4))
 def test_yaml_reads_back_equal(data):
     problems = []
@@ -90,7 +89,7 @@ def test_yaml_reads_back_equal(data):
     assert problems == []
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(CONFIG)
 def test_resolved_config_reads_back_equal(data):
     with tempfile.TemporaryDirectory() as folder:
@@ -101,7 +100,6 @@ def test_resolved_config_reads_back_equal(data):
         assert load_config(second) == [config]
 
 
-@settings(deadline=None, derandomize=True)
 @given(st.binary(max_size=60) | TEXT.map(str.encode))
 def test_any_bytes_are_read_or_reported(content):
     with tempfile.TemporaryDirectory() as folder:

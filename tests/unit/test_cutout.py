@@ -22,7 +22,7 @@ from inspyrenet.cutout import (
 )
 from inspyrenet.data.sources import ImageError
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = settings(max_examples=25)
 SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 BYTES = st.integers(0, 255)
 COLOURS = st.tuples(BYTES, BYTES, BYTES)

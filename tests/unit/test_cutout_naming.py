@@ -44,7 +44,7 @@ def test_another_format():
     assert targets("a.png", form="webp") == ["out/a.webp"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(NAMES, unique=True, min_size=1), st.sampled_from(["in", "out", "in/sub"]), st.sampled_from(["png", "jpg"])
 )

@@ -122,7 +122,7 @@ def test_normalisation_is_the_same():
     assert fast.dtype == torch.float32
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.permutations(["random_scale_crop", "random_flip", "random_rotate", "random_image_enhance", "random_rotate"]),
     st.integers(0, 2**32),

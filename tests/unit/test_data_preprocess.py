@@ -12,7 +12,6 @@ from inspyrenet.data.preprocess import Preprocess, dynamic_size, to_map
 sides = st.integers(1, 9000)
 
 
-@settings(deadline=None)
 @given(sides, sides, st.integers(1, 3000))
 def test_dynamic_sizes_are_bounded_multiples_of_32(height, width, bound):
     size = dynamic_size((height, width), bound)
@@ -100,7 +99,7 @@ def test_maps_that_cannot_be_are_refused():
         to_map(torch.zeros(1, 1, 4, 4), (4, 4), "max")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.sampled_from(["none", "minmax"])
 )

@@ -29,7 +29,7 @@ def test_sizes_cover_the_range_and_change_with_the_epoch():
     assert RandomSize(1, (256, 511), (256, 511)).size(0, 7) != collate.size(0, 7)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(count=st.integers(1, 3))
 def test_a_batch_has_one_size_and_keeps_masks_in_range(count):
     items = []

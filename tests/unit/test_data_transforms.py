@@ -143,7 +143,7 @@ def test_unknown_names_are_refused(steps, message):
         build_transforms(steps)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**32), st.integers(1, 70), st.integers(1, 70))
 def test_same_generator_same_result_whatever_happened_before(seed, height, width):
     compose = build_transforms(PUBLISHED)

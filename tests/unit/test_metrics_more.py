@@ -28,7 +28,7 @@ def blobs(draw):
     return cv2.GaussianBlur(np.roll(mask, rng.integers(-5, 6), 0), (0, 0), 2), mask
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(blobs())
 def test_hce_is_pysodmetrics(pair):
     measure = HumanCorrectionEffortMeasure()
@@ -50,7 +50,7 @@ def test_skeletons_are_kept_and_found_again(tmp_path, monkeypatch):
     assert human_correction_effort(pair, tmp_path / "skeletons") == expected
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(blobs())
 def test_ber_is_pysodmetrics(pair):
     measure = FmeasureV2({"ber": BERHandler(with_dynamic=False, with_adaptive=False, with_binary=True)})

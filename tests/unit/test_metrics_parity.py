@@ -47,7 +47,7 @@ def pairs(draw):
     return prediction, mask
 
 
-@settings(max_examples=120, deadline=None, derandomize=True)
+@settings(max_examples=120)
 @given(pairs())
 def test_small_pairs(pair):
     compare(*pair)
@@ -89,7 +89,7 @@ def test_many_radii():
     assert found == pytest.approx(plain_mba(prediction, mask), abs=TOLERANCE)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 40), st.integers(1, 40))
 def test_nearest_pixel_is_scipys(seed, height, width):
     """Ties between equally near mask pixels are broken as scipy's transform breaks them."""

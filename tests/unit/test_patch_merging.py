@@ -57,7 +57,7 @@ def merged_at_once(model, image, overlap):
     return [total / weight for total, weight in levels]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(height=sizes, width=sizes, overlap=st.sampled_from([2, 4]), batch=st.integers(1, 5))
 def test_merging_returns_what_all_patches_agree_on(height, width, overlap, batch):
     """A constant stays constant and a ramp has no step: the weights sum to one everywhere, in whatever part is read."""
@@ -72,7 +72,7 @@ def test_merging_returns_what_all_patches_agree_on(height, width, overlap, batch
     assert lines == [*range(height)]
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(height=sizes, width=sizes, overlap=st.sampled_from([2, 4]), seed=st.integers(0, 99))
 def test_reconstruction_in_parts_equals_that_of_the_whole_image(height, width, overlap, seed):
     echo = Echo()

@@ -19,7 +19,7 @@ from inspyrenet.video.stopping import Stop
 # -- the queue ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 20), max_size=40), st.integers(1, 30))
 def test_everything_arrives_in_order_and_never_more_than_the_room_waits(weights, room):
     channel = Channel(room, lambda item: item[1])
