@@ -167,9 +167,14 @@ def test_memory_stays_flat(server):  # over 2,000 requests: benchmarks/serve.py
             assert {status for status, _ in clients.map(lambda _: server.post(), range(count))} == {200}
 
     post_many(20)
-    before = server.resident()
-    post_many(60)
-    assert server.resident() - before < 8
+    growth = []
+    for _ in range(5):  # a leak shows in every round, an allocator that still settles in one or two
+        before = server.resident()
+        post_many(40)
+        growth.append(server.resident() - before)
+        if growth[-1] < 2:
+            return
+    raise AssertionError(f"every 40 requests take more memory: {growth} MiB")
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing_behind(server):
