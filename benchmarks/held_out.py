@@ -24,7 +24,7 @@ from inspyrenet.data.sources import read_mask
 from inspyrenet.lib.weights import load_state
 from inspyrenet.run import build
 from inspyrenet.run.options import resolve_device
-from inspyrenet.run.predictor import Predictor
+from inspyrenet.run.testing import predictor_of
 from inspyrenet.run.training import split_pairs
 from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
 from inspyrenet.utils.config import load_config
@@ -37,19 +37,9 @@ METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA")
 
 def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], device: torch.device) -> dict[str, float]:
     """Metric → value over the pairs, predicted as run/Test.py would."""
-    model = load_state(build.network(config, start=False), state).to(device).eval()
-    test = build.section(config, "Test")
-    predictor = Predictor(
-        model,
-        device,
-        config.Model.threshold,
-        config.Model.alignment,
-        test.precision,
-        merging=test.patch_merging,
-        scales=test.scales,
-        flip=test.flip,
-    )
-    loader = DataLoader(TestDataset(pairs, build.preprocess(config.Model, test)), 4, collate_fn=collate_test)
+    predictor = predictor_of(config, load_state(build.network(config, start=False), state), device)
+    prepare = build.preprocess(config.Model, build.section(config, "Test"))
+    loader = DataLoader(TestDataset(pairs, prepare), 4, collate_fn=collate_test)
     total, truths = Accumulator(METRICS), iter(pairs)
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -40,16 +41,7 @@ def predict_sets(
     found = build.pairs(test.Dataset, need_masks=False)
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
-    predictor = Predictor(
-        model.to(device).eval(),
-        device,
-        config.Model.threshold,
-        config.Model.alignment,
-        test.precision,
-        merging=test.patch_merging,
-        scales=test.scales,
-        flip=test.flip,
-    )
+    predictor = predictor_of(config, model, device)
     mine = found[distributed.rank() :: distributed.world_size()]
     root = Path(config.Eval.pred_root)
     started = time.monotonic()
@@ -64,6 +56,21 @@ def predict_sets(
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
     return f"{config.name}: {len(found)} maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"
+
+
+def predictor_of(config: Config, model: nn.Module, device: torch.device) -> Predictor:
+    """The trained network behind one call, as the Test section says."""
+    test = build.section(config, "Test")
+    return Predictor(
+        model.to(device).eval(),
+        device,
+        config.Model.threshold,
+        config.Model.alignment,
+        test.precision,
+        merging=test.patch_merging,
+        scales=test.scales,
+        flip=test.flip,
+    )
 
 
 def _predict(

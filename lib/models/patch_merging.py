@@ -16,7 +16,7 @@ from ..types import SaliencyPyramid, check_size
 from .blending import ALIGNMENTS, add_details, base_copy
 
 STRIDES = (4, 2, 1)  # of U2, U1, U0
-HALO = 96  # pixels of S3, U2, U1, U0 around a part of S0 that it depends on; 80 for the three transitions and EXPANDs
+HALO = 96  # pixels of S3, U2, U1, U0 around a part of S0 that it depends on
 TILE = 1024  # columns reconstructed at a time
 
 
