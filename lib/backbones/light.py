@@ -30,7 +30,17 @@ class TimmEncoder(nn.Module):
             raise ValueError(f"encoder {name!r} has maps at strides {strides}; needed: 4, 8, 16, 32, or 2 to 32")
         self.out_channels, self.strides = tuple(channels), tuple(strides)
         self._repeat_first = strides[0] == 4
-        self.checkpointing = False
+        self._checkpointing = False
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether the stages are computed again in the backward pass instead of kept; timm does it."""
+        return self._checkpointing
+
+    @checkpointing.setter
+    def checkpointing(self, on: bool) -> None:
+        self.net.set_grad_checkpointing(on)
+        self._checkpointing = on
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → five maps at `strides`."""
