@@ -1,14 +1,15 @@
 """Makes the model in the box from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Small
 
-Writes inspyrenet/weights/default.safetensors, the run's averaged weights in half precision, and default.yaml, the Model and Test
-sections of its config, and prints what half precision changes on painted images.
+Writes inspyrenet/weights/default.safetensors, the run's averaged weights in half precision (those of convolutions; norms have few
+and stay as they are), and default.yaml, the Model and Test sections of its config, and prints what half precision changes on
+painted images.
 """
 
 import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from inspyrenet.data.preprocess import Preprocess
 from inspyrenet.data.synthetic import HELD_OUT_SEED, SyntheticShapes
@@ -29,25 +30,25 @@ def main(config_name: str, folder: str) -> int:
     if config.Test is None:
         raise SystemExit(f"error: {config_name} has no section Test, which says how images are prepared")
     state = read_weights(CheckpointFolder(folder).weights_file())
-    half = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    half = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
     for name, value in half.items():
-        if value.is_floating_point() and not value.isfinite().all():
+        if not value.isfinite().all():
             raise SystemExit(f"error: {name} does not fit into half precision")
     moved = difference(config, state, half)
     print(f"maps of {IMAGES} painted images move by {moved:.4f} at most")
     if moved > TOLERANCE:
         raise SystemExit(f"error: more than {TOLERANCE}: half precision is not enough for these weights")
+    content = save({name: value.contiguous() for name, value in half.items()}, {"recipe": config.name})
+    if len(content) > LARGEST:
+        raise SystemExit(f"error: the weights have {len(content):,} bytes, more than {LARGEST:,}")
     BOX_WEIGHTS.parent.mkdir(exist_ok=True)
-    save_file({name: value.contiguous() for name, value in half.items()}, BOX_WEIGHTS, {"recipe": config.name})
-    BOX_WEIGHTS.chmod(0o644)
-    if BOX_WEIGHTS.stat().st_size > LARGEST:
-        raise SystemExit(f"error: {BOX_WEIGHTS} has {BOX_WEIGHTS.stat().st_size:,} bytes, more than {LARGEST:,}")
+    BOX_WEIGHTS.write_bytes(content)
     sections = config.model_dump(include={"Model", "Test"}, exclude_defaults=True)
     sections["Test"]["Checkpoint"] = {
         "checkpoint_dir": str(BOX_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
     }
     BOX_CONFIG.write_text(f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n{write(sections)}")
-    print(f"{BOX_WEIGHTS}: {BOX_WEIGHTS.stat().st_size:,} bytes")
+    print(f"{BOX_WEIGHTS}: {len(content):,} bytes")
     return 0
 
 
