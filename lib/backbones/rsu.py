@@ -61,8 +61,10 @@ class DilatedRSU(nn.Module):
 
 
 def conv(in_channels: int, out_channels: int, dilation: int = 1) -> ConvUnit:
-    """3×3 convolution → BatchNorm → ReLU."""
-    return ConvUnit(in_channels, out_channels, 3, dilation, relu=True)
+    """3×3 convolution → BatchNorm → ReLU. Weights start small, as torch draws them: the steps turn them faster so."""
+    unit = ConvUnit(in_channels, out_channels, 3, dilation, relu=True)
+    unit.conv.reset_parameters()
+    return unit
 
 
 class RSUEncoder(nn.Module):
