@@ -8,14 +8,14 @@ A variant is a name and words that change the config; --raw takes the weights th
 sized and blended as the Test section says.
 """
 
-import argparse
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
+from variants import Row, build_parser, compare
 
 from inspyrenet.data.datasets import TestDataset, collate_test
 from inspyrenet.data.pairs import Pair
@@ -52,28 +52,22 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
 
 def main(argv: list[str] | None = None) -> int:
     """Score, print, write; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True)
+    parser = build_parser(__doc__)
     parser.add_argument("--ckpt", type=Path, required=True, help="weights, or the folder of a run")
     parser.add_argument("--raw", action="store_true", help="the weights themselves, not their running average")
     parser.add_argument("--limit", type=int, help="the first so many pairs alone")
-    parser.add_argument("--variant", nargs="+", action="append", metavar=("NAME", "WORD"), default=[])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="go on with this file")
-    parser.add_argument("overrides", nargs="*", metavar="Section.key=value", help="words for every variant")
     options = parser.parse_args(argv)
     flush_denormals()
     device = resolve_device(options.device)
     weights = options.ckpt if options.ckpt.is_file() else CheckpointFolder(options.ckpt).weights_file()
     state = read_weights(weights, prefer_ema=not options.raw)
-    rows = json.loads(options.json.read_text(encoding="utf-8")) if options.json and options.json.is_file() else {}
-    for name, *words in options.variant or [["as the config says"]]:
-        config = load_config([options.config], [*options.overrides, *words])[0]
+
+    def measure(words: Sequence[str]) -> Row:
+        config = load_config([options.config], words)[0]
         pairs = split_pairs(build.section(config, "Train"), config.seed)[1][: options.limit]
-        rows[name] = {"pairs": len(pairs), **scores(config, state, pairs, device)}
-        print(f"{name:32} {len(pairs):4} pairs  " + "  ".join(f"{m} {rows[name][m]:.4f}" for m in METRICS), flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        return {"pairs": len(pairs), **scores(config, state, pairs, device)}
+
+    compare(options, measure)
     return 0
 
 

@@ -8,16 +8,15 @@ the time runs out. Reading the data into memory does not count. No checkpoints a
 """
 
 import argparse
-import json
 import logging
 import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 import torch
+from variants import Row, build_parser, compare
 
 from inspyrenet.run.options import Options, resolve_device
 from inspyrenet.run.training import build_trainer
@@ -57,11 +56,13 @@ def batches(trainer: Trainer) -> Iterator[Batch]:
         epoch += 1
 
 
-def train(config: Config, minutes: float, device: torch.device) -> dict[str, float]:
+def train(config: Config, minutes: float, device: torch.device) -> Row:
     """Images per second, epochs and the scores of the averaged weights (else of the weights themselves)."""
     trainer = build_trainer(
         config, Options((config.name,), extra=argparse.Namespace(overwrite=False)), device, logging.getLogger("minutes")
     )
+    if trainer.validate is None:
+        raise SystemExit(f"error: {config.name} holds no pairs out: give Train.Validation.fraction=0.05")
     source = batches(trainer)
     following = next(source)
     set_train_mode(trainer.model, config.Train.FineTune.freeze_batchnorm)
@@ -81,25 +82,18 @@ def train(config: Config, minutes: float, device: torch.device) -> dict[str, flo
 
 def main(argv: list[str] | None = None) -> int:
     """Train, score, print, write; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--config", required=True)
+    parser = build_parser(__doc__)
     parser.add_argument("--minutes", type=float, default=4)
-    parser.add_argument("--variant", nargs="+", action="append", metavar=("NAME", "WORD"), default=[])
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--json", type=Path, help="go on with this file")
-    parser.add_argument("overrides", nargs="*", metavar="Section.key=value", help="words for every variant")
     options = parser.parse_args(argv)
     flush_denormals()
     device = resolve_device(options.device)
-    rows = json.loads(options.json.read_text(encoding="utf-8")) if options.json and options.json.is_file() else {}
-    for name, *words in options.variant or [["as the config says"]]:
+
+    def measure(words: Sequence[str]) -> Row:
         with tempfile.TemporaryDirectory() as folder:  # not the recipe's own, which may hold a run
-            apart = f"Train.Checkpoint.checkpoint_dir={folder}"
-            config = load_config([options.config], [*options.overrides, *words, apart])[0]
-            rows[name] = {"minutes": options.minutes, **train(config, options.minutes, device)}
-        print(f"{name:32} " + "  ".join(f"{key} {value:.4g}" for key, value in rows[name].items()), flush=True)
-        if options.json:
-            options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+            config = load_config([options.config], [*words, f"Train.Checkpoint.checkpoint_dir={folder}"])[0]
+            return {"minutes": options.minutes, **train(config, options.minutes, device)}
+
+    compare(options, measure)
     return 0
 
 

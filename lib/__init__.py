@@ -10,7 +10,6 @@ from .backbones.light import TimmEncoder
 from .backbones.pvt import PVTEncoder
 from .backbones.res2net import Res2NetEncoder
 from .backbones.resnet import DilatedResNet, ResNetEncoder
-from .backbones.rsu import SIZES as RSU_SIZES
 from .backbones.rsu import RSUEncoder
 from .backbones.swin import SwinEncoder
 from .models.birefnet import BiRefNet
@@ -24,7 +23,7 @@ def inspyrenet(encoder: Callable[..., nn.Module], pretrained: bool = False, **ar
 
 
 def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments) -> InSPyReNet:
-    """InSPyReNet on an encoder of U-blocks (rsu_tiny, rsu_small) or any timm encoder.
+    """InSPyReNet on an encoder of U-blocks (rsu_small) or any timm encoder.
 
     Raises ValueError for a name that is neither, and for pretrained U-blocks: there are no ImageNet weights of them.
     """
@@ -32,12 +31,12 @@ def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool =
 
 
 def light_encoder(name: str, pretrained: bool = False) -> nn.Module:
-    """The encoder of this name: RSUEncoder for its own, TimmEncoder for all others."""
-    if name not in RSU_SIZES:
+    """RSUEncoder for rsu_small, TimmEncoder for all other names."""
+    if name != "rsu_small":
         return TimmEncoder(name, pretrained)
     if pretrained:
         raise ValueError(f"encoder {name!r} has no ImageNet weights: set Model.pretrained to false")
-    return RSUEncoder(name)
+    return RSUEncoder()
 
 
 def birefnet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> BiRefNet:
@@ -72,7 +71,7 @@ def build_model(name: str, **arguments) -> nn.Module:
     """Build a network by name.
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
-    never touches the network), attention; InSPyReNet_Light also takes encoder, rsu_tiny, rsu_small or a timm name.
+    never touches the network), attention; InSPyReNet_Light also takes encoder, rsu_small or a timm name.
     BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order, fast. PSPNet: base_size, pretrained,
     stem, classes, dropout, sizes, fast.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.

@@ -1,7 +1,6 @@
 """An encoder of residual U-blocks (RSU; Qin et al., U²-Net, Pattern Recognition 2020, §3.1), for training from scratch.
 
-Each stage is itself a small U: it sees far at once and keeps its resolution, so that what stands out is learned without the long
-pretraining that encoders for classification need.
+Each stage is itself a small U: it sees far at once and keeps its resolution.
 """
 
 from collections.abc import Sequence
@@ -12,7 +11,6 @@ from torch.utils.checkpoint import checkpoint
 
 from ..modules.conv import ConvUnit, resize
 
-SIZES = {"rsu_tiny": (16, 64, 32), "rsu_small": (32, 64, 32)}  # channels inside the blocks, of the maps, of the stem
 LEVELS = (6, 5, 4, 3)  # of the blocks at strides 2, 4, 8 and 16
 DILATIONS = (1, 2, 4, 8)  # of the block at stride 32, where maps are too small to be halved
 
@@ -61,7 +59,7 @@ class DilatedRSU(nn.Module):
 
 
 def conv(in_channels: int, out_channels: int, dilation: int = 1) -> ConvUnit:
-    """3×3 convolution → BatchNorm → ReLU. Weights start small, as torch draws them: the steps turn them faster so."""
+    """3×3 convolution → BatchNorm → ReLU. Weights start smaller than the decoder's, as torch draws them."""
     unit = ConvUnit(in_channels, out_channels, 3, dilation, relu=True)
     unit.conv.reset_parameters()
     return unit
@@ -70,16 +68,13 @@ def conv(in_channels: int, out_channels: int, dilation: int = 1) -> ConvUnit:
 class RSUEncoder(nn.Module):
     """Stem of stride 2 and five U-blocks; maps at strides 2 to 32, all with the same number of channels.
 
-    name: a key of SIZES. Raises ValueError for another name.
+    stem, inner, channels: of the stem, inside the blocks and of the maps.
     """
 
     strides: Sequence[int] = (2, 4, 8, 16, 32)
 
-    def __init__(self, name: str = "rsu_small"):
+    def __init__(self, stem: int = 32, inner: int = 32, channels: int = 64):
         super().__init__()
-        if name not in SIZES:
-            raise ValueError(f"no RSU encoder is called {name!r} (known: {', '.join(SIZES)})")
-        inner, channels, stem = SIZES[name]
         self.stem = nn.Sequential(
             nn.Conv2d(3, stem, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(stem), nn.ReLU(inplace=True)
         )

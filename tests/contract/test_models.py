@@ -20,7 +20,7 @@ MODELS = {
     "mobilenetv4": ("InSPyReNet_Light", {"encoder": "mobilenetv4_conv_small"}),
     "pvt_v2": ("InSPyReNet_Light", {"encoder": "pvt_v2_b0"}),
     "convnextv2": ("InSPyReNet_Light", {"encoder": "convnextv2_atto"}),
-    "rsu": ("InSPyReNet_Light", {"encoder": "rsu_tiny"}),
+    "rsu": ("InSPyReNet_Light", {"encoder": "rsu_small"}),
 }
 SIZE = (64, 96)
 
