@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .copy_paste import CopyPaste
 from .pairs import Pair, PreflightError, check_pairs, find_pairs, pick_evenly
 from .preprocess import Preprocess
 from .sources import ImageError, read_image, read_mask
@@ -46,7 +47,8 @@ class TrainDataset(Dataset):
 
     `transforms` maps (sample, generator) to the two tensors, and a third one where it pads: then "valid" (1, H, W) is 1
     inside the image. `read` maps a pair to its Sample. `labels`, the class number of each pair, come as "label".
-    `collate` makes the batches (None: items are of one size); items then say their "epoch" too.
+    `collate` makes the batches (None: items are of one size); items then say their "epoch" too. `paste` adds objects of
+    other pairs, which are augmented like any; for items of one size.
     Raises ValueError without pairs; items raise ImageError, naming the file.
     """
 
@@ -58,12 +60,13 @@ class TrainDataset(Dataset):
         read: Callable[[Pair], Sample] = read_pair,
         labels: Sequence[int] | None = None,
         collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, Tensor]] | None = None,
+        paste: CopyPaste | None = None,
     ):
         if not pairs:
             raise ValueError("a training data set without pairs; check Train.Dataset.root and sets")
         if labels is not None and len(labels) != len(pairs):
             raise ValueError(f"{len(labels)} labels for {len(pairs)} pairs")
-        self.labels, self.collate = labels, collate
+        self.labels, self.collate, self.paste = labels, collate, paste
         self.pairs, self.transforms, self.seed, self.read = list(pairs), transforms, seed, read
         # Shared memory: worker processes that live through several epochs must see the new number.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -75,6 +78,9 @@ class TrainDataset(Dataset):
         index = range(len(self.pairs))[index]
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image, mask, *valid = self.transforms(self.read(self.pairs[index]), rng)
+        other = None if self.paste is None else self.paste.draw(rng, len(self))
+        if other is not None:
+            image, mask = self.paste.apply(image, mask, *self.transforms(self.read(self.pairs[other]), rng))
         item = {"image": image, "mask": mask, "index": index}
         if valid:
             item["valid"] = valid[0]

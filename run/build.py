@@ -20,7 +20,7 @@ from ..utils.schema import Config, DatasetSection, ModelSection, TestSection, Tr
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
-BATCHED = ("random_size",)  # what happens to whole batches
+BEYOND_ONE = ("random_size", "copy_paste")  # what concerns more than one pair
 
 
 class MissingSection(ValueError):
@@ -98,7 +98,7 @@ def freeze(net: nn.Module, stages: int) -> None:
 
 def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
     """(name, parameters) in the published order, without those that are off."""
-    steps = transforms.model_dump(exclude_none=True, exclude={*PREPARED, *BATCHED})
+    steps = transforms.model_dump(exclude_none=True, exclude={*PREPARED, *BEYOND_ONE})
     return [(name, steps[name]) for name in type(transforms).model_fields if name in steps]
 
 
@@ -115,7 +115,7 @@ def train_dataset(
     dataset: DatasetSection, found: Sequence[Pair], seed: int, labels: Sequence[int] | None = None
 ) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
-    sizes = dataset.transforms.random_size
+    sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
     return build_train_dataset(
         found,
         transform_steps(dataset.transforms),
@@ -124,6 +124,7 @@ def train_dataset(
         dataset.cache,
         random_size=None if sizes is None else sizes.model_dump(),
         labels=labels,
+        copy_paste=None if paste is None else paste.model_dump(),
     )
 
 

@@ -132,6 +132,12 @@ class RandomBlur(Section):
     size: Annotated[Count, AfterValidator(_odd)] = 5  # pixels
 
 
+class CopyPaste(Section):
+    """The object of another pair over this image, at the end of all others; needs static_resize."""
+
+    p: Probability = 0.5
+
+
 class Normalize(Section):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -144,7 +150,7 @@ class Transforms(Section):
     """Applied in the order in which the published recipes have them: the order of the fields.
 
     InSPyReNet: scale_crop, flip, rotate, enhance. BiRefNet: flip, turn, colour, salt_and_pepper; or background_colour, flip.
-    PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize.
+    PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize. copy_paste is ours.
     """
 
     static_resize: StaticResize | None = None
@@ -160,6 +166,7 @@ class Transforms(Section):
     salt_and_pepper: SaltAndPepper | None = None
     random_blur: RandomBlur | None = None
     random_crop: RandomCrop | None = None
+    copy_paste: CopyPaste | None = None
     tonumpy: None = None  # accepted from older files; conversion always happens
     normalize: Normalize = Normalize()
     totensor: None = None
@@ -168,6 +175,8 @@ class Transforms(Section):
     def _one_resize(self):
         if sum(getattr(self, name) is not None for name in SIZED) != 1:
             raise ValueError(f"give exactly one of {', '.join(SIZED)}")
+        if self.copy_paste is not None and self.static_resize is None:
+            raise ValueError("copy_paste needs static_resize, so that both images have one size")
         return self
 
 

@@ -133,6 +133,12 @@ def test_a_batch_has_one_source_of_its_size():
     assert message == "override: Train.Dataset.transforms.random_size.height: must be [low, high], not [300, 64]"
 
 
+def test_copy_paste_needs_one_size():
+    (message,) = wrong(dataset="    transforms: {dynamic_resize: {size: 64}, copy_paste: {}}")
+    assert message.startswith("one.yaml:6: Train.Dataset.transforms: copy_paste needs static_resize")
+    assert read(words=("Train.Dataset.transforms.copy_paste={}",)).Train.Dataset.transforms.copy_paste.p == 0.5
+
+
 def test_a_test_has_no_random_size():
     test = "Test:\n  Dataset:\n    root: data\n    sets: [A]\n    transforms: {random_size: {}}"
     assert wrong(train=test) == ["one.yaml:9: Test.Dataset: a test needs static_resize or dynamic_resize"]
@@ -140,10 +146,10 @@ def test_a_test_has_no_random_size():
 
 def test_every_transform_of_the_schema_is_one_of_the_data_sets():
     from inspyrenet.data.transforms import TRANSFORMS
-    from inspyrenet.run.build import BATCHED, PREPARED
+    from inspyrenet.run.build import BEYOND_ONE, PREPARED
     from inspyrenet.utils.schema import Transforms
 
-    assert {*Transforms.model_fields} - {*PREPARED, *BATCHED} == {*TRANSFORMS}
+    assert {*Transforms.model_fields} - {*PREPARED, *BEYOND_ONE} == {*TRANSFORMS}
 
 
 def test_no_check_of_families_where_nothing_is_trained():
