@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from ..data.datasets import TestDataset, collate_test
@@ -51,7 +52,7 @@ class Validator:
         truths = iter(self.pairs)
         for groups in self.loader:
             for batch in groups:
-                saliency = predictor(batch["image"]).logits.sigmoid()
+                saliency = at_size(predictor(batch["image"]).logits.sigmoid(), batch["image"].shape[-2:])
                 for i, name in enumerate(batch["name"]):
                     pair = next(truths)
                     mask = read_mask(pair.mask)
@@ -61,3 +62,13 @@ class Validator:
         for part in distributed.gather(scores):
             total.merge(part)
         return total.result().values
+
+
+def at_size(saliency: Tensor, size: Sequence[int]) -> Tensor:
+    """The map of a coarse stage (Model.arguments.finest_stage) at the image's size, enlarged as the losses do.
+
+    Enlarged with aligned corners, as whole maps are to the photograph's size, its cells would move by up to half a cell.
+    """
+    if saliency.shape[-2:] == tuple(size):
+        return saliency
+    return functional.interpolate(saliency, size=tuple(size), mode="bilinear", align_corners=False)
