@@ -61,7 +61,8 @@ class Remover:
     from two resolutions where the mode does; None: as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
     precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
-    overrides: words on top of the config, such as Model.alignment=corrected.
+    overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
+    image: twice the time.
 
     Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
     RemoverError, ForegroundError, GraphError, and what reading a config or weights raises.
@@ -113,6 +114,8 @@ class Remover:
             precision,
             merging=patch_merging,
             jit=jit,
+            scales=test.scales if test and not patch_merging else (1.0,),
+            flip=bool(test and test.flip),
         )
 
     def _open_graph(self, path: Path, device: "str | torch.device | None", resize: Resize, unfit: list[str]) -> None:

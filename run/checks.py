@@ -28,8 +28,6 @@ def _test_misfits(config: Config) -> Iterator[tuple[str, str]]:
     test = config.Test
     if config.Model.threshold is not None or test.patch_merging:
         reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
-        if test.flip:
-            yield "Test.flip", reason
         if test.scales != (1.0,):
             yield "Test.scales", reason
 

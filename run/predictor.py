@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..lib.models.averaging import predict_averaged
+from ..lib.models.averaging import mean_with_mirrored, predict_averaged
 from ..lib.models.blending import predict
 from ..lib.models.patch_merging import predict_patches
 from ..lib.types import SaliencyPyramid
@@ -17,8 +17,8 @@ class Predictor:
     """Network, sizes and precision of one configuration.
 
     threshold: sides above it are blended; None: one pass. precision: float32, bfloat16, float16 or auto. merging: large images
-    patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call. scales and flip: the
-    mean of scaled and mirrored copies, each in one pass.
+    patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call. flip: the mean with what
+    the mirrored image gives, in whatever way; scales: the mean of scaled copies, each in one pass.
     Raises PrecisionError and CompilerMissing for what cannot be had here.
     """
 
@@ -35,7 +35,6 @@ class Predictor:
         flip: bool = False,
     ):
         self.scales, self.flip = tuple(scales), flip
-        self.averaging = flip or self.scales != (1.0,)
         self.model, self.device = model, device
         self.threshold, self.alignment, self.merging = threshold, alignment, merging
         self.precision = choose_precision(precision, device)
@@ -53,11 +52,18 @@ class Predictor:
         image = image.to(self.device, non_blocking=True)
         resized = resized if resized is None else resized.to(self.device, non_blocking=True)
         with self._autocast():
-            if self.averaging:
+            if self.scales != (1.0,):
                 return SaliencyPyramid((predict_averaged(self.model, image, self.scales, self.flip).logit(eps=1e-6),))
-            if self.merging:
-                return self._merged(image, resized, levels)
-            return predict(self.model, image, resized, self.threshold, self.alignment)
+            out = self._once(image, resized, levels)
+            if not self.flip:
+                return out
+            mirrored = None if resized is None else resized.flip(-1)
+            return mean_with_mirrored(out, self._once(image.flip(-1), mirrored, levels))
+
+    def _once(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
+        if self.merging:
+            return self._merged(image, resized, levels)
+        return predict(self.model, image, resized, self.threshold, self.alignment)
 
     def _merged(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         """Each image of a batch by itself; levels joined again."""

@@ -314,7 +314,7 @@ class TestSection(Section):
     normalize: Literal["none", "minmax"] = "none"  # minmax: stretch every map to the full range
     patch_merging: bool = False
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)  # the mean of copies of these sizes
-    flip: bool = False  # and of their mirror images
+    flip: bool = False  # the mean with what the mirrored image gives
 
 
 class EvalSection(Section):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.conv import resize
+from ..types import SaliencyPyramid
 
 
 @torch.no_grad()
@@ -26,6 +27,16 @@ def predict_averaged(model: nn.Module, image: Tensor, scales: Sequence[float] = 
             p = (p + model(copy.flip(-1)).logits.float().sigmoid().flip(-1)) / 2
         total = total + resize(p, size, align_corners=True)
     return total / len(scales)
+
+
+def mean_with_mirrored(out: SaliencyPyramid, mirrored: SaliencyPyramid) -> SaliencyPyramid:
+    """Outputs for images and for their mirror images → the mean at every level: of probabilities, as logits; of details as such."""
+    saliency = tuple(
+        ((a.float().sigmoid() + b.float().sigmoid().flip(-1)) / 2).logit(eps=1e-6)
+        for a, b in zip(out.saliency, mirrored.saliency, strict=True)
+    )
+    details = tuple((a + b.flip(-1)) / 2 for a, b in zip(out.laplacian, mirrored.laplacian, strict=True))
+    return SaliencyPyramid(saliency, details)
 
 
 def nearest_multiples(height: float, width: float, multiple: int = 32) -> tuple[int, int]:

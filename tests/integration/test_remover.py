@@ -34,6 +34,15 @@ def saliency(remover):
     return remover.process(picture(), type="map")
 
 
+def test_looks_at_the_mirrored_image_where_the_config_says_so(remover, saliency, tmp_path):
+    config, weights = write_tiny(tmp_path)
+    both = Remover(config, "cpu", weights, edges="none", overrides=["Test.flip=true"])
+    other = remover.process(np.ascontiguousarray(picture()[:, ::-1]), type="map")[:, ::-1]
+    assert np.abs(saliency.astype(int) - other).max() > 3  # two opinions, or the mean would say nothing
+    mean = (saliency.astype(float) + other) / 2
+    assert np.abs(both.process(picture(), type="map") - mean).max() <= 2
+
+
 # -- kinds --------------------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from inspyrenet.run.experiment import load
 from inspyrenet.run.options import Options
 from inspyrenet.run.predictor import Predictor
 from inspyrenet.utils.config import ConfigError
+from tests.thin_networks import Toy
 
 CPU = torch.device("cpu")
 
@@ -41,7 +42,24 @@ def test_predictor_gives_logits_of_the_mean_probability():
     plain = Predictor(Ramp(), CPU)(image).logits.sigmoid()
     mean = Predictor(Ramp(), CPU, flip=True, scales=(1.0,))(image).logits.sigmoid()
     torch.testing.assert_close(mean, (plain + plain.flip(-1)) / 2, atol=1e-6, rtol=0)
-    assert Predictor(Ramp(), CPU, scales=[1.0]).averaging is False
+    model = Ramp()
+    Predictor(model, CPU, scales=[1.0])(image)
+    assert len(model.sizes) == 1
+
+
+@pytest.mark.parametrize("way", [{}, {"threshold": 64}, {"merging": True}])
+@pytest.mark.parametrize("levels", [False, True])
+def test_with_flip_a_mirrored_image_gives_the_mirrored_levels(way, levels):
+    torch.manual_seed(3)
+    image, resized = torch.randn(2, 3, 128, 192), torch.randn(2, 3, 64, 64)
+    predictor = Predictor(Toy(), CPU, flip=True, **way)
+    out = predictor(image, resized, levels)
+    mirrored = predictor(image.flip(-1), resized.flip(-1), levels)
+    assert len(out.saliency) == (1 if "merging" in way and not levels else 4)
+    for a, b in zip(sum(out, ()), sum(mirrored, ()), strict=True):
+        torch.testing.assert_close(a, b.flip(-1), atol=2e-5, rtol=1e-4)
+    alone = Predictor(Toy(), CPU, **way)(image, resized, levels)
+    assert (out.logits - alone.logits).abs().max() > 0.01
 
 
 CONFIG = """\
@@ -66,6 +84,5 @@ def test_config_says_when_averaging_cannot_be(tmp_path):
     assert caught.value.messages == [
         "override: Eval.metrics: unknown metric 'Smm'; did you mean Sm?",
         "override: Eval.metrics: unknown metric 'hcee'; did you mean HCE?",
-        f"{path}:4: Test.flip: {reason}",
         f"{path}:5: Test.scales: {reason}",
     ]
