@@ -21,6 +21,7 @@ from inspyrenet.data.datasets import TestDataset, collate_test
 from inspyrenet.data.pairs import Pair
 from inspyrenet.data.preprocess import to_map
 from inspyrenet.data.sources import read_mask
+from inspyrenet.lib.modules.conv import resize
 from inspyrenet.lib.weights import load_state
 from inspyrenet.run import build
 from inspyrenet.run.options import resolve_device
@@ -44,6 +45,9 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
+            maps = resize(
+                maps, batch["image"].shape[-2:]
+            )  # a coarse stage's map, enlarged as validation and the losses do
             for one, name in zip(maps.split(1), batch["name"], strict=True):
                 mask = read_mask(next(truths).mask)
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..data.datasets import TestDataset, collate_test
 from ..data.pairs import Pair
 from ..data.preprocess import Preprocess, to_map
 from ..data.sources import read_mask
+from ..lib.modules.conv import resize
 from ..utils import distributed
 from ..utils.metrics import Accumulator, check_metrics, score
 from .predictor import Predictor
@@ -52,7 +52,8 @@ class Validator:
         truths = iter(self.pairs)
         for groups in self.loader:
             for batch in groups:
-                saliency = at_size(predictor(batch["image"]).logits.sigmoid(), batch["image"].shape[-2:])
+                # A coarse stage's map (finest_stage) is enlarged as the losses do: to_map's aligned corners would move its cells.
+                saliency = resize(predictor(batch["image"]).logits.sigmoid(), batch["image"].shape[-2:])
                 for i, name in enumerate(batch["name"]):
                     pair = next(truths)
                     mask = read_mask(pair.mask)
@@ -62,13 +63,3 @@ class Validator:
         for part in distributed.gather(scores):
             total.merge(part)
         return total.result().values
-
-
-def at_size(saliency: Tensor, size: Sequence[int]) -> Tensor:
-    """The map of a coarse stage (Model.arguments.finest_stage) at the image's size, enlarged as the losses do.
-
-    Enlarged with aligned corners, as whole maps are to the photograph's size, its cells would move by up to half a cell.
-    """
-    if saliency.shape[-2:] == tuple(size):
-        return saliency
-    return functional.interpolate(saliency, size=tuple(size), mode="bilinear", align_corners=False)

@@ -1,20 +1,44 @@
 """Validation sees a coarse stage's map where the network put it."""
 
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
-from inspyrenet.run.validation import at_size
-
-
-@pytest.mark.parametrize("cell", [(0, 0), (3, 7), (7, 7)])
-def test_a_cell_stays_where_it_is(cell):
-    coarse = torch.zeros(1, 1, 8, 8)
-    coarse[0, 0][cell] = 1
-    row, column = divmod(int(at_size(coarse, (64, 64))[0, 0].argmax()), 64)
-    assert (row // 8, column // 8) == cell
-    assert at_size(coarse, (64, 64)).mean() == pytest.approx(1 / 64)
+from inspyrenet.data.pairs import Pair
+from inspyrenet.data.preprocess import Preprocess
+from inspyrenet.run.validation import Validator
 
 
-def test_a_map_of_the_image_s_size_is_left_alone():
-    saliency = torch.rand(2, 1, 32, 48)
-    assert at_size(saliency, (32, 48)) is saliency
+class Cells(nn.Module):
+    """Says the mean grey of each 8x8 cell, as a network with finest_stage 3 would; `enlarged`: at the image's size."""
+
+    def __init__(self, enlarged: bool):
+        super().__init__()
+        self.enlarged = enlarged
+
+    def forward(self, x):
+        saliency = functional.avg_pool2d(x[:, :1], 8)  # (B, 1, H/8, W/8)
+        if self.enlarged:
+            saliency = functional.interpolate(saliency, scale_factor=8, mode="bilinear", align_corners=False)
+        return SimpleNamespace(logits=torch.logit(saliency, eps=1e-6))
+
+
+def off_centre_square(folder):
+    grey = np.zeros((64, 64), np.uint8)
+    grey[8:16, 40:56] = 255
+    for name in ("image.png", "mask.png"):
+        cv2.imwrite(str(folder / name), grey)
+    return Pair(folder / "image.png", folder / "mask.png", "image", "Own")
+
+
+def test_a_coarse_map_scores_as_the_same_map_at_the_image_s_size(tmp_path):
+    prepare = Preprocess(size=(64, 64), mean=None, std=None)
+    validate = Validator([off_centre_square(tmp_path)], prepare, "maxFm", torch.device("cpu"))
+    coarse, full = validate(Cells(enlarged=False)), validate(Cells(enlarged=True))
+    assert dict(coarse) == pytest.approx(dict(full), abs=1e-6)
+    assert full["mae"] < 0.06  # soft edges alone: the square is where it was
