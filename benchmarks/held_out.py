@@ -45,9 +45,8 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            maps = resize(
-                maps, batch["image"].shape[-2:]
-            )  # a coarse stage's map, enlarged as validation and the losses do
+            # A coarse stage's map is enlarged as validation and the losses do.
+            maps = resize(maps, batch["image"].shape[-2:])
             for one, name in zip(maps.split(1), batch["name"], strict=True):
                 mask = read_mask(next(truths).mask)
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))
