@@ -1,7 +1,7 @@
 """Scores a run on the pairs that its training held out, once for each variant of the config: what to choose before testing.
 
     python benchmarks/held_out.py --config configs/InSPyReNet_Small.yaml --ckpt snapshots/InSPyReNet_Small --json out.json \\
-        --variant "one pass, 160" Model.threshold=null "Test.Dataset.transforms={static_resize: {size: [160, 160]}}" \\
+        --variant "one pass, 160" Model.threshold=null "Test.Dataset.transforms={dynamic_resize: null, static_resize: {size: [160, 160]}}" \\
         --variant "blending"
 
 A variant is a name and words that change the config; --raw takes the weights themselves instead of their average. Images are
@@ -45,7 +45,7 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            # A coarse stage's map is enlarged as validation and the losses do.
+            # A coarse stage's map is enlarged as validation does: its cells stay where they are.
             maps = resize(maps, batch["image"].shape[-2:])
             for one, name in zip(maps.split(1), batch["name"], strict=True):
                 mask = read_mask(next(truths).mask)

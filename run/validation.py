@@ -52,7 +52,7 @@ class Validator:
         truths = iter(self.pairs)
         for groups in self.loader:
             for batch in groups:
-                # A coarse stage's map (finest_stage) is enlarged as the losses do: to_map's aligned corners would move its cells.
+                # A coarse stage's map (finest_stage): its cells stay where they are; to_map's aligned corners would move them.
                 saliency = resize(predictor(batch["image"]).logits.sigmoid(), batch["image"].shape[-2:])
                 for i, name in enumerate(batch["name"]):
                     pair = next(truths)
