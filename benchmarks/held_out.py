@@ -1,7 +1,8 @@
 """Scores a run on the pairs that its training held out, once for each variant of the config: what to choose before testing.
 
     python benchmarks/held_out.py --config configs/InSPyReNet_Small.yaml --ckpt snapshots/InSPyReNet_Small --json out.json \\
-        --variant "one pass, 160" Model.threshold=null "Test.Dataset.transforms={dynamic_resize: null, static_resize: {size: [160, 160]}}" \\
+        --variant "one pass, 160" Model.threshold=null \\
+            "Test.Dataset.transforms={dynamic_resize: null, static_resize: {size: [160, 160]}}" \\
         --variant "blending"
 
 A variant is a name and words that change the config; --raw takes the weights themselves instead of their average. Images are
