@@ -22,7 +22,6 @@ from inspyrenet.data.datasets import TestDataset, collate_test
 from inspyrenet.data.pairs import Pair
 from inspyrenet.data.preprocess import to_map
 from inspyrenet.data.sources import read_mask
-from inspyrenet.lib.modules.conv import resize
 from inspyrenet.lib.weights import load_state
 from inspyrenet.run import build
 from inspyrenet.run.options import resolve_device
@@ -46,8 +45,6 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            # A coarse stage's map is enlarged as validation does: its cells stay where they are.
-            maps = resize(maps, batch["image"].shape[-2:])
             for one, name in zip(maps.split(1), batch["name"], strict=True):
                 mask = read_mask(next(truths).mask)
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..lib.models.averaging import mean_with_mirrored, predict_averaged
 from ..lib.models.blending import predict
 from ..lib.models.patch_merging import predict_patches
+from ..lib.modules.conv import resize
 from ..lib.types import SaliencyPyramid
 from ..utils.precision import DTYPES, choose_precision
 
@@ -63,7 +64,7 @@ class Predictor:
     def _once(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         if self.merging:
             return self._merged(image, resized, levels)
-        return predict(self.model, image, resized, self.threshold, self.alignment)
+        return whole(predict(self.model, image, resized, self.threshold, self.alignment), image.shape[-2:])
 
     def _merged(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         """Each image of a batch by itself; levels joined again."""
@@ -82,3 +83,13 @@ class Predictor:
         enabled = self.precision != "float32"
         with torch.autocast(self.device.type, dtype=DTYPES[self.precision], enabled=enabled):
             yield
+
+
+def whole(out: SaliencyPyramid, size: Sequence[int]) -> SaliencyPyramid:
+    """The pyramid with its finest map at the image's size, which a coarse stage's (Model.arguments.finest_stage) is not.
+
+    Its cells stay where they are: enlarged with aligned corners, as whole maps are to a photograph's size, they would move.
+    """
+    if out.logits.shape[-2:] == tuple(size):
+        return out
+    return SaliencyPyramid((*out.saliency[:-1], resize(out.logits, tuple(size))), out.laplacian)

@@ -10,7 +10,6 @@ from ..data.datasets import TestDataset, collate_test
 from ..data.pairs import Pair
 from ..data.preprocess import Preprocess, to_map
 from ..data.sources import read_mask
-from ..lib.modules.conv import resize
 from ..utils import distributed
 from ..utils.metrics import Accumulator, check_metrics, score
 from .predictor import Predictor
@@ -52,8 +51,7 @@ class Validator:
         truths = iter(self.pairs)
         for groups in self.loader:
             for batch in groups:
-                # A coarse stage's map (finest_stage): its cells stay where they are; to_map's aligned corners would move them.
-                saliency = resize(predictor(batch["image"]).logits.sigmoid(), batch["image"].shape[-2:])
+                saliency = predictor(batch["image"]).logits.sigmoid()
                 for i, name in enumerate(batch["name"]):
                     pair = next(truths)
                     mask = read_mask(pair.mask)

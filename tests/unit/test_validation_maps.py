@@ -1,6 +1,4 @@
-"""Validation sees a coarse stage's map where the network put it."""
-
-from types import SimpleNamespace
+"""A coarse stage's map is shown and scored where the network put it."""
 
 import cv2
 import numpy as np
@@ -11,6 +9,8 @@ from torch.nn import functional
 
 from inspyrenet.data.pairs import Pair
 from inspyrenet.data.preprocess import Preprocess
+from inspyrenet.lib.types import SaliencyPyramid
+from inspyrenet.run.predictor import Predictor
 from inspyrenet.run.validation import Validator
 
 
@@ -22,10 +22,10 @@ class Cells(nn.Module):
         self.enlarged = enlarged
 
     def forward(self, x):
-        saliency = functional.avg_pool2d(x[:, :1], 8)  # (B, 1, H/8, W/8)
+        logits = torch.logit(functional.avg_pool2d(x[:, :1], 8), eps=1e-3)  # (B, 1, H/8, W/8)
         if self.enlarged:
-            saliency = functional.interpolate(saliency, scale_factor=8, mode="bilinear", align_corners=False)
-        return SimpleNamespace(logits=torch.logit(saliency, eps=1e-6))
+            logits = functional.interpolate(logits, scale_factor=8, mode="bilinear", align_corners=False)
+        return SaliencyPyramid((logits,))
 
 
 def off_centre_square(folder):
@@ -42,3 +42,15 @@ def test_a_coarse_map_scores_as_the_same_map_at_the_image_s_size(tmp_path):
     coarse, full = validate(Cells(enlarged=False)), validate(Cells(enlarged=True))
     assert dict(coarse) == pytest.approx(dict(full), abs=1e-6)
     assert full["mae"] < 0.06  # soft edges alone: the square is where it was
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("cell", [(0, 0), (3, 7), (7, 7)])
+def test_every_way_of_predicting_gives_the_image_s_size_and_moves_no_cell(cell, flip):
+    image = torch.zeros(1, 3, 8, 8)
+    image[(..., *cell)] = 1
+    image = functional.interpolate(image, scale_factor=8)
+    saliency = Predictor(Cells(enlarged=False), torch.device("cpu"), flip=flip)(image).logits.sigmoid()
+    assert saliency.shape[-2:] == (64, 64)
+    row, column = divmod(int(saliency.argmax()), 64)
+    assert (row // 8, column // 8) == cell
