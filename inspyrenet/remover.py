@@ -23,7 +23,7 @@ from .graphs import GraphPredictor, graph_preprocess, is_graph
 from .kinds import open_image
 from .lib.types import SaliencyPyramid
 from .lib.weights import load_state
-from .modes import Recipe, resolve
+from .modes import MODES, Recipe, resolve
 from .run import build
 from .run.jit import check_compiler
 from .run.options import available_devices, describe_device, resolve_device
@@ -58,7 +58,7 @@ class Remover:
     None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
     or a network that run/Export.py wrote (.onnx), which onnxruntime runs, and whose sizes and precision are in the file.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
-    from two resolutions where the mode does; None: as the config's Test section says.
+    from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
     precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
     overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
@@ -73,7 +73,7 @@ class Remover:
         mode: str | Path | None = None,
         device: "str | torch.device | None" = None,
         ckpt: str | Path | None = None,
-        resize: Resize = "static",
+        resize: Resize = None,
         *,
         jit: bool = False,
         patch_merging: bool = False,
@@ -97,7 +97,7 @@ class Remover:
         self.device = resolve_device("auto" if device is None else str(device))
         recipe = resolve(mode, ckpt, overrides)
         self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
-        self.preprocess = preprocessing(recipe, resize)
+        self.preprocess = preprocessing(recipe, resize or ("static" if mode in MODES else None))
         if patch_merging:
             whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
             self.preprocess = replace(self.preprocess, **whole)

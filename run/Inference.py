@@ -109,15 +109,13 @@ def load(options: argparse.Namespace):
     """The Remover that the options ask for."""
     if sys.stderr.isatty() or options.verbose:
         print("loading the network …", file=sys.stderr)  # torch alone takes seconds
-    from inspyrenet.modes import MODES
     from inspyrenet.remover import Remover
 
-    usual = "static" if options.config in MODES else None  # None: as the config's Test section says
     return Remover(
         options.config,
         options.device,
         options.ckpt,
-        options.resize or usual,
+        options.resize,
         jit=options.jit,
         patch_merging=options.PM,
         precision=options.precision,

@@ -70,13 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ..modes import MODES
     from .job import Request, run
 
     given = vars(options)
     given["overrides"] = tuple(given.pop("words"))
     given["patch_merging"] = given.pop("PM")
-    given["resize"] = options.resize or ("static" if options.config in MODES else None)
     summary = run(Request(**given))
     print(summary, file=sys.stderr)
     return summary.exit_code

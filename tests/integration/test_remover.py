@@ -14,6 +14,7 @@ from inspyrenet.cutout import CutoutError
 from inspyrenet.data.encode import encode
 from inspyrenet.data.sources import ImageError, read_image
 from inspyrenet.foreground import ForegroundError
+from inspyrenet.modes import resolve
 from inspyrenet.remover import RemoverError
 from inspyrenet.run.jit import CompilerMissing
 from inspyrenet.run.options import DeviceError
@@ -197,6 +198,15 @@ def test_edges_are_estimated_where_they_show_and_timed_apart(tmp_path):
     assert np.array_equal(result.array[..., 3], saliency)
     assert "edges" not in remover.cut(plain, "rgba", threshold=0.5).seconds
     assert "edges" not in remover.cut(plain, "map").seconds
+
+
+def test_sizing_is_the_config_s_where_nothing_is_said_and_static_for_the_published_modes(tmp_path, monkeypatch):
+    config, weights = write_tiny(tmp_path, transforms=DYNAMIC, threshold=100)
+    assert Remover(config, "cpu", weights).preprocess.sizing == "dynamic"
+    recipe = resolve(config, weights)
+    monkeypatch.setattr("inspyrenet.remover.resolve", lambda *words: recipe)
+    assert Remover("fast", "cpu").preprocess.sizing == "static"
+    assert Remover("fast", "cpu", resize="dynamic").preprocess.sizing == "dynamic"
 
 
 # -- batches and threads ------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ def test_options_reach_the_request(place, monkeypatch):
     (request,) = seen
     assert request.overrides == ("Model.depth=32", "Model.threshold=256") and request.patch_merging
     assert (request.engine, request.address, request.workers, request.type) == ("ray", "auto", 3, "white")
-    assert (request.config, request.resize, request.verbose) == ("fast", "static", True)
+    assert (request.config, request.resize, request.verbose) == ("fast", None, True)
 
 
 def test_missing_extras_are_named(monkeypatch, place, capsys):
