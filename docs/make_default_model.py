@@ -27,8 +27,9 @@ TOLERANCE = 0.01  # of a probability
 
 def main(config_name: str, folder: str) -> int:
     config = load_config([config_name])[0]
-    if config.Test is None:
-        raise SystemExit(f"error: {config_name} has no section Test, which says how images are prepared")
+    for name, use in (("Test", "says how images are prepared"), ("Train", "says what the weights learned from")):
+        if getattr(config, name) is None:
+            raise SystemExit(f"error: {config_name} has no section {name}, which {use}")
     state = read_weights(CheckpointFolder(folder).weights_file())
     half = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
     for name, value in half.items():
@@ -38,7 +39,10 @@ def main(config_name: str, folder: str) -> int:
     print(f"maps of {IMAGES} painted images move by {moved:.4f} at most")
     if moved > TOLERANCE:
         raise SystemExit(f"error: more than {TOLERANCE}: half precision is not enough for these weights")
-    content = save({name: value.contiguous() for name, value in half.items()}, {"recipe": config.name})
+    terms = (
+        f"trained on {', '.join(config.Train.Dataset.sets)}; whose data that is, and for what: docs/default_model.md"
+    )
+    content = save({name: value.contiguous() for name, value in half.items()}, {"recipe": config.name, "terms": terms})
     if len(content) > LARGEST:
         raise SystemExit(f"error: the weights have {len(content):,} bytes, more than {LARGEST:,}")
     BOX_WEIGHTS.parent.mkdir(exist_ok=True)
@@ -47,7 +51,8 @@ def main(config_name: str, folder: str) -> int:
     sections["Test"]["Checkpoint"] = {
         "checkpoint_dir": str(BOX_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
     }
-    BOX_CONFIG.write_text(f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n{write(sections)}")
+    header = f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n# Weights {terms}.\n"
+    BOX_CONFIG.write_text(header + write(sections))
     print(f"{BOX_WEIGHTS}: {len(content):,} bytes")
     return 0
 

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from inspyrenet import Remover, modes
-from tests.tiny_network import picture, tiny_state, write_tiny
+from tests.tiny_network import STATIC, picture, tiny_state, write_tiny
 
 STEM = "backbone.net.conv_stem.weight"
+TRAIN = f"Train: {{Dataset: {{root: data/Train_Dataset, sets: [DUTS-TR], transforms: {{{STATIC}}}}}}}\n"
 SCRIPT = Path(__file__).resolve().parents[2] / "docs" / "make_default_model.py"
 
 
@@ -32,6 +34,7 @@ def maker(tmp_path, monkeypatch):
 def made(maker, tmp_path: Path) -> Path:
     """Make the box out of the tiny network; the folder of its run."""
     config, weights = write_tiny(tmp_path / "run")
+    config.write_text(config.read_text() + TRAIN)
     assert maker.main(str(config), str(weights.parent)) == 0
     return weights.parent
 
@@ -42,6 +45,13 @@ def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
     assert kept.keys() == tiny_state().keys()
     assert all(value.dtype == torch.float16 for value in kept.values() if value.ndim > 1)
     assert all(torch.equal(value, tiny_state()[name].to(value.dtype)) for name, value in kept.items())
+
+
+def test_the_box_says_what_its_weights_learned_from(maker, tmp_path):
+    made(maker, tmp_path)
+    with safe_open(modes.BOX_WEIGHTS, "np") as file:
+        assert "DUTS-TR" in file.metadata()["terms"]
+    assert "trained on DUTS-TR" in modes.BOX_CONFIG.read_text().splitlines()[1]
 
 
 def test_what_is_in_the_box_serves_without_being_named(maker, tmp_path):
