@@ -41,12 +41,13 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     predictor = predictor_of(config, load_state(build.network(config, start=False), state), device)
     prepare = build.preprocess(config.Model, build.section(config, "Test"))
     loader = DataLoader(TestDataset(pairs, prepare), 4, collate_fn=collate_test)
-    total, truths = Accumulator(METRICS), iter(pairs)
+    # By name: images of several sizes come grouped by size, not in the pairs' order.
+    total, masks = Accumulator(METRICS), {(pair.dataset, pair.name): pair.mask for pair in pairs}
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            for one, name in zip(maps.split(1), batch["name"], strict=True):
-                mask = read_mask(next(truths).mask)
+            for one, *pair in zip(maps.split(1), batch["dataset"], batch["name"], strict=True):
+                mask, name = read_mask(masks[tuple(pair)]), pair[-1]
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))
     return dict(total.result().values)
 

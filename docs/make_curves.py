@@ -1,6 +1,6 @@
 """Draws what runs reached on their held-out pairs: .venv/bin/python docs/make_curves.py OUT.png RUN_FOLDER [RUN_FOLDER ...]
 
-Read from the logs in the folders; the runs are drawn one after the other, each with its own epochs.
+Read from the logs in the folders. Runs that go on from one another are drawn as one line, with a mark where each begins.
 """
 
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 import matplotlib
 
 LINE = re.compile(r"validation after epoch (\d+): maxFm ([\d.]+), mae ([\d.]+), Sm ([\d.]+)")
-NAMES = ("max F", "MAE", "S-measure")
+PANELS = {"higher is better": {"max F": 1, "S-measure": 3}, "MAE: lower is better": {"MAE": 2}}  # columns of a point
 
 
 def curve(folder: Path) -> list[tuple[float, ...]]:
@@ -24,20 +24,31 @@ def curve(folder: Path) -> list[tuple[float, ...]]:
     return [found[epoch] for epoch in sorted(found)]
 
 
+def joined(curves: list[list[tuple[float, ...]]]) -> tuple[list[tuple[float, ...]], list[float]]:
+    """All points with epochs counted on from run to run, and the epoch at which each run begins."""
+    points, begins = [], []
+    for run in curves:
+        begins.append(points[-1][0] if points else 0.0)
+        points += [(begins[-1] + epoch, *scores) for epoch, *scores in run]
+    return points, begins
+
+
 def main(out: str, folders: list[str]) -> int:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    curves = [curve(Path(folder)) for folder in folders]
-    figure, axes = plt.subplots(
-        1, len(curves), figsize=(4.5 * len(curves), 3.4), sharey=True, layout="constrained", squeeze=False
-    )
-    for axis, folder, points in zip(axes[0], folders, curves, strict=True):
-        for values, name in zip(list(zip(*points, strict=True))[1:], NAMES, strict=True):
-            axis.plot([point[0] for point in points], values, marker="o", markersize=3, label=name)
-        axis.set(title=Path(folder).resolve().name, xlabel="epoch", ylim=(0, 1))
+    points, begins = joined([curve(Path(folder)) for folder in folders])
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(10, 3.6), layout="constrained")
+    for axis, (title, lines) in zip(axes, PANELS.items(), strict=True):
+        for name, column in lines.items():
+            axis.plot([point[0] for point in points], [point[column] for point in points], marker="o", label=name)
+        for begin, folder in zip(begins, folders, strict=True):
+            axis.axvline(begin, color="grey", linewidth=0.8)
+            label = f" {Path(folder).absolute().name}"
+            axis.text(begin, 0.98, label, transform=axis.get_xaxis_transform(), rotation=90, va="top", fontsize=7)
+        axis.set(title=title, xlabel="epochs")
         axis.grid(True, alpha=0.25)
-    axes[0][0].legend(frameon=False, loc="center right")
+        axis.legend(frameon=False)
     figure.savefig(out, dpi=110)
     return 0
 
