@@ -64,7 +64,9 @@ class Predictor:
     def _once(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         if self.merging:
             return self._merged(image, resized, levels)
-        return whole(predict(self.model, image, resized, self.threshold, self.alignment), image.shape[-2:])
+        out = predict(self.model, image, resized, self.threshold, self.alignment)
+        # Blending wants all stages, and gives a small image the map of its base-size copy.
+        return out if self.threshold is not None else whole(out, image.shape[-2:])
 
     def _merged(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         """Each image of a batch by itself; levels joined again."""

@@ -54,3 +54,9 @@ def test_every_way_of_predicting_gives_the_image_s_size_and_moves_no_cell(cell, 
     assert saliency.shape[-2:] == (64, 64)
     row, column = divmod(int(saliency.argmax()), 64)
     assert (row // 8, column // 8) == cell
+
+
+def test_a_small_image_keeps_the_map_of_its_base_size_copy():
+    image, copy = torch.zeros(1, 3, 32, 64), torch.rand(1, 3, 64, 64)
+    out = Predictor(Cells(enlarged=True), torch.device("cpu"), threshold=100)(image, copy).logits
+    assert torch.equal(out, Cells(enlarged=True)(copy).logits)
