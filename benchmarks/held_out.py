@@ -46,8 +46,8 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            for one, *pair in zip(maps.split(1), batch["dataset"], batch["name"], strict=True):
-                mask, name = read_mask(masks[tuple(pair)]), pair[-1]
+            for one, dataset, name in zip(maps.split(1), batch["dataset"], batch["name"], strict=True):
+                mask = read_mask(masks[dataset, name])
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))
     return dict(total.result().values)
 

@@ -35,7 +35,7 @@ def main() -> int:
 def sized(side: int, *words: str) -> Remover:
     """The model in the box at another size."""
     size = f"Test.Dataset.transforms={{static_resize: null, dynamic_resize: {{size: {side}}}}}"
-    return Remover(resize=None, overrides=[size, *words])
+    return Remover(overrides=[size, *words])
 
 
 def photograph(name: str) -> np.ndarray:

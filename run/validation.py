@@ -48,15 +48,14 @@ class Validator:
     def __call__(self, model: nn.Module) -> Mapping[str, float]:
         predictor = Predictor(model, self.device, precision=self.precision)
         scores = Accumulator(self.metrics)
-        truths = iter(self.pairs)
+        masks = {(pair.dataset, pair.name): pair.mask for pair in self.pairs}  # batches come grouped by size
         for groups in self.loader:
             for batch in groups:
                 saliency = predictor(batch["image"]).logits.sigmoid()
-                for i, name in enumerate(batch["name"]):
-                    pair = next(truths)
-                    mask = read_mask(pair.mask)
+                for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
+                    mask = read_mask(masks[dataset, name])
                     prediction = to_map(saliency[i : i + 1], mask.shape)
-                    scores.update(f"{pair.dataset}/{name}", score(prediction, mask, self.metrics))
+                    scores.update(f"{dataset}/{name}", score(prediction, mask, self.metrics))
         total = Accumulator(self.metrics)
         for part in distributed.gather(scores):
             total.merge(part)

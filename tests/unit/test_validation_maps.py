@@ -60,3 +60,16 @@ def test_a_small_image_keeps_the_map_of_its_base_size_copy():
     image, copy = torch.zeros(1, 3, 32, 64), torch.rand(1, 3, 64, 64)
     out = Predictor(Cells(enlarged=True), torch.device("cpu"), threshold=100)(image, copy).logits
     assert torch.equal(out, Cells(enlarged=True)(copy).logits)
+
+
+def test_images_of_several_sizes_are_scored_with_their_own_masks(tmp_path):
+    """Four squares in two sizes that alternate: every map is its image, so that a mask of another pair would show."""
+    pairs = []
+    for number, (width, left) in enumerate([(64, 8), (128, 72), (64, 40), (128, 8)]):
+        mask = np.zeros((64, width), np.uint8)
+        mask[16:48, left : left + 16] = 255
+        file = tmp_path / f"{number}.png"
+        cv2.imwrite(str(file), mask)
+        pairs.append(Pair(file, file, str(number), "set"))
+    validate = Validator(pairs, Preprocess("dynamic", 64, mean=None, std=None), "mae", torch.device("cpu"))
+    assert validate(Cells(enlarged=True))["mae"] < 0.06
