@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import torch
 from torch import nn
+
+from .muon import Muon
 
 FUSED = ("cpu", "cuda", "mps")  # devices on which torch updates all parameters in one kernel
 ENCODER, HEAD = "encoder", "head"
@@ -44,15 +47,15 @@ def build_optimizer(
 
     Args:
         groups: "encoder" learns at `lr`, every other group at `lr · head_factor`; empty groups are left out.
-        name: "Adam", "AdamW" or "SGD"; fused where the device has it.
-        momentum: of SGD.
-        betas: of Adam and AdamW.
+        name: "Adam", "AdamW" or "SGD", fused where the device has it; or "Muon" (`utils.muon`).
+        momentum: of SGD and Muon.
+        betas: of Adam and AdamW, and of Muon for what is no matrix.
         scale_lr: how rates grow with the number of processes, whose batches add up: "none", "linear", "sqrt".
 
     Raises:
         ValueError: unknown name or rule, or no parameters.
     """
-    kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "SGD": torch.optim.SGD}
+    kinds = {"Adam": torch.optim.Adam, "AdamW": torch.optim.AdamW, "SGD": torch.optim.SGD, "Muon": Muon}
     if name not in kinds:
         raise ValueError(f"unknown optimizer {name!r}; choose one of {', '.join(kinds)}")
     scaled = lr * rate_factor(scale_lr, processes)
@@ -63,9 +66,15 @@ def build_optimizer(
             listed.append({"params": parameters, "lr": rate, "initial_lr": rate, "name": group})
     if not listed:
         raise ValueError("the optimizer was given no parameters: is everything frozen?")
-    own = {"momentum": momentum} if name == "SGD" else {"betas": tuple(betas)}
-    fused = all(p.device.type in FUSED and p.is_floating_point() for group in listed for p in group["params"])
-    return kinds[name](listed, lr=scaled, weight_decay=weight_decay, fused=fused, **own)
+    own: dict[str, Any] = {"weight_decay": weight_decay}
+    if name in ("SGD", "Muon"):
+        own["momentum"] = momentum
+    if name != "SGD":
+        own["betas"] = tuple(betas)
+    if name != "Muon":
+        tensors = [p for group in listed for p in group["params"]]
+        own["fused"] = all(p.device.type in FUSED and p.is_floating_point() for p in tensors)
+    return kinds[name](listed, lr=scaled, **own)
 
 
 def rate_factor(rule: str, processes: int) -> float:

@@ -203,7 +203,7 @@ class DataloaderSection(Section):
 
 
 class OptimizerSection(Section):
-    type: Literal["Adam", "AdamW", "SGD"] = "Adam"
+    type: Literal["Adam", "AdamW", "SGD", "Muon"] = "Adam"
     lr: Positive = 1e-5  # of the encoder
     head_factor: Positive = 10.0  # everything else learns at lr * head_factor
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
