@@ -9,7 +9,9 @@ import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("inspyrenet", "configs", "data", "lib", "run", "utils")
@@ -129,3 +131,14 @@ def test_command_runs_from_the_wheel(installed):
         text = run(installed, *words)
         assert "inspyrenet" in text
         assert len(text.splitlines()) > 3
+
+
+def test_the_wheel_alone_cuts_out_a_photograph(installed, tmp_path):
+    """With the model in the box, and no other file of ours."""
+    photograph = np.zeros((90, 120, 3), np.uint8)
+    photograph[20:70, 30:90] = (220, 60, 40)
+    Image.fromarray(photograph).save(tmp_path / "photo.png")
+    run(installed, str(installed / "bin" / "inspyrenet"), str(tmp_path / "photo.png"), "--device", "cpu")
+    cut = np.asarray(Image.open(tmp_path / "photo.out.png"))
+    assert cut.shape == (90, 120, 4)
+    assert cut[30:60, 40:80, 3].mean() > cut[:, :10, 3].mean() + 50
