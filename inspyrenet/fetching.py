@@ -111,8 +111,10 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     )
     from .modes import BOX_WEIGHTS, has_default
 
-    box = f"{BOX_WEIGHTS.stat().st_size / 1e6:.0f} MB" if has_default() else ""
-    rows = [("(default)", "yes" if has_default() else "no", box, "", "trained on research data (DUTS-TR)", "the model in the box")]
+    here = has_default()
+    size = f"{BOX_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
+    terms = "trained on research data (DUTS-TR)"
+    rows = [("(default)", "yes" if here else "no", size, "", terms, "the model in the box")]
     for entry in load("weights").values():
         name, here, size, *rest = _row(entry)
         rows.append((name, here, size, entry.config or "", *rest))
