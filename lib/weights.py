@@ -61,6 +61,8 @@ def load_backbone(model: nn.Module, state: Mapping) -> list[str]:
     if hasattr(model, "encoder_names"):
         state = model.encoder_names(state)
     state = {name.removeprefix("backbone."): value for name, value in state.items()}
+    if hasattr(model.backbone, "from_published") and not own.keys() & state.keys():
+        state = model.backbone.from_published(state)
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
     absent = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
     if shapes or len(absent) > len(own) / 2:

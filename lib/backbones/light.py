@@ -1,9 +1,15 @@
 """Any timm encoder through one adapter, for small models."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import timm
+import torch
 from torch import Tensor, nn
+
+from ..modules.depthwise import train_depthwise_in_float32
+from ..weights_encoder import adapt_names
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # how images come in
 
 
 class TimmEncoder(nn.Module):
@@ -11,6 +17,8 @@ class TimmEncoder(nn.Module):
 
     Encoders with five stages (strides 2 to 32) give them as they are; encoders with four (4 to 32) give the first twice.
     name: as timm spells it, e.g. mobilenetv4_conv_small, pvt_v2_b0, convnextv2_atto.
+    An encoder whose ImageNet weights expect another normalization gets it: images come in with ImageNet's mean and standard
+    deviation, as all networks here take them, and are brought to the encoder's own.
     """
 
     def __init__(self, name: str, pretrained: bool = False):
@@ -31,6 +39,20 @@ class TimmEncoder(nn.Module):
         self.out_channels, self.strides = tuple(channels), tuple(strides)
         self._repeat_first = strides[0] == 4
         self._checkpointing = False
+        self._set_normalization(self.net.pretrained_cfg)
+        train_depthwise_in_float32(self.net)
+
+    def _set_normalization(self, settings: Mapping) -> None:
+        """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""
+        mean, std = (torch.tensor(settings[key]).view(-1, 1, 1) for key in ("mean", "std"))
+        image_mean, image_std = (torch.tensor(values).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        self.register_buffer("scale", image_std / std, persistent=False)
+        self.register_buffer("shift", (image_mean - mean) / std, persistent=False)
+        self._normalizes = not (torch.equal(mean, image_mean) and torch.equal(std, image_std))
+
+    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A classifier's state dict, under timm's, torchvision's or another library's names → names of this encoder."""
+        return {f"net.{name}": value for name, value in adapt_names(state, self.net.state_dict()).items()}
 
     @property
     def checkpointing(self) -> bool:
@@ -44,7 +66,7 @@ class TimmEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → five maps at `strides`."""
-        maps = self.net(image)
+        maps = self.net(image * self.scale + self.shift if self._normalizes else image)
         return (maps[0], *maps) if self._repeat_first else tuple(maps)
 
     def stages(self) -> list[list[nn.Module]]:
