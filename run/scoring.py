@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..utils.config import ConfigError, load_config
 from ..utils.metrics import (
+    METRICS,
     Conventions,
     Interval,
     MatchedSet,
@@ -183,7 +184,7 @@ def _row(method: str, matched: MatchedSet, scores: SetScores) -> Row:
         remarks.append(f"{len(scores.resized)} predictions had another size than their mask and were resized")
         log.warning("%s on %s: %s, e.g. %s", method, matched.dataset, remarks[-1], scores.resized[0])
     for metric, count in result.left_out.items():
-        remarks.append(f"{metric} leaves out {count} masks that are empty or full")
+        remarks.append(f"{metric} leaves out {count} masks {METRICS[metric].left_out}")
     found: dict[str, Interval] = intervals(scores.scores)
     return Row(method, matched.dataset, result.values, result.images, matched.masks, tuple(remarks), found)
 

@@ -264,6 +264,23 @@ def test_the_table_of_dis5k(data, monkeypatch):
     assert table(data / "results" / "other" / "scores.csv")["other", "B"]["HCE"] == rows["exp", "B"]["HCE"]
 
 
+@pytest.mark.parametrize("conventions", ["pysod", "published"])
+def test_haze_beside_the_others_and_masks_without_it(data, capsys, conventions):
+    """Masks of one-pixel stripes are all edge: haze leaves them out, and the table says how many."""
+    stripes = np.zeros((48, 64), np.uint8)
+    stripes[:, ::2] = 255
+    write(data / "gt" / "A" / "masks" / "3.png", stripes)
+    words = ["Eval.metrics=[mae,Haze]", f"Eval.conventions={conventions}"]
+    assert Eval.main(["--config", config(data), *words, "--report"]) == 0
+    folder = data / "results" / "exp"
+    singles = [score(*reversed(mask_and_prediction(i)), ["haze"]).value("haze") for i in (0, 1, 2, 4)]
+    assert float(table(folder / "scores.csv")["exp", "A"]["haze"]) == pytest.approx(np.mean(singles), abs=1e-12)
+    remark = "haze leaves out 1 masks without a pixel that is more than 7 pixels away from their edge"
+    for text in (capsys.readouterr().out, (folder / "scores.md").read_text(), (folder / "report.html").read_text()):
+        assert remark in text and "not stretched" in text
+    assert min(singles) > 0
+
+
 def test_every_image_in_parquet_as_in_csv(data):
     import pyarrow.parquet
 

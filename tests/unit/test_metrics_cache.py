@@ -55,6 +55,16 @@ def test_a_further_metric_is_added_to_what_is_kept(pairs, tmp_path):
     assert reused(pairs, ["maxDice", "mae", "avgBIoU"], kept)[0] == 4  # from the same counts
 
 
+def test_haze_is_added_to_scores_that_were_kept_without_it(pairs, tmp_path):
+    kept = tmp_path / "scores.sqlite"
+    reused(pairs, ["mae", "maxFm"], kept)
+    metrics = ["haze", "mae", "maxFm"]
+    count, values = reused(pairs, metrics, kept)
+    assert count == 0
+    assert values == evaluate_folder(pairs, metrics)["set"].result().values
+    assert reused(pairs, metrics, kept) == (4, values)
+
+
 def test_other_conventions_do_not_share_scores(pairs, tmp_path):
     kept = tmp_path / "scores.sqlite"
     reused(pairs, ["adpEm"], kept)

@@ -18,7 +18,7 @@ class Result:
 
     values    metric -> number; NaN when no image has it
     images    how many pairs were scored
-    left_out  metric -> how many of them do not count (masks without an edge in mBA)
+    left_out  metric -> how many of them do not count (such as masks without an edge in mBA; see `Metric.left_out`)
     curves    name -> (256,) mean curve at thresholds 255 … 0
     """
 

@@ -19,6 +19,7 @@ class Metric:
     better: Literal["higher", "lower"]
     text: str  # one line that is printed beneath the table
     digits: int = 4
+    left_out: str = "that are empty or full"  # which masks have no value
 
 
 _F = "F-measure, beta^2 = 0.3"
@@ -77,6 +78,15 @@ _TABLE = (
     ),
     Metric(
         "HCE", "HCE", "mean", "lower", "human correction effort at map > 0.5, relaxed by 5 pixels, polygons within 2", 1
+    ),
+    Metric(
+        "haze",
+        "haze",
+        "mean",
+        "lower",
+        "share of pixels with .05 < map < .95 (as saved, not stretched) more than 7 pixels away from the mask's edge, at "
+        "a longer side of 400 pixels; masks without such a pixel are left out and counted",
+        left_out="without a pixel that is more than 7 pixels away from their edge",
     ),
 )
 

@@ -9,6 +9,7 @@ import numpy as np
 from . import regions
 from .boundary import band_positives, mean_boundary_accuracy
 from .conventions import PYSOD, Conventions
+from .haze import haze
 from .hce import human_correction_effort
 from .prepare import Pair, prepare, threshold_counts
 from .registry import BAND_CURVES, METRICS, MetricError, check_metrics, sources
@@ -34,6 +35,7 @@ _SCALARS = {
     "wFm": weighted_f,
     "mBA": mean_boundary_accuracy,
     "BER": regions.balanced_error,
+    "haze": haze,
 }
 _OF_COUNTS = {"AUC": regions.area_under_roc, "AP": regions.average_precision}
 
