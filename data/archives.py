@@ -8,14 +8,15 @@ import secrets
 import shutil
 import stat
 import zipfile
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; photographs and masks stay far below
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im")
 MASK_FOLDERS = ("masks", "mask", "gt", "gts", "ground_truth_mask")
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 
 
 class ArchiveError(ValueError):
@@ -36,7 +37,22 @@ def unpack_dataset(archive: Path, target: Path) -> int:
                 return result
         raise ArchiveError(f"{archive}: has no folders images and masks (inside: {_contents(tree)})")
 
-    _unpack(archive, target, lay_out)
+    _unpack([archive], target, lay_out)
+    return _count(target / "images")
+
+
+def unpack_parts(parts: Sequence[Path], target: Path) -> int:
+    """Unpack archives that each hold some of a set's images/ and masks/ into the folder `target`; number of images.
+
+    Raises ArchiveError where one cannot be used or two hold the same file; `target` must not exist.
+    """
+
+    def lay_out(tree: Path) -> Path:
+        if not (tree / "images").is_dir():
+            raise ArchiveError(f"{parts[0]} and its other parts: have no folder images (inside: {_contents(tree)})")
+        return tree
+
+    _unpack(parts, target, lay_out)
     return _count(target / "images")
 
 
@@ -51,11 +67,11 @@ def unpack_maps(archive: Path, target: Path) -> int:
             tree = inner[0]
         return tree
 
-    _unpack(archive, target, lay_out)
+    _unpack([archive], target, lay_out)
     return _count(target)
 
 
-def _unpack(archive: Path, target: Path, lay_out: Callable[[Path], Path]) -> None:
+def _unpack(archives: Sequence[Path], target: Path, lay_out: Callable[[Path], Path]) -> None:
     """Unpack beside `target`, find what belongs there, and put it in place in one step."""
     if target.exists():
         raise ArchiveError(f"{target} is already there: remove it first")
@@ -63,14 +79,22 @@ def _unpack(archive: Path, target: Path, lay_out: Callable[[Path], Path]) -> Non
     tree = target.parent / f".{target.name}.{secrets.token_hex(4)}.part"
     try:
         tree.mkdir()
-        _extract(archive, tree)
+        before: set[str] = set()
+        for archive in archives:
+            names = _extract(archive, tree)
+            if names & before:
+                raise ArchiveError(
+                    f"{archive}: holds {min(names & before)}, and so does another part; keep one packing"
+                )
+            before |= names
         lay_out(tree).rename(target)
     finally:
         shutil.rmtree(tree, ignore_errors=True)
         shutil.rmtree(tree.with_name(f"{tree.name}.result"), ignore_errors=True)
 
 
-def _extract(archive: Path, tree: Path) -> None:
+def _extract(archive: Path, tree: Path) -> set[str]:
+    """Unpack one archive into `tree`; the names of its files."""
     try:
         with zipfile.ZipFile(archive) as content:
             entries = [
@@ -81,8 +105,9 @@ def _extract(archive: Path, tree: Path) -> None:
             _check_sizes(archive, entries, tree)
             for entry in entries:
                 content.extract(entry, tree)
-    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError, zlib.error) as error:
         raise ArchiveError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from error
+    return {entry.filename for entry in entries if not entry.is_dir()}
 
 
 def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:

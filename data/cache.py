@@ -18,16 +18,15 @@ from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-import pooch
 
 from .pairs import Pair
+from .places import cache_root
 from .sources import ImageError
 from .transforms import DynamicResize, Sample, StaticResize
 
 log = logging.getLogger(__name__)
 
 VERSION = 1  # raise it whenever the same files would be cached as other bytes
-VARIABLE = "INSPYRENET_CACHE"
 _FILES = ("images.npy", "masks.npy")
 
 Reader = Callable[[Pair], Sample]
@@ -35,7 +34,7 @@ Reader = Callable[[Pair], Sample]
 
 def default_folder() -> Path:
     """Where disk caches go: below $INSPYRENET_CACHE, else below the platform's cache folder."""
-    return Path(os.environ.get(VARIABLE) or pooch.os_cache("inspyrenet")) / "resized"
+    return cache_root() / "resized"
 
 
 class CachedReader:

@@ -1,7 +1,8 @@
 """Which image belongs to which mask, and everything that is wrong with a data set, said before the first step.
 
 A set is a folder with `images` and `masks` (or `im` and `gt`); an image and its mask have the same path below these
-folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds.
+folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds. A set that is packed
+into zip parts is unpacked first (`packed.py`).
 """
 
 import logging
@@ -15,12 +16,13 @@ from typing import Literal
 
 import numpy as np
 
+from .archives import ArchiveError
+from .packed import unpacked
+from .places import IMAGE_FOLDERS, MASK_FOLDERS
 from .sources import EXTENSIONS, ImageError, find_images, read_mask, upright_size
 
 log = logging.getLogger(__name__)
 
-IMAGE_FOLDERS = ("images", "im")
-MASK_FOLDERS = ("masks", "gt")
 SAMPLED_MASKS = 8  # per set, decoded to see whether they hold 0 and 255 rather than 0 and 1
 QUIET_SECONDS = 2.0
 
@@ -125,6 +127,10 @@ def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list
     if not folder.is_dir():
         present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "nothing"
         raise PreflightError([f"{folder}: no such set; {root} has {present}"], "repair it")
+    try:
+        folder = unpacked(folder)
+    except ArchiveError as error:
+        raise PreflightError([str(error)], "repair it") from error
     image_folder = _first_folder(folder, IMAGE_FOLDERS)
     if image_folder is None and not need_masks:
         image_folder = folder

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..data.packed import unpacked
 from ..utils.config import ConfigError, load_config
 from ..utils.metrics import (
     METRICS,
@@ -147,7 +148,8 @@ def _match(config: Config, allow_missing: bool) -> list[MatchedSet]:
     check_metrics(section.metrics)
     images = config.Test.Dataset if config.Test is not None else None
     limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
-    return match_folders(section.pred_root, section.gt_root, section.datasets, allow_missing or limited)
+    missing = allow_missing or limited
+    return match_folders(section.pred_root, section.gt_root, section.datasets, missing, locate=unpacked)
 
 
 def _score(config: Config, sets: Sequence[MatchedSet], options: Options) -> Scored:

@@ -3,7 +3,7 @@
 import io
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from .prepare import MapError
 from .registry import MetricError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".npy")
+EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".npy")
 MASK_FOLDERS = ("masks", "gt", "GT", "mask", "Mask", "gts")
 IMAGE_FOLDERS = ("images", "im", "image", "imgs", "Imgs", "Image")
 log = logging.getLogger(__name__)
@@ -58,12 +58,14 @@ def match_folders(
     gt_root: Path | str,
     datasets: Sequence[str] | None = None,
     allow_missing: bool = False,
+    locate: Callable[[Path], Path] = Path,
 ) -> list[MatchedSet]:
     """Pairs of <pred_root>/<dataset>/**/name.png and <gt_root>/<dataset>/{masks,gt}/**/name.png, by path without extension.
 
     The mask folder may also be the data set's folder itself, and names that occur once may lie in other sub-folders.
     Without `datasets`, gt_root is one set if it holds masks; else its sub-folders that pred_root has too are the sets.
     PairingError lists every missing prediction and mask; with `allow_missing` a set needs only one complete pair.
+    `locate` maps the folder of a set's masks to the one that has the files, for sets that are packed; else it is the same.
     """
     pred_root, gt_root = Path(pred_root), Path(gt_root)
     for root, what in ((pred_root, "predictions"), (gt_root, "masks")):
@@ -74,7 +76,7 @@ def match_folders(
     found, problems = [], []
     for dataset, predictions, truths in _folders(pred_root, gt_root, datasets):
         try:
-            matched = _match(dataset, predictions, truths)
+            matched = _match(dataset, predictions, locate(truths))
         except PairingError as error:
             problems.append(str(error))
             continue
