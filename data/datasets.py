@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .coarse_map import CoarseMap
 from .copy_paste import CopyPaste
 from .pairs import Pair, PreflightError, check_pairs, find_pairs, pick_evenly
 from .preprocess import Preprocess
@@ -48,7 +49,8 @@ class TrainDataset(Dataset):
     `transforms` maps (sample, generator) to the two tensors, and a third one where it pads: then "valid" (1, H, W) is 1
     inside the image. `read` maps a pair to its Sample. `labels`, the class number of each pair, come as "label".
     `collate` makes the batches (None: items are of one size); items then say their "epoch" too. `paste` adds objects of
-    other pairs, which are augmented like any; for items of one size.
+    other pairs, which are augmented like any; for items of one size. `coarse` adds "coarse" (1, H/8, W/8), logits of a
+    damaged mask or NaN; for items of one size, too.
     Raises ValueError without pairs; items raise ImageError, naming the file.
     """
 
@@ -61,12 +63,13 @@ class TrainDataset(Dataset):
         labels: Sequence[int] | None = None,
         collate: Callable[[Sequence[Mapping[str, Any]]], dict[str, Tensor]] | None = None,
         paste: CopyPaste | None = None,
+        coarse: CoarseMap | None = None,
     ):
         if not pairs:
             raise ValueError("a training data set without pairs; check Train.Dataset.root and sets")
         if labels is not None and len(labels) != len(pairs):
             raise ValueError(f"{len(labels)} labels for {len(pairs)} pairs")
-        self.labels, self.collate, self.paste = labels, collate, paste
+        self.labels, self.collate, self.paste, self.coarse = labels, collate, paste, coarse
         self.pairs, self.transforms, self.seed, self.read = list(pairs), transforms, seed, read
         # Shared memory: worker processes that live through several epochs must see the new number.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
@@ -84,6 +87,8 @@ class TrainDataset(Dataset):
         item = {"image": image, "mask": mask, "index": index}
         if valid:
             item["valid"] = valid[0]
+        if self.coarse is not None:
+            item["coarse"] = self.coarse(mask, rng)
         if self.labels is not None:
             item["label"] = self.labels[index]
         if self.collate is not None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from .cache import build_cache
+from .coarse_map import CoarseMap
 from .copy_paste import CopyPaste
 from .datasets import TrainDataset, read_pair
 from .fast_transforms import FastCompose, FastReader
@@ -24,13 +25,14 @@ def build_train_dataset(
     random_size: Mapping[str, Any] | None = None,
     labels: Sequence[int] | None = None,
     copy_paste: Mapping[str, Any] | None = None,
+    coarse_map: Mapping[str, Any] | None = None,
 ) -> TrainDataset:
     """A TrainDataset of `pairs` with the named transforms, see `build_transforms`.
 
     `pipeline` is how they are carried out: fused, or one by one as published; the draws are the same. `cache` keeps the
     first resize in memory or below `cache_folder` (see `cache.default_folder`); it gives the same batches as no cache.
     `random_size`: ranges of a `RandomSize`, which gives every batch a size of its own. `labels`: class number of each pair.
-    `copy_paste`: parameters of a `CopyPaste`.
+    `copy_paste`: parameters of a `CopyPaste`. `coarse_map`: parameters of a `CoarseMap`.
     Raises ValueError for an unknown name or choice, and what `build_cache` raises.
     """
     if pipeline not in ("fast", "pil"):
@@ -48,7 +50,8 @@ def build_train_dataset(
     apply = FastCompose(compose) if fast and compose.crop is None else compose
     collate = None if random_size is None else RandomSize(seed, **random_size)
     paste = None if copy_paste is None else CopyPaste(**copy_paste)
-    return TrainDataset(pairs, apply, seed, read, labels, collate, paste)
+    coarse = None if coarse_map is None else CoarseMap(**coarse_map)
+    return TrainDataset(pairs, apply, seed, read, labels, collate, paste, coarse)
 
 
 @dataclass(frozen=True)

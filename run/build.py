@@ -1,5 +1,6 @@
 """From a validated config to finished objects: the one place that translates YAML into arguments."""
 
+import inspect
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..utils.schema import Config, DatasetSection, ModelSection, TestSection, Tr
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
-BEYOND_ONE = ("random_size", "copy_paste")  # what concerns more than one pair
+BEYOND_ONE = ("random_size", "copy_paste", "coarse_map")  # what is not a step of one pair's image and mask
 
 
 class MissingSection(ValueError):
@@ -116,6 +117,7 @@ def train_dataset(
 ) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
     sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
+    coarse = dataset.transforms.coarse_map
     return build_train_dataset(
         found,
         transform_steps(dataset.transforms),
@@ -125,6 +127,7 @@ def train_dataset(
         random_size=None if sizes is None else sizes.model_dump(),
         labels=labels,
         copy_paste=None if paste is None else paste.model_dump(),
+        coarse_map=None if coarse is None else coarse.model_dump(),
     )
 
 
@@ -149,6 +152,15 @@ def check_classes(net: nn.Module, count: int) -> None:
         raise ValueError(
             f"Train.Dataset.labels: the names tell {count} classes, the network learns {has}: set "
             f"Model.arguments={{classes: {count}}} (219 for all of DIS5K)"
+        )
+
+
+def check_coarse_map(net: nn.Module, transforms: Transforms) -> None:
+    """Raises ValueError where training is to start from coarse maps that the network has no place for."""
+    if transforms.coarse_map is not None and "coarse" not in inspect.signature(net.forward).parameters:
+        raise ValueError(
+            f"Train.Dataset.transforms.coarse_map: {type(net).__name__} has no coarse map to start from; remove it, or "
+            "train a network of the InSPyReNet family"
         )
 
 

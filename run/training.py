@@ -45,7 +45,9 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
     build.seed_everything(config.seed)
-    model = distributed.prepare(start_network(config, log), device)
+    model = start_network(config, log)
+    build.check_coarse_map(model, train.Dataset.transforms)
+    model = distributed.prepare(model, device)
     build.check_classes(model, classes)
     loader = TrainLoader(
         dataset,

@@ -138,6 +138,16 @@ class CopyPaste(Section):
     p: Probability = 0.5
 
 
+class CoarseMap(Section):
+    """A damaged copy of the mask from which InSPyReNet starts in place of its own first map; needs static_resize."""
+
+    p: Probability = 0.25
+    shift: Probability = 0.04  # of the sides
+    blur: NonNegative = 1.5  # standard deviation in cells of the map, of 8 pixels each
+    spots: Annotated[int, Field(ge=0)] = 2  # holes in the object, and blobs beside it
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.98  # the map stays between 1 - confidence and confidence
+
+
 class Normalize(Section):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
@@ -150,7 +160,7 @@ class Transforms(Section):
     """Applied in the order in which the published recipes have them: the order of the fields.
 
     InSPyReNet: scale_crop, flip, rotate, enhance. BiRefNet: flip, turn, colour, salt_and_pepper; or background_colour, flip.
-    PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize. copy_paste is ours.
+    PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize. copy_paste and coarse_map are ours.
     """
 
     static_resize: StaticResize | None = None
@@ -167,6 +177,7 @@ class Transforms(Section):
     random_blur: RandomBlur | None = None
     random_crop: RandomCrop | None = None
     copy_paste: CopyPaste | None = None
+    coarse_map: CoarseMap | None = None
     tonumpy: None = None  # accepted from older files; conversion always happens
     normalize: Normalize = Normalize()
     totensor: None = None
@@ -177,6 +188,8 @@ class Transforms(Section):
             raise ValueError(f"give exactly one of {', '.join(SIZED)}")
         if self.copy_paste is not None and self.static_resize is None:
             raise ValueError("copy_paste needs static_resize, so that both images have one size")
+        if self.coarse_map is not None and self.static_resize is None:
+            raise ValueError("coarse_map needs static_resize, so that all maps of a batch have one size")
         return self
 
 

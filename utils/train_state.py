@@ -185,3 +185,12 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: Mapping[str, Any], p
     except (ValueError, KeyError) as error:
         raise ResumeError(f"{path} holds the state of another optimizer: {error}") from error
     return changed
+
+
+def set_train_mode(model: nn.Module, freeze_batchnorm: bool) -> None:
+    """Training mode; with `freeze_batchnorm`, BatchNorms go on using the statistics they have."""
+    model.train()
+    if freeze_batchnorm:
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()

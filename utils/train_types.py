@@ -9,7 +9,12 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
-Batch = Mapping[str, Any]  # "image" (B,3,H,W), "mask" (B,1,H,W), "index" (B,), and of EXTRAS what the data set has
+Batch = Mapping[
+    str, Any
+]  # "image" (B,3,H,W), "mask" (B,1,H,W), "index" (B,), and of INPUTS and EXTRAS what the data set has
+INPUTS = (
+    "coarse",
+)  # for the network beside the image: (B, 1, H/8, W/8) logits in place of its first map, NaN where it has none
 EXTRAS = ("label", "valid")  # for the criterion: (B,) class numbers; (B,1,H,W) 1 where the image is, 0 in padding
 
 
@@ -87,8 +92,15 @@ class Outcome:
 
 def on_device(batch: Batch, device: torch.device) -> Batch:
     """The batch with everything that network and criterion take on this device."""
-    moved = {name: batch[name].to(device, non_blocking=True) for name in ("image", "mask", *EXTRAS) if name in batch}
+    moved = {
+        name: batch[name].to(device, non_blocking=True) for name in ("image", "mask", *INPUTS, *EXTRAS) if name in batch
+    }
     return {**batch, **moved}
+
+
+def inputs(batch: Batch) -> dict[str, torch.Tensor]:
+    """What the network is given beside the image."""
+    return {name: batch[name] for name in INPUTS if name in batch}
 
 
 def extras(batch: Batch) -> dict[str, torch.Tensor]:

@@ -25,8 +25,19 @@ from .train_lock import RunLock
 from .train_report import Reporter
 from .train_resume import identity, restore, snapshot
 from .train_signals import INTERRUPT, TERMINATE, StopRequests
-from .train_state import Progress, ResumeError, code_version, plain, preserved_rng
-from .train_types import Batch, EpochEnd, Loader, Outcome, RatePlan, TrainOptions, extras, on_device, steps_per_epoch
+from .train_state import Progress, ResumeError, code_version, plain, preserved_rng, set_train_mode
+from .train_types import (
+    Batch,
+    EpochEnd,
+    Loader,
+    Outcome,
+    RatePlan,
+    TrainOptions,
+    extras,
+    inputs,
+    on_device,
+    steps_per_epoch,
+)  # fmt: skip
 
 __all__ = ["EpochEnd", "Outcome", "TrainOptions", "Trainer", "steps_per_epoch"]
 
@@ -199,7 +210,7 @@ class Trainer:
         waits = not last and self.network is not self.model
         with self.network.no_sync() if waits else contextlib.nullcontext():
             with self.precision.autocast():
-                output = self.network(batch["image"])
+                output = self.network(batch["image"], **inputs(batch))
             losses = self.criterion(to_float32(output), batch["mask"], **extras(batch))
             self.precision.scaler.scale(losses["total"] / share).backward()
         return {name: value.detach().float() for name, value in losses.items()}
@@ -387,12 +398,3 @@ class Trainer:
                 f"; best {metric} {best['validation'][metric]:.4f} after epoch {best['epoch']} in {self.folder.best}"
             )
         return Outcome(reason, progress.epoch, progress.iteration, self._saved, best, message)
-
-
-def set_train_mode(model: nn.Module, freeze_batchnorm: bool) -> None:
-    """Training mode; with `freeze_batchnorm`, BatchNorms go on using the statistics they have."""
-    model.train()
-    if freeze_batchnorm:
-        for module in model.modules():
-            if isinstance(module, nn.modules.batchnorm._BatchNorm):
-                module.eval()

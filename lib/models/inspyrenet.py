@@ -14,7 +14,7 @@ from ..modules.remade import recording, remade, remaking
 from ..modules.sica import SICA
 from ..modules.switch import Switchable
 from ..modules.tiling import touched_tiles
-from ..types import Encoder, SaliencyPyramid, check_size
+from ..types import Encoder, SaliencyPyramid, SizeError, check_size
 
 LARGE_TILE = 256  # where everything is computed: 8 % of it twice
 LARGE_IMAGE = 512 * 512  # pixels from which on a few small convolutions cost less than large maps
@@ -59,30 +59,35 @@ class InSPyReNet(Switchable):
         self.pyramid = ImagePyramid()
         self.fast, self.finest_stage = fast, finest_stage
 
-    def forward(self, image: Tensor) -> SaliencyPyramid:
-        """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0."""
+    def forward(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
+        """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0.
+
+        coarse: (B, 1, H/8, W/8) logits that take the place of the network's own S3; NaN where its own is kept. The finer stages
+        then add their detail to them, which is how a person's mask or a corrupted one in training comes in.
+        """
         size = image.shape[-2:]
         if self.finest_stage:
-            return self.forward_coarse(image)
+            return self.forward_coarse(image, coarse)
         if self.lean(size):
-            return self.forward_lean(image)
+            return self.forward_lean(image, coarse)
         with remaking() if self.fast and recording() else contextlib.nullcontext():
-            return self.forward_whole(image)
+            return self.forward_whole(image, coarse)
 
-    def forward_whole(self, image: Tensor) -> SaliencyPyramid:
+    def forward_whole(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """`forward` in one piece, for training and small images."""
         size = image.shape[-2:]
-        x1, x2, f3, s3 = self.context(image)
+        x1, x2, f3, s3 = self.context(image, coarse)
         s2, u2, s1, u1, f1 = self.coarse_stages(size, x1, x2, f3, s3)
         _, u0 = self.attention0(enlarged(f1, size), s1.detach(), u1.detach())
         s0 = self.pyramid.reconstruct(s1.detach(), u0)
         return SaliencyPyramid((s3, s2, s1, s0), (u2, u1, u0))
 
-    def forward_coarse(self, image: Tensor) -> SaliencyPyramid:
+    def forward_coarse(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """The stages down to `finest_stage`; what only finer ones use is not computed."""
         check_size(*image.shape[-2:])
         maps = self.backbone(image)
         f3, s3 = self.decoder(*(self.get_submodule(f"context{i}")(maps[i - 1]) for i in (3, 4, 5)))
+        s3 = replaced(s3, coarse)
         if self.finest_stage == 3:
             return SaliencyPyramid((s3,))
         f2, s2, u2 = self.stage2(image.shape[-2:], self.context2(maps[1]), f3, s3)
@@ -96,25 +101,25 @@ class InSPyReNet(Switchable):
         recording = torch.is_grad_enabled() or self.training or torch.compiler.is_compiling()
         return self.fast and not recording and size[0] * size[1] > LARGE_IMAGE
 
-    def forward_lean(self, image: Tensor) -> SaliencyPyramid:
+    def forward_lean(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """`forward` in bounded memory; the same numbers up to rounding."""
         size = image.shape[-2:]
-        s3, s2, u2, s1, u1, f1 = self.coarse_pyramid(image)
+        s3, s2, u2, s1, u1, f1 = self.coarse_pyramid(image, coarse)
         u0 = self.finest_detail(size, f1, s1, u1)
         return SaliencyPyramid((s3, s2, s1, self.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
-    def coarse_pyramid(self, image: Tensor):
+    def coarse_pyramid(self, image: Tensor, coarse: Tensor | None = None):
         """All but the finest stage, lean: S3, S2, U2, S1, U1 and f1."""
-        x1, x2, f3, s3 = self.context(image)
+        x1, x2, f3, s3 = self.context(image, coarse)
         return s3, *self.coarse_stages_lean(image.shape[-2:], x1, x2, f3, s3)
 
-    def context(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Encoder, contexts and first decoder: x1, x2, f3 and the logits S3."""
+    def context(self, image: Tensor, coarse: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Encoder, contexts and first decoder: x1, x2, f3 and the logits S3, or `coarse` in their place."""
         check_size(*image.shape[-2:])
         maps = self.backbone(image)
         x1, x2, x3, x4, x5 = (self.get_submodule(f"context{i}")(x) for i, x in enumerate(maps, start=1))
         f3, s3 = self.decoder(x3, x4, x5)
-        return x1, x2, f3, s3
+        return x1, x2, f3, replaced(s3, coarse)
 
     def coarse_stages_lean(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
         """`coarse_stages` without maps that are larger than their tiles need; for inference."""
@@ -165,6 +170,15 @@ class InSPyReNet(Switchable):
         """Two maps on one size, (B, 2·depth, *size)."""
         enlarge = functools.partial(_join, size=size)
         return remade(enlarge(encoded, decoded), enlarge, encoded, decoded)
+
+
+def replaced(s3: Tensor, coarse: Tensor | None) -> Tensor:
+    """S3 (B, 1, h, w) with `coarse`, logits of that size, in place of its own where they are not NaN. Raises SizeError."""
+    if coarse is None:
+        return s3
+    if coarse.shape != s3.shape:
+        raise SizeError(f"the coarse map has shape {tuple(coarse.shape)}; this image's S3 has {tuple(s3.shape)}")
+    return torch.where(coarse.isnan(), s3, coarse.to(s3.dtype))
 
 
 def _join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
