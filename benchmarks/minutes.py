@@ -9,13 +9,12 @@ the time runs out. Reading the data into memory does not count. No checkpoints a
 
 import argparse
 import logging
-import math
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
+from clock import ByTheClock, batches
 from variants import Row, build_parser, compare
 
 from inspyrenet.run.options import Options, resolve_device
@@ -23,37 +22,7 @@ from inspyrenet.run.training import build_trainer
 from inspyrenet.utils.config import load_config
 from inspyrenet.utils.precision import flush_denormals
 from inspyrenet.utils.schema import Config
-from inspyrenet.utils.train_types import Batch
-from inspyrenet.utils.trainer import Trainer, set_train_mode
-
-RAMP = 100  # steps
-
-
-class ByTheClock:
-    """A schedule over the time that is left instead of over steps; like `Schedule`, as far as a trainer's step needs it."""
-
-    def __init__(self, seconds: float):
-        self.seconds, self.started = seconds, time.monotonic()
-
-    @property
-    def passed(self) -> float:
-        """The share of the time that is gone, in 0..1."""
-        return min((time.monotonic() - self.started) / self.seconds, 1.0)
-
-    def apply(self, optimizer: torch.optim.Optimizer, iteration: int) -> list[float]:
-        """Write the rates of now into the optimizer's groups."""
-        factor = min((iteration + 1) / RAMP, 0.5 * (1 + math.cos(math.pi * self.passed)))
-        for group in optimizer.param_groups:
-            group["lr"] = factor * group.setdefault("initial_lr", group["lr"])
-        return [group["lr"] for group in optimizer.param_groups]
-
-
-def batches(trainer: Trainer) -> Iterator[Batch]:
-    """Of one epoch after the other, without an end."""
-    epoch = 0
-    while True:
-        yield from trainer.loader.batches(epoch, 0)
-        epoch += 1
+from inspyrenet.utils.trainer import set_train_mode
 
 
 def train(config: Config, minutes: float, device: torch.device) -> Row:

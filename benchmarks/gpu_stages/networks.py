@@ -1,0 +1,40 @@
+"""The networks that are checked and measured, built from shipped configs without any download."""
+
+import functools
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from inspyrenet.data.synthetic import SyntheticShapes
+from inspyrenet.lib.weights import load_state
+from inspyrenet.modes import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.run import build
+from inspyrenet.utils.checkpoint import read_weights
+from inspyrenet.utils.config import load_config
+from inspyrenet.utils.schema import Config
+
+
+def box_config() -> Config:
+    """Config of the bundled model."""
+    return load_config([BOX_CONFIG])[0]
+
+
+@functools.lru_cache(maxsize=1)
+def box(device: torch.device) -> nn.Module:
+    """The bundled model with its weights, in eval mode: maps of photographs as people get them."""
+    model = build.network(box_config(), start=False)
+    return load_state(model, read_weights(BOX_WEIGHTS)).to(device).eval()
+
+
+def painted(height: int, width: int, seed: int = 3) -> np.ndarray:
+    """One painted picture of about this size, uint8 RGB."""
+    return SyntheticShapes(1, seed, (height, width))[0].image
+
+
+def box_images(device: torch.device, height: int = 480, width: int = 640) -> tuple[Tensor, Tensor | None]:
+    """A painted picture as the bundled model's config prepares a photograph: (image, base-size copy), a batch of one."""
+    config = box_config()
+    prepared = build.preprocess(config.Model, config.Test)(painted(height, width))
+    image, small = (None if x is None else x[None].to(device) for x in prepared)
+    return image, small
