@@ -1,8 +1,8 @@
 """Train, test and evaluate in one command: python Expr.py --config configs/Quickstart.yaml --verbose"""
 
 try:
-    from inspyrenet.run.experiment import main
-    from inspyrenet.run.options import check_clone
+    from inspyrenet.commands.experiment import main
+    from inspyrenet.commands.options import check_clone
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] != "inspyrenet":
         raise

@@ -21,8 +21,8 @@ from pathlib import Path
 import pyarrow.parquet
 import torch
 
-from inspyrenet.data.sources import find_images
-from inspyrenet.utils.timing import describe_machine
+from inspyrenet.data.images.read import find_images
+from inspyrenet.utils.system.timing import describe_machine
 
 
 def main(argv: list[str] | None = None) -> int:

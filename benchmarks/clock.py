@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import torch
 
-from inspyrenet.utils.train_types import Batch
-from inspyrenet.utils.trainer import Trainer
+from inspyrenet.utils.train.trainer import Trainer
+from inspyrenet.utils.train.types import Batch
 
 RAMP = 100  # steps
 

@@ -19,9 +19,9 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
-from inspyrenet.data.datasets import find_pairs
-from inspyrenet.data.feeding import build_train_dataset
-from inspyrenet.utils.timing import describe_machine
+from inspyrenet.data.datasets.build import build_train_dataset
+from inspyrenet.data.datasets.torch_datasets import find_pairs
+from inspyrenet.utils.system.timing import describe_machine
 
 Steps = list[tuple[str, dict]]
 

@@ -162,7 +162,7 @@ def _ms(seconds: list[float]) -> float:
 
 def end_to_end(predictions: Path, masks: Path) -> dict:
     """Wall seconds of all pairs, in turn: ours on all cores, from files to scores; pysodmetrics in one process."""
-    from inspyrenet.utils.timing import interleave, ratios  # imports torch, which scoring processes shall not
+    from inspyrenet.utils.system.timing import interleave, ratios  # imports torch, which scoring processes shall not
 
     (matched,) = match_folders(predictions, masks)
 

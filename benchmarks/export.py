@@ -16,15 +16,15 @@ from pathlib import Path
 import onnxruntime
 import torch
 
-from inspyrenet.lib.models.exporting import size_rule
-from inspyrenet.lib.weights import load_state
-from inspyrenet.modes import resolve
-from inspyrenet.run import build
-from inspyrenet.run.exporting import Order, card_for, parse_size, pictures, runner
-from inspyrenet.run.predictor import Predictor
-from inspyrenet.utils.checkpoint import read_weights
-from inspyrenet.utils.precision import flush_denormals
-from inspyrenet.utils.timing import Timing, describe_machine, interleave, ratios
+from inspyrenet.engine import build
+from inspyrenet.engine.export import Order, card_for, parse_size, pictures, runner
+from inspyrenet.engine.predictor import Predictor
+from inspyrenet.engine.presets import resolve
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.lib.export.wrappers import size_rule
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.system.timing import Timing, describe_machine, interleave, ratios
+from inspyrenet.utils.train.checkpoint import read_weights
 
 
 def main(argv: list[str] | None = None) -> int:

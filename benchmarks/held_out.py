@@ -18,20 +18,20 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 from variants import Row, build_parser, compare
 
-from inspyrenet.data.datasets import TestDataset, collate_test
-from inspyrenet.data.pairs import Pair
-from inspyrenet.data.preprocess import to_map
-from inspyrenet.data.sources import read_mask
-from inspyrenet.lib.weights import load_state
-from inspyrenet.run import build
-from inspyrenet.run.options import resolve_device
-from inspyrenet.run.testing import predictor_of
-from inspyrenet.run.training import split_pairs
-from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
-from inspyrenet.utils.config import load_config
+from inspyrenet.data.datasets.pairs import Pair
+from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
+from inspyrenet.data.images.preprocess import to_map
+from inspyrenet.data.images.read import read_mask
+from inspyrenet.engine import build
+from inspyrenet.engine.test import predictor_of
+from inspyrenet.engine.train import split_pairs
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.metrics import Accumulator, score
-from inspyrenet.utils.precision import flush_denormals
-from inspyrenet.utils.schema import Config
+from inspyrenet.utils.system.device import resolve_device
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
 METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA")
 

@@ -17,12 +17,13 @@ import torch
 from clock import ByTheClock, batches
 from variants import Row, build_parser, compare
 
-from inspyrenet.run.options import Options, resolve_device
-from inspyrenet.run.training import build_trainer
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.precision import flush_denormals
-from inspyrenet.utils.schema import Config
-from inspyrenet.utils.trainer import set_train_mode
+from inspyrenet.engine.options import Options
+from inspyrenet.engine.train import build_trainer
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.system.device import resolve_device
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.train.trainer import set_train_mode
 
 
 def train(config: Config, minutes: float, device: torch.device) -> Row:

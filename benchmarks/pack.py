@@ -20,17 +20,17 @@ import numpy as np
 from held_out import scores
 from packing import FORMATS, QUALITIES, Packer, PackingError, in_threads, reduced, write_parts
 
-from inspyrenet.data.archives import unpack_parts
-from inspyrenet.data.datasets import read_pair
-from inspyrenet.data.packed import find_parts
-from inspyrenet.data.pairs import Pair, find_pairs, pick_evenly
-from inspyrenet.data.places import IMAGE_FOLDERS
-from inspyrenet.modes import BOX_CONFIG, BOX_WEIGHTS
-from inspyrenet.run.errors import reported
-from inspyrenet.run.options import resolve_device
-from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.precision import flush_denormals
+from inspyrenet.commands.errors import reported
+from inspyrenet.data.datasets.layout import IMAGE_FOLDERS
+from inspyrenet.data.datasets.packed import find_parts
+from inspyrenet.data.datasets.pairs import Pair, find_pairs, pick_evenly
+from inspyrenet.data.datasets.torch_datasets import read_pair
+from inspyrenet.data.hub.archives import unpack_parts
+from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.system.device import resolve_device
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
 SCORED = 200  # pairs
 BEST_PSNR = 99.0  # dB, of images that did not change at all

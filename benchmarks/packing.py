@@ -20,11 +20,11 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from inspyrenet.data.packed import part_name
-from inspyrenet.data.pairs import Pair, pick_evenly
-from inspyrenet.data.preprocess import resize
-from inspyrenet.data.sample import Sample, is_binary
-from inspyrenet.data.sources import read_image, read_mask
+from inspyrenet.data.augment.sample import Sample, is_binary
+from inspyrenet.data.datasets.packed import part_name
+from inspyrenet.data.datasets.pairs import Pair, pick_evenly
+from inspyrenet.data.images.preprocess import resize
+from inspyrenet.data.images.read import read_image, read_mask
 
 FORMATS = {
     "webp": {"method": 6},

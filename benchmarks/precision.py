@@ -15,17 +15,17 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from inspyrenet.data.datasets import TestDataset, collate_test
-from inspyrenet.data.preprocess import to_map
-from inspyrenet.data.sources import read_mask
-from inspyrenet.run import build
-from inspyrenet.run.options import resolve_device
-from inspyrenet.run.predictor import Predictor
-from inspyrenet.utils.config import load_config
+from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
+from inspyrenet.data.images.preprocess import to_map
+from inspyrenet.data.images.read import read_mask
+from inspyrenet.engine import build
+from inspyrenet.engine.predictor import Predictor
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.metrics import Accumulator, score
-from inspyrenet.utils.precision import flush_denormals
-from inspyrenet.utils.schema import Config
-from inspyrenet.utils.timing import describe_machine
+from inspyrenet.utils.system.device import resolve_device
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.system.timing import describe_machine
 
 METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "maxEm", "mBA")
 PRECISIONS = ("float32", "bfloat16")

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from inspyrenet.data.synthetic import SyntheticShapes
+from inspyrenet.data.datasets.synthetic import SyntheticShapes
 
 WARM_UP = 50  # requests that are not measured
 IMAGES = 20

@@ -19,16 +19,16 @@ import matplotlib
 import numpy as np
 import torch
 
-from inspyrenet.data.preprocess import resize, to_tensor
-from inspyrenet.data.synthetic import SyntheticShapes
-from inspyrenet.run import build
-from inspyrenet.run.predictor import Predictor
-from inspyrenet.utils.allocator import freed_memory_kept
-from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.precision import flush_denormals
-from inspyrenet.utils.schema import Config
-from inspyrenet.utils.timing import describe_machine, peak_memory
+from inspyrenet.data.datasets.synthetic import SyntheticShapes
+from inspyrenet.data.images.preprocess import resize, to_tensor
+from inspyrenet.engine import build
+from inspyrenet.engine.predictor import Predictor
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.system.allocator import freed_memory_kept
+from inspyrenet.utils.system.precision import flush_denormals
+from inspyrenet.utils.system.timing import describe_machine, peak_memory
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
 WAYS = ("one pass", "blending", "patch merging")
 CPU = torch.device("cpu")

@@ -18,7 +18,7 @@ from pathlib import Path
 import av
 import torch
 
-from inspyrenet.utils.timing import describe_machine
+from inspyrenet.utils.system.timing import describe_machine
 
 
 def main(argv: list[str] | None = None) -> int:

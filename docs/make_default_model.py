@@ -1,7 +1,7 @@
 """Makes the model in the box from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Small
 
-Writes inspyrenet/weights/default.safetensors, the run's averaged weights in half precision (those of convolutions; norms have few
-and stay as they are), and default.yaml, the Model and Test sections of its config, and prints what half precision changes on
+Writes src/inspyrenet/weights/default.safetensors, the run's averaged weights in half precision (those of convolutions; norms have
+few and stay as they are), and default.yaml, the Model and Test sections of its config, and prints what half precision changes on
 painted images.
 """
 
@@ -11,14 +11,14 @@ from pathlib import Path
 import torch
 from safetensors.torch import save
 
-from inspyrenet.data.preprocess import Preprocess
-from inspyrenet.data.synthetic import HELD_OUT_SEED, SyntheticShapes
-from inspyrenet.lib.weights import load_state
-from inspyrenet.modes import BOX_CONFIG, BOX_WEIGHTS
-from inspyrenet.run import build
-from inspyrenet.utils.checkpoint import CheckpointFolder, read_weights
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.yamlfile import write
+from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
+from inspyrenet.data.images.preprocess import Preprocess
+from inspyrenet.engine import build
+from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.yaml_loader import write
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
 LARGEST = 16 * 2**20  # bytes
 IMAGES = 20

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inspyrenet.data.synthetic import HELD_OUT_SEED, SyntheticShapes
+from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES = (3, 17)

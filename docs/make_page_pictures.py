@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from inspyrenet.data.synthetic import HELD_OUT_SEED, SyntheticShapes
+from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 from tests.browser import Browser
 
 DOCS = Path(__file__).resolve().parent

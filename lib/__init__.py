@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 from torch import nn
 
-from .backbones.light import TimmEncoder
 from .backbones.pvt import PVTEncoder
 from .backbones.res2net import Res2NetEncoder
 from .backbones.resnet import DilatedResNet, ResNetEncoder
-from .backbones.rsu import RSUEncoder
 from .backbones.swin import SwinEncoder
+from .backbones.timm_encoder import TimmEncoder
+from .backbones.u2net_blocks import RSUEncoder
 from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
 from .models.pspnet import PSPNet

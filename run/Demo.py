@@ -1,70 +1,14 @@
 """A page to try a network on one's own images: python run/Demo.py, then open http://127.0.0.1:7860"""
 
 try:
-    from inspyrenet.run.options import check_clone
+    from inspyrenet.commands.options import check_clone
+    from inspyrenet.demo.command import main
 except ModuleNotFoundError as error:
     if (error.name or "").split(".")[0] != "inspyrenet":
         raise
     raise SystemExit(f"{error}: run ./install.sh first, then use .venv/bin/python") from None
 
-import argparse
-import os
 import sys
-import tempfile
-from collections.abc import Sequence
-
-EPILOG = """\
-examples:
-  python run/Demo.py                                the model in the box
-  python run/Demo.py --mode fast                    published weights, once inspyrenet d fast has fetched them
-  python run/Demo.py --ckpt snapshots/Quickstart    your own training
-every word that contains = changes the config: Model.alignment=corrected
-"""
-
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line; imports nothing heavy."""
-    from inspyrenet.run.Inference import add_network_options
-
-    parser = argparse.ArgumentParser(
-        prog="Demo.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add = parser.add_argument
-    add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
-    add(
-        "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the model in the box)",
-    )  # fmt: skip
-    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
-    add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")
-    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: this machine only)")
-    add("--port", type=int, default=7860, metavar="N", help="port (default: 7860)")
-    add("--max-mb", type=float, default=20, metavar="N", help="megabytes of an image file (20)")
-    add("--max-megapixels", type=float, default=50, metavar="N", help="size of an image (50)")
-    add("--open", action="store_true", help="open the page in the browser")
-    add_network_options(parser)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Show the page until Ctrl-C or SIGTERM; the exit code: 0, or 1 where it could not start."""
-    parser = build_parser()
-    options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.words if "=" not in word]
-    if wrong:
-        parser.error(f"what is {wrong[0]!r}? Images are dropped on the page, overrides look like Model.depth=32")
-    from inspyrenet.run.errors import reported
-
-    with reported() as outcome, tempfile.TemporaryDirectory(prefix="inspyrenet-page-") as folder:
-        # gradio reads these when it is imported: nothing is reported to anyone, and no upload outlives the page
-        os.environ.update(
-            GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1", HF_HUB_OFFLINE="1", GRADIO_TEMP_DIR=folder
-        )
-        from inspyrenet.run.demo_serving import show
-
-        show(options, folder)
-    return outcome.code
-
 
 if __name__ == "__main__":
     check_clone(__file__)

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 import torch
 
-from inspyrenet.utils.precision import flushed_denormals
+from inspyrenet.utils.system.precision import flushed_denormals
 
 hypothesis.settings.register_profile("inspyrenet", deadline=None, derandomize=True)  # the same everywhere, however slow
 hypothesis.settings.load_profile("inspyrenet")
@@ -20,6 +20,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # do not burn a core while waiting for the others
 
 
+@pytest.fixture(autouse=True)
+def denormals_as_before():
+    """A command flushes subnormal numbers for its whole process; the next test has them again."""
+    before = (torch.tensor(1e-310, dtype=torch.float64) * 1).item() == 0
+    yield
+    torch.set_flush_denormal(before)
+
+
 @pytest.fixture
 def flushed():
     """Subnormal numbers are zero: with them, an attention's softmax takes minutes on a CPU."""
@@ -29,5 +37,5 @@ def flushed():
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.parent.name in NETWORKS:
+        if set(item.path.parts) & set(NETWORKS):
             item.fixturenames.insert(0, "flushed")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tests.toy_training", "torch.optim", "inspyrenet.utils.distributed"])
+CONTEXT.set_forkserver_preload(["tests.toy_training", "torch.optim", "inspyrenet.utils.train.distributed"])
 
 
 def start(function: Callable[..., None], *arguments: Any, errors: Path, environment: dict[str, str] | None = None):

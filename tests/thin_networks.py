@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from inspyrenet import lib
-from inspyrenet.data.preprocess import Preprocess
+from inspyrenet.data.images.preprocess import Preprocess
+from inspyrenet.lib.fast.switchable import Switchable
 from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.modules.aspp import DeformASPP
 from inspyrenet.lib.modules.conv import ConvUnit, resize
@@ -20,7 +21,6 @@ from inspyrenet.lib.modules.deform_conv import DeformConv
 from inspyrenet.lib.modules.paa import PAAEncoder
 from inspyrenet.lib.modules.pyramid import ImagePyramid
 from inspyrenet.lib.modules.sica import SICA
-from inspyrenet.lib.modules.switch import Switchable
 from inspyrenet.lib.types import SaliencyPyramid
 from tests.tiny_network import picture
 

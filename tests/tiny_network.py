@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from inspyrenet import build_model
-from inspyrenet.data.preprocess import Preprocess
+from inspyrenet.data.images.preprocess import Preprocess
 
 SIDE = 64
 CONFIG = """\

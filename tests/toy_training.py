@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from inspyrenet.lib.optim.schedule import Schedule
-from inspyrenet.utils import distributed
-from inspyrenet.utils.checkpoint import CheckpointFolder
-from inspyrenet.utils.train_loader import TrainLoader
-from inspyrenet.utils.trainer import Trainer, TrainOptions
+from inspyrenet.utils.train import distributed
+from inspyrenet.utils.train.checkpoint import CheckpointFolder
+from inspyrenet.utils.train.loader import TrainLoader
+from inspyrenet.utils.train.lr_schedule import Schedule
+from inspyrenet.utils.train.trainer import Trainer, TrainOptions
 
 CPU = torch.device("cpu")
 

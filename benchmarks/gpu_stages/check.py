@@ -8,7 +8,7 @@ import torch
 
 from . import check_golden as golden
 from . import check_paths as paths
-from . import check_training as training
+from . import check_training
 from .records import Record
 from .setting import Setting, Skip, run_all
 
@@ -78,14 +78,14 @@ CHECKS = [  # what could hang or break the device comes last
     Check("golden BiRefNet 128x160", partial(golden.birefnet_map, seed=1, size=(128, 160)), 1e-4, False),
     Check("golden BiRefNet 256x256", partial(golden.birefnet_map, seed=2, size=(256, 256)), 1e-4, False),
     Check("all finite, BiRefNet", partial(paths.not_finite, family="BiRefNet"), 0, False),
-    Check("resume after a kill, bfloat16", training.resume, 1e-3),
+    Check("resume after a kill, bfloat16", check_training.resume, 1e-3),
     Check("golden PSPNet loss and gradients, float64", golden.pspnet_training, 1e-6, False),
     Check("golden BiRefNet loss and gradients, float64", golden.birefnet_training, 1e-6, False),
     *_encoder("res2net50"),
     *_encoder("swinb"),
     Check("SyncBatchNorm in a group of one", paths.sync_batchnorm, 1e-5),
     Check("CUDA graph", paths.graphs, 1e-4),
-    Check("out of memory", training.out_of_memory, 0),
+    Check("out of memory", check_training.out_of_memory, 0),
 ]
 
 

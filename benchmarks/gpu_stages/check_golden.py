@@ -11,15 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.models.blending import predict
+from inspyrenet.lib.checkpoints.pspnet import HEADS
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.lib.inference.pyramid_blending import predict
+from inspyrenet.lib.inference.transition import transition
+from inspyrenet.lib.losses import terms_birefnet
+from inspyrenet.lib.losses.build import build_criterion
+from inspyrenet.lib.losses.terms import pixel_iou, weighted_bce
 from inspyrenet.lib.modules.pyramid import ImagePyramid
-from inspyrenet.lib.modules.transition import transition
-from inspyrenet.lib.optim import losses_birefnet
-from inspyrenet.lib.optim.criteria import build_criterion
-from inspyrenet.lib.optim.losses import pixel_iou, weighted_bce
 from inspyrenet.lib.types import SaliencyPyramid
-from inspyrenet.lib.weights import load_state
-from inspyrenet.lib.weights_pspnet import HEADS
 from tests.parity import drawing, rules
 
 from .setting import Setting
@@ -192,13 +192,13 @@ def birefnet_losses(setting: Setting) -> float:
     p = torch.from_numpy(np.random.default_rng(4).random((2, 1, 48, 64))).to(setting.device)
     mask = rules.label(2, 48, 64).to(setting.device)
     found = {
-        "bce_mean": losses_birefnet.bce(p.logit(), mask),
-        "iou_batch_sum": losses_birefnet.iou(p, mask),
-        "ssim_half": losses_birefnet.ssim(p, mask),
-        "mae": losses_birefnet.mae(p, mask),
-        "mse": losses_birefnet.mse(p, mask),
-        "contour": losses_birefnet.contour(p, mask),
-        "structure_on_logits": losses_birefnet.structure(p.logit(), mask),
+        "bce_mean": terms_birefnet.bce(p.logit(), mask),
+        "iou_batch_sum": terms_birefnet.iou(p, mask),
+        "ssim_half": terms_birefnet.ssim(p, mask),
+        "mae": terms_birefnet.mae(p, mask),
+        "mse": terms_birefnet.mse(p, mask),
+        "contour": terms_birefnet.contour(p, mask),
+        "structure_on_logits": terms_birefnet.structure(p.logit(), mask),
     }
     return max(relative(ours, expected[name]) for name, ours in found.items())
 

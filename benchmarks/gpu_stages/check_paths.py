@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from inspyrenet.lib.models.blending import predict
-from inspyrenet.lib.modules.transition import STAGE_SIZES, dilate_minus_erode
-from inspyrenet.run.predictor import Predictor
-from inspyrenet.utils import distributed
-from inspyrenet.utils.precision import DTYPES, choose_precision
+from inspyrenet.engine.predictor import Predictor
+from inspyrenet.lib.inference.pyramid_blending import predict
+from inspyrenet.lib.inference.transition import STAGE_SIZES, dilate_minus_erode
+from inspyrenet.utils.system.precision import DTYPES, choose_precision
+from inspyrenet.utils.train import distributed
 
 from . import check_golden
 from .networks import box, box_config, box_images

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from inspyrenet.run.options import Options
-from inspyrenet.run.training import build_trainer
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.train_errors import DeviceMemoryError, friendly_errors
-from inspyrenet.utils.train_report import Reporter
-from inspyrenet.utils.trainer import Trainer
+from inspyrenet.engine.options import Options
+from inspyrenet.engine.train import build_trainer
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.train.errors import DeviceMemoryError, friendly_errors
+from inspyrenet.utils.train.train_log import Reporter
+from inspyrenet.utils.train.trainer import Trainer
 
 from .setting import Setting, Skip, prepare_process, scratch
 

@@ -5,8 +5,8 @@ import subprocess
 
 import torch
 
-from inspyrenet.utils.logging import git_state, versions
-from inspyrenet.utils.timing import describe_machine
+from inspyrenet.utils.system.logging import git_state, versions
+from inspyrenet.utils.system.timing import describe_machine
 
 from .setting import Setting
 

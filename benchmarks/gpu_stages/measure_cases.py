@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from inspyrenet.run import build
-from inspyrenet.run.benchmarking import find_a_disc
-from inspyrenet.run.jit import compiled
-from inspyrenet.run.predictor import Predictor
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.schema import Config
-from inspyrenet.utils.timing import Timing, peak_memory
-from inspyrenet.utils.train_types import on_device
+from inspyrenet.engine import build
+from inspyrenet.engine.benchmark import find_a_disc
+from inspyrenet.engine.jit import compiled
+from inspyrenet.engine.predictor import Predictor
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.system.timing import Timing, peak_memory
+from inspyrenet.utils.train.types import on_device
 
 from .. import training
 from .measure_floor import Floor
@@ -157,7 +157,7 @@ def _inputs(case: Case, config: Config, device: torch.device) -> tuple[Tensor, T
 def _compile(setting: Setting, predictor: Predictor, image: Tensor) -> float:
     """Compile the predictor's network in place; seconds until its first pass is done. --tiny leaves the compiler itself out."""
     started = time.monotonic()
-    logging.getLogger("inspyrenet.run.jit").setLevel(logging.ERROR)
+    logging.getLogger("inspyrenet.engine.jit").setLevel(logging.ERROR)
     torch._dynamo.reset()
     predictor.model = compiled(predictor.model, "eager" if setting.tiny else "inductor")
     predictor(image)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from inspyrenet.utils.precision import DTYPES
+from inspyrenet.utils.system.precision import DTYPES
 
 from .measure_time import median_ms
 from .setting import Setting, use_tf32

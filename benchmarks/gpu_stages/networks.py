@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from inspyrenet.data.synthetic import SyntheticShapes
-from inspyrenet.lib.weights import load_state
-from inspyrenet.modes import BOX_CONFIG, BOX_WEIGHTS
-from inspyrenet.run import build
-from inspyrenet.utils.checkpoint import read_weights
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.schema import Config
+from inspyrenet.data.datasets.synthetic import SyntheticShapes
+from inspyrenet.engine import build
+from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.train.checkpoint import read_weights
 
 
 def box_config() -> Config:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from inspyrenet.utils.precision import flush_denormals
+from inspyrenet.utils.system.precision import flush_denormals
 
 from .options import RESULTS
 from .records import Record, Records

@@ -10,16 +10,16 @@ from typing import Any
 
 import torch
 
-from inspyrenet.data.pairs import pick_evenly
-from inspyrenet.lib.weights import load_state
-from inspyrenet.run import build
-from inspyrenet.run.options import Options
-from inspyrenet.run.training import build_trainer, validation
-from inspyrenet.utils.config import load_config
-from inspyrenet.utils.schema import Config, ValidationSection
-from inspyrenet.utils.train_errors import friendly_errors
-from inspyrenet.utils.train_state import preserved_rng
-from inspyrenet.utils.trainer import Trainer, set_train_mode
+from inspyrenet.data.datasets.pairs import pick_evenly
+from inspyrenet.engine import build
+from inspyrenet.engine.options import Options
+from inspyrenet.engine.train import build_trainer, validation
+from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.config.schema import Config, ValidationSection
+from inspyrenet.utils.train.errors import friendly_errors
+from inspyrenet.utils.train.state import preserved_rng
+from inspyrenet.utils.train.trainer import Trainer, set_train_mode
 
 from ..clock import ByTheClock, batches
 from . import train_files

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..fast.recompute import norm_relu, recording, remade
 from ..modules.conv import plain_norm
-from ..modules.remade import norm_relu, recording, remade
 
 
 class Res2NetEncoder(nn.Module):

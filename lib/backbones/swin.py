@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..modules.remade import layer_norm, recording, remade
-from .window import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
+from ..fast.recompute import layer_norm, recording, remade
+from ..fast.window_attention import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
 
 VARIANTS = {
     "SwinT": "swin_tiny_patch4_window7_224",

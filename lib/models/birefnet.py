@@ -9,14 +9,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..checkpoints.birefnet import from_published
+from ..fast.switchable import Switchable
 from ..modules.aspp import DeformASPP
 from ..modules.conv import resize
 from ..modules.laplacian import laplacian
 from ..modules.norm import make_norm
-from ..modules.switch import Switchable
-from ..modules.tiles import tile
+from ..modules.space_to_depth import tile
 from ..types import Encoder, check_size
-from ..weights_birefnet import from_published
 
 GRIDS = {5: 32, 4: 16, 3: 8, 2: 4, 1: 1}  # image branch → tiles per side
 INTER = 64  # channels inside every block

@@ -6,14 +6,14 @@ import functools
 import torch
 from torch import Tensor
 
+from ..fast.lazy_upsample import Enlarged
+from ..fast.recompute import recording, remade, remaking
+from ..fast.switchable import Switchable
+from ..fast.tiled_inference import touched_tiles
 from ..modules.conv import resize
-from ..modules.lazy import Enlarged
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
-from ..modules.remade import recording, remade, remaking
 from ..modules.sica import SICA
-from ..modules.switch import Switchable
-from ..modules.tiling import touched_tiles
 from ..types import Encoder, SaliencyPyramid, SizeError, check_size
 
 LARGE_TILE = 256  # where everything is computed: 8 % of it twice

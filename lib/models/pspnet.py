@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checkpoints.pspnet import encoder_names, from_published
+from ..fast.switchable import Switchable
 from ..modules.ppm import PyramidPooling
-from ..modules.switch import Switchable
 from ..types import Encoder, SizeError
-from ..weights_pspnet import encoder_names, from_published
 
 STRIDE = 8
 

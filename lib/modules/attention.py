@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..fast.fused_conv1x1 import joined
 from .conv import ConvUnit, aligned, wide
-from .joined import joined
 
 
 class AxialAttention(nn.Module):

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from ..fast.fused_conv1x1 import joined
 from .attention import AxialAttention, attend_both
 from .conv import ConvUnit, aligned, resize, wide
-from .joined import joined
 
 
 class PAABranch(nn.Module):

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..fast.lazy_upsample import Enlarged, bilinear_taps
+from ..fast.recompute import remade
+from ..fast.tiled_inference import halo, tile_grid
 from .conv import ConvUnit, mixture, resize, wide
-from .lazy import Enlarged, bilinear_taps
-from .remade import remade
-from .tiling import halo, tile_grid
 
 
 class SICA(nn.Module):

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 import inspyrenet.configs
-from inspyrenet.run.experiment import load
-from inspyrenet.run.options import Options
-from inspyrenet.utils import yamlfile
-from inspyrenet.utils.config import load_config
+from inspyrenet.commands.configs import load
+from inspyrenet.engine.options import Options
+from inspyrenet.utils.config import yaml_loader
+from inspyrenet.utils.config.load import load_config
 
 FOLDER = Path(inspyrenet.configs.__file__).resolve().parent
 FILES = sorted(FOLDER.rglob("*.yaml"))
@@ -23,7 +23,7 @@ SETS = {"D": "DUTS-TR", "H": "HRSOD-TR", "U": "UHRSD-TR"}
 
 def read(path: Path) -> dict:
     problems = []
-    document = yamlfile.read(path, str(path), problems)
+    document = yaml_loader.read(path, str(path), problems)
     assert problems == []
     return document.data
 

@@ -7,7 +7,7 @@ import torch
 
 from inspyrenet import build_criterion, load_weights
 from inspyrenet.lib import build_model
-from inspyrenet.lib.models.blending import predict
+from inspyrenet.lib.inference.pyramid_blending import predict
 from inspyrenet.lib.types import Encoder
 
 MODELS = ["BiRefNet_SwinT", "BiRefNet_PVTv2B2", "BiRefNet_ResNet50", "PSPNet_ResNet50"]

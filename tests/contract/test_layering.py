@@ -8,18 +8,32 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("lib", "data", "utils", "run", "inspyrenet", "configs")
-FILES = [ROOT / "Expr.py", *(path for folder in FOLDERS for path in sorted((ROOT / folder).rglob("*.py")))]
-FILES = [path for path in FILES if path.is_file()]
-TESTS = [*sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "benchmarks").rglob("*.py"))]
-SCRIPTS = [
-    path for path in FILES if "__main__" in path.read_text(encoding="utf-8") and path.parent.name in ("run", ROOT.name)
-]
-FORBIDDEN = {  # folder → what it must not import
-    "lib": ("data", "utils", "run", "configs"),
-    "data": ("lib", "utils", "run", "configs"),
-    "utils": ("lib", "data", "run", "configs"),
+PACKAGE = ROOT / "src" / "inspyrenet"
+LAYERS = ("lib", "data", "utils")  # real folders of the clone, links in the package; none of them knows another
+SCRIPTS = [ROOT / "Expr.py", *sorted((ROOT / "run").glob("*.py"))]
+MOST_FILES = 18  # in one folder
+
+
+def python_files(folder: Path) -> list[Path]:
+    """Code below a folder, links and data sets left out."""
+    return sorted(path for path in folder.rglob("*.py") if "_Dataset" not in str(path) and not linked(path))
+
+
+def linked(path: Path) -> bool:
+    return any(parent.is_symlink() for parent in path.parents)
+
+
+MODULES = {  # dotted name → file
+    ".".join(["inspyrenet", *path.relative_to(ROOT).with_suffix("").parts]).removesuffix(".__init__"): path
+    for folder in (*LAYERS, "configs")
+    for path in python_files(ROOT / folder)
+} | {
+    ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__"): path
+    for path in python_files(PACKAGE)
 }
+NAMES = {path: module for module, path in MODULES.items()}
+FILES = [*SCRIPTS, *MODULES.values()]
+TESTS = [*python_files(ROOT / "tests"), *python_files(ROOT / "benchmarks")]
 
 
 def name(path: Path) -> str:
@@ -30,37 +44,74 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), name(path))
 
 
-def module(path: Path) -> list[str]:
-    """`utils/metrics/basic.py` → ["inspyrenet", "utils", "metrics"]: the package that relative imports start from."""
-    folder = path.parent.relative_to(ROOT).parts
-    return [*([] if folder[:1] == ("inspyrenet",) else ["inspyrenet"]), *folder]
-
-
 def imports(path: Path) -> list[tuple[int, str]]:
-    """(line, absolute name) of everything that a file imports."""
+    """(line, absolute name) of everything that a file imports, wherever in the file."""
+    package = NAMES.get(path, "outside").split(".")[: None if path.name == "__init__.py" else -1]
     found = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
             found += [(node.lineno, alias.name) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            package = module(path)[: len(module(path)) + 1 - node.level] if node.level else []
-            base = ".".join([*package, *([node.module] if node.module else [])])
+            start = package[: len(package) + 1 - node.level] if node.level else []
+            base = ".".join([*start, *([node.module] if node.module else [])])
             found += [(node.lineno, f"{base}.{alias.name}") for alias in node.names]
     return found
 
 
+def arrows() -> dict[str, set[str]]:
+    """Module → modules of ours that it imports, lazily and for type hints too."""
+    graph = {}
+    for module, path in MODULES.items():
+        named = {target if target in MODULES else target.rpartition(".")[0] for _, target in imports(path)}
+        graph[module] = (named & MODULES.keys()) - {module}
+    return graph
+
+
+def layer(module: str) -> str:
+    """lib, data or utils, else the front."""
+    part = module.split(".")[1:2]
+    return part[0] if part and part[0] in LAYERS else "front"
+
+
 def test_there_is_something_to_check():
-    assert len(FILES) > 20
+    assert len(MODULES) > 150 and len(SCRIPTS) == 8
 
 
-@pytest.mark.parametrize("folder", FORBIDDEN)
-def test_layers_do_not_import_each_other(folder):
-    for path in (ROOT / folder).rglob("*.py"):
+def test_imports_go_one_way():
+    """run → inspyrenet → { utils, data, lib }: the layers import nothing of the front, and do not know each other."""
+    wrong = [
+        f"{source} imports {target}"
+        for source, targets in arrows().items()
+        for target in targets
+        if layer(source) != "front" and layer(target) != layer(source)
+    ]
+    assert wrong == []
+
+
+def test_scripts_are_imported_by_nobody():
+    for path in (*FILES, *TESTS):
         for line, target in imports(path):
-            parts = target.split(".")
-            if parts[0] == "inspyrenet":
-                assert len(parts) > 1, f"{name(path)}:{line} imports the public face"
-                assert parts[1] == folder, f"{name(path)}:{line} imports {target}"
+            assert target.split(".")[0] not in ("run", "Expr"), f"{name(path)}:{line}"
+    assert not (ROOT / "run" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name)
+def test_scripts_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_there_is_no_circle():
+    graph = {module: set(targets) for module, targets in arrows().items()}
+    while free := [module for module, targets in graph.items() if not targets & graph.keys()]:
+        for module in free:
+            del graph[module]
+    assert sorted(graph) == [], "these import each other in a circle, or are above one that does"
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in (*FILES, *TESTS)}), ids=name)
+def test_no_folder_is_a_heap(folder):
+    files = [path for path in folder.glob("*.py") if path.name != "__init__.py"]
+    assert len(files) <= MOST_FILES, f"{name(folder)} holds {len(files)} files: sort them into folders"
 
 
 @pytest.mark.parametrize("path", FILES + TESTS, ids=name)

@@ -8,9 +8,9 @@ import torch
 
 from inspyrenet import build_criterion, load_weights
 from inspyrenet.lib import build_model
-from inspyrenet.lib.models.blending import predict
+from inspyrenet.lib.checkpoints.state_dict import DERIVED, WeightsError
+from inspyrenet.lib.inference.pyramid_blending import predict
 from inspyrenet.lib.types import Encoder, SizeError
-from inspyrenet.lib.weights import DERIVED, WeightsError
 from tests.parity.drawing import GOLDEN
 
 MODELS = {

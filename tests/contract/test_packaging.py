@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("inspyrenet", "configs", "data", "lib", "run", "utils")
+FOLDERS = ("src", "configs", "data", "lib", "utils")
+LINKS = ("configs", "data", "lib", "utils")
 
 
 def project() -> dict:
@@ -27,8 +28,9 @@ def tracked() -> list[Path]:
 
 
 def package_name(folder: Path) -> str:
+    """lib/models → inspyrenet.lib.models; src/inspyrenet/batch → inspyrenet.batch."""
     parts = folder.relative_to(ROOT).parts
-    return ".".join(parts if parts[0] == "inspyrenet" else ("inspyrenet", *parts))
+    return ".".join(parts[1:] if parts[0] == "src" else ("inspyrenet", *parts))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,8 @@ def wheel(tmp_path_factory) -> Path:
     for path in tracked():
         (folder / path.parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, folder / path)
+    for link in LINKS:
+        (folder / "src" / "inspyrenet" / link).symlink_to(Path("..", "..", link))
     images = folder / "data" / "Dummy" / "images"
     images.mkdir(parents=True)
     with (images / "large.png").open("wb") as file:
@@ -46,6 +50,12 @@ def wheel(tmp_path_factory) -> Path:
     pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder / "dist"), str(folder))
     (built,) = (folder / "dist").glob("*.whl")
     return built
+
+
+def code(pattern: str) -> list[Path]:
+    """Files of the package, each where it really lies."""
+    found = [path for top in FOLDERS for path in (ROOT / top).rglob(pattern)]
+    return [path for path in found if not any(parent.is_symlink() for parent in path.parents)]
 
 
 def pip(*words: str) -> None:
@@ -74,13 +84,13 @@ def run(installed: Path, *words: str) -> str:
 
 
 def test_package_list_is_the_folders():
-    folders = {path.parent for top in FOLDERS for path in (ROOT / top).rglob("__init__.py")}
+    folders = {path.parent for path in code("__init__.py")}
     assert set(project()["tool"]["setuptools"]["packages"]) == {package_name(folder) for folder in folders}
 
 
 def test_every_folder_with_code_is_a_package():
-    code = {path.parent for top in FOLDERS for path in (ROOT / top).rglob("*.py")}
-    assert [str(folder) for folder in sorted(code) if not (folder / "__init__.py").is_file()] == []
+    folders = {path.parent for path in code("*.py")}
+    assert [str(folder) for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
 
 
 def test_wheel_is_small_and_holds_one_package(wheel):
@@ -112,7 +122,7 @@ def test_wheel_states_its_dependencies(wheel):
 def test_wheel_is_what_runs_outside_the_clone(installed):
     code = (
         "import inspyrenet; from importlib.util import find_spec; print(inspyrenet.__file__);"
-        "[print(find_spec(f'inspyrenet.{name}').origin) for name in ('configs', 'data', 'lib', 'run', 'utils')]"
+        "[print(find_spec(f'inspyrenet.{name}').origin) for name in ('configs', 'data', 'lib', 'engine', 'utils')]"
     )
     files = run(installed, sys.executable, "-c", code).split()
     assert len(files) == 6
@@ -120,7 +130,7 @@ def test_wheel_is_what_runs_outside_the_clone(installed):
 
 
 def test_shipped_configs_load_from_the_wheel(installed):
-    code = "from inspyrenet.utils.config import load_config as l; c = l('Quickstart')[0]; print(c.name, c.Train.Dataset.root)"
+    code = "from inspyrenet.utils.config.load import load_config as l; c = l('Quickstart')[0]; print(c.name, c.Train.Dataset.root)"
     assert run(installed, sys.executable, "-c", code).split() == ["Quickstart", "data/Synthetic"]
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from inspyrenet.data import published
+from inspyrenet.data.hub import registry
 from inspyrenet.lib import build_model
+from inspyrenet.lib.checkpoints.birefnet import READERS, REGISTRY, REPOSITORIES, tile_order, to_published
+from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_state, normalise
+from inspyrenet.lib.losses import terms_birefnet
+from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.birefnet import BiRefNet
-from inspyrenet.lib.optim import losses_birefnet as losses
-from inspyrenet.lib.optim.criteria import build_criterion
-from inspyrenet.lib.weights import WeightsError, describe, load_state, normalise
-from inspyrenet.lib.weights_birefnet import READERS, REGISTRY, REPOSITORIES, tile_order, to_published
 
 from .rules import assert_statistics, draw, golden, label, noise, shapes, state_dict, without_randomness
 
@@ -124,14 +124,14 @@ def test_single_losses():
     expected = golden("birefnet")["losses_2x48x64"]
     p, mask = torch.from_numpy(np.random.default_rng(4).random((2, 1, 48, 64))), label(2, 48, 64)
     ours = {
-        "bce_mean": losses.bce(p.logit(), mask),
-        "iou_batch_sum": losses.iou(p, mask),
-        "ssim_half": losses.ssim(p, mask),
-        "mae": losses.mae(p, mask),
-        "mse": losses.mse(p, mask),
-        "contour": losses.contour(p, mask),
-        "structure_on_logits": losses.structure(p.logit(), mask),
-        "structure_as_called_on_probabilities": losses.structure(p, mask),
+        "bce_mean": terms_birefnet.bce(p.logit(), mask),
+        "iou_batch_sum": terms_birefnet.iou(p, mask),
+        "ssim_half": terms_birefnet.ssim(p, mask),
+        "mae": terms_birefnet.mae(p, mask),
+        "mse": terms_birefnet.mse(p, mask),
+        "contour": terms_birefnet.contour(p, mask),
+        "structure_on_logits": terms_birefnet.structure(p.logit(), mask),
+        "structure_as_called_on_probabilities": terms_birefnet.structure(p, mask),
     }
     for name, value in ours.items():
         assert value.item() == pytest.approx(expected[name], rel=1e-6), name
@@ -208,7 +208,7 @@ def test_every_registered_order_is_one_of_two():
 
 
 def test_every_listed_download_has_a_known_order():
-    files = [entry.file for name, entry in published.load("weights").items() if name.startswith("BiRefNet")]
+    files = [entry.file for name, entry in registry.load("weights").items() if name.startswith("BiRefNet")]
     assert len(files) >= 15
     assert [file for file in files if tile_order(file) is None] == []
 

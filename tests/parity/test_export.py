@@ -7,18 +7,19 @@ import numpy as np
 import pytest
 import torch
 
-from inspyrenet.data.graphs import Card, GraphFileError, load_program, save_onnx, save_program
+from inspyrenet.data.hub.onnx_files import Card, GraphFileError, load_program, save_onnx, save_program
+from inspyrenet.engine.export import runner, to_onnx
 from inspyrenet.lib.backbones.res2net import Res2NetEncoder
 from inspyrenet.lib.backbones.swin import SwinEncoder
-from inspyrenet.lib.models import birefnet, exporting
-from inspyrenet.lib.models.blending import predict
-from inspyrenet.lib.models.exporting import record, size_rule
+from inspyrenet.lib.export import wrappers
+from inspyrenet.lib.export.wrappers import record, size_rule
+from inspyrenet.lib.inference.pyramid_blending import predict
+from inspyrenet.lib.models import birefnet
 from inspyrenet.lib.models.inspyrenet import InSPyReNet
 from inspyrenet.lib.models.pspnet import PSPNet
 from inspyrenet.lib.modules.conv import ConvUnit
 from inspyrenet.lib.sizes import SizeRule
 from inspyrenet.lib.types import SaliencyPyramid, SizeError
-from inspyrenet.run.exporting import runner, to_onnx
 from tests.thin_networks import Bent, Encoder, Headed, Toy, calibrated, images, thin, thin_building
 
 torch.set_num_threads(1)
@@ -97,7 +98,7 @@ def test_deformable_convolutions(deform, opset, tmp_path):
 
 
 def test_sides_of_8n_plus_1(tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "size_rule", lambda toy: SizeRule(8, 1, 33))
+    monkeypatch.setattr(wrappers, "size_rule", lambda toy: SizeRule(8, 1, 33))
     toy = torch.nn.Conv2d(3, 1, 3, padding=1)
     toy.forward = lambda image: SaliencyPyramid((torch.nn.functional.conv2d(image, toy.weight, padding=1),))
     run = exported(toy, tmp_path, multiple=8, offset=1, least=33)
@@ -110,7 +111,7 @@ BLENDED = {"inputs": ("image", "resized"), "outputs": ("saliency", "low"), "thre
 
 
 def test_blending_of_fixed_sizes(tmp_path):
-    """Any size: tests/integration/test_export.py."""
+    """Any size: tests/integration/cut_out/test_export.py."""
     model, size = Toy(), (128, 160)
     run = exported(model, tmp_path, **BLENDED, fixed={"image": size, "resized": BASE})
     image, small = images(2, size, seed=20), images(2, BASE, seed=20)

@@ -8,13 +8,15 @@ import torch
 
 from inspyrenet import SaliencyPyramid, load_weights, predict
 from inspyrenet.lib import build_model
+from inspyrenet.lib.inference.transition import transition
+from inspyrenet.lib.losses.build import build_criterion
+from inspyrenet.lib.losses.terms import pixel_iou, weighted_bce
 from inspyrenet.lib.modules.pyramid import ImagePyramid
-from inspyrenet.lib.modules.transition import transition
-from inspyrenet.lib.optim.criteria import build_criterion
-from inspyrenet.lib.optim.losses import pixel_iou, weighted_bce
 
 from .drawing import assert_close, golden, image, mask, state_dict
 
+# The golden maps are float32: from one thread to two, these networks' own maps move by 1.2e-4; in float64 they are 3e-5 away.
+MAPS = 2e-4
 ENCODERS = {"res2net50": "InSPyReNet_Res2Net50", "swint": "InSPyReNet_SwinT", "swinb": "InSPyReNet_SwinB"}
 
 
@@ -26,11 +28,11 @@ def network(encoder: str) -> torch.nn.Module:
 
 def assert_pyramid(out: SaliencyPyramid, expected: dict[str, np.ndarray]) -> None:
     stride = int(expected["stride"])
-    assert_close(out.saliency[0], expected["saliency3"])
+    assert_close(out.saliency[0], expected["saliency3"], MAPS)
     for j, s in zip((2, 1, 0), out.saliency[1:], strict=True):
-        assert_close(s[..., ::stride, ::stride], expected[f"saliency{j}"])
+        assert_close(s[..., ::stride, ::stride], expected[f"saliency{j}"], MAPS)
     for j, u in zip((2, 1, 0), out.laplacian, strict=True):
-        assert_close(u[..., ::stride, ::stride], expected[f"laplacian{j}"])
+        assert_close(u[..., ::stride, ::stride], expected[f"laplacian{j}"], MAPS)
 
 
 @pytest.mark.parametrize("encoder", ENCODERS)

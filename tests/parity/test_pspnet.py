@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.models.averaging import predict_averaged
+from inspyrenet.lib.checkpoints.pspnet import HEADS, STEM, STEM_TIMM, to_published
+from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_backbone, load_state, normalise
+from inspyrenet.lib.inference.tta import predict_averaged
+from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.pspnet import PSPNet, enlarge
 from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling
-from inspyrenet.lib.optim.criteria import build_criterion
 from inspyrenet.lib.types import SizeError
-from inspyrenet.lib.weights import WeightsError, describe, load_backbone, load_state, normalise
-from inspyrenet.lib.weights_pspnet import HEADS, STEM, STEM_TIMM, to_published
 
 from .rules import assert_statistics, golden, label, noise, shapes, state_dict, without_randomness
 

@@ -1,0 +1,234 @@
+"""Which image belongs to which mask, and everything that is wrong with a data set, said before the first step.
+
+A set is a folder with `images` and `masks` (or `im` and `gt`); an image and its mask have the same path below these
+folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds. A set that is packed
+into zip parts is unpacked first (`packed.py`).
+"""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..hub.archives import ArchiveError
+from ..images.read import EXTENSIONS, ImageError, find_images, read_mask, upright_size
+from .layout import IMAGE_FOLDERS, MASK_FOLDERS
+from .packed import unpacked
+
+log = logging.getLogger(__name__)
+
+SAMPLED_MASKS = 8  # per set, decoded to see whether they hold 0 and 255 rather than 0 and 1
+QUIET_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One image and its mask. `name` is the path below the image folder without extension, with `/` between folders."""
+
+    image: Path
+    mask: Path | None
+    name: str
+    dataset: str
+
+
+class PreflightError(ValueError):
+    """A data set cannot be used as it is. `problems` has one readable line each; the message has all of them."""
+
+    def __init__(self, problems: Sequence[str], remedy: str):
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) > 1 else ''}"
+        lines = "\n".join(f"  {problem}" for problem in self.problems)
+        super().__init__(f"{count} in the data; {remedy}:\n{lines}")
+
+    def __reduce__(self) -> tuple:
+        return _rebuild_error, (self.problems, str(self))
+
+
+def _rebuild_error(problems: tuple[str, ...], message: str) -> PreflightError:
+    """The error again, after it crossed a process boundary."""
+    error = PreflightError(problems, "")
+    error.args = (message,)
+    return error
+
+
+def find_pairs(
+    root: Path | str,
+    sets: Iterable[str],
+    on_bad_pair: Literal["error", "skip"] = "error",
+    need_masks: bool = True,
+    limit: int | None = None,
+) -> list[Pair]:
+    """All pairs of all sets, in the order of `sets` and then of names; with `limit`, that many of them, evenly spread.
+
+    Without `need_masks` only images are looked for, `Pair.mask` is None and a set may be a plain folder of images.
+    Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out;
+    a set that is absent or has nothing left is an error even then.
+    """
+    if on_bad_pair not in ("error", "skip"):
+        raise ValueError(f"on_bad_pair must be 'error' or 'skip', not {on_bad_pair!r}")
+    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks)
+    if bad_sets or (bad_pairs and on_bad_pair == "error"):
+        remedy = "repair them" if bad_sets else "repair them, or set on_bad_pair: skip to go on without"
+        raise PreflightError([*bad_sets, *bad_pairs], remedy)
+    for problem in bad_pairs:
+        log.warning("skipped: %s", problem)
+    if bad_pairs:
+        log.warning("skipped %d, %d pairs left", len(bad_pairs), len(pairs))
+    return pick_evenly(pairs, limit)
+
+
+def check_pairs(
+    root: Path | str, sets: Iterable[str], need_masks: bool = True
+) -> tuple[list[Pair], list[str], list[str]]:
+    """(good pairs, problems of whole sets, problems of single pairs), without raising."""
+    root, sets = Path(root), [sets] if isinstance(sets, str) else list(sets)
+    if not root.is_dir():
+        return [], [f"{root}: no such folder (the root of the data sets)"], []
+    candidates: list[Pair] = []
+    bad_sets, bad_pairs = ([] if sets else [f"{root}: no set of it is named"]), []
+    for position, dataset in enumerate(sets):
+        if dataset in sets[:position]:
+            bad_sets.append(f"{root / dataset}: the set is listed twice")
+            continue
+        try:
+            found, problems = _match(root, dataset, need_masks)
+        except PreflightError as error:
+            bad_sets += error.problems
+            continue
+        candidates += found
+        bad_pairs += problems
+    good, problems = _check_files(candidates)
+    bad_pairs += problems
+    for dataset in dict.fromkeys(pair.dataset for pair in candidates):
+        members = [pair for pair in good if pair.dataset == dataset]
+        if not members:
+            bad_sets.append(f"{root / dataset}: no usable pair is left")
+        elif need_masks and _zero_one(members):
+            bad_sets.append(f"{root / dataset}: masks hold 0 and 1; save them with 0 and 255 (values times 255)")
+    return good, bad_sets, bad_pairs
+
+
+def pick_evenly(items: Sequence, limit: int | None) -> list:
+    """`limit` of the items, evenly spread and in order; all of them where there are fewer or limit is None."""
+    if limit is None or limit >= len(items):
+        return list(items)
+    return [items[index * len(items) // limit] for index in range(limit)]
+
+
+def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list[str]]:
+    """Pairs of one set by stem and the problems of finding partners; PreflightError where the set has no pair."""
+    folder = root / dataset
+    if not folder.is_dir():
+        present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "nothing"
+        raise PreflightError([f"{folder}: no such set; {root} has {present}"], "repair it")
+    try:
+        folder = unpacked(folder)
+    except ArchiveError as error:
+        raise PreflightError([str(error)], "repair it") from error
+    image_folder = _first_folder(folder, IMAGE_FOLDERS)
+    if image_folder is None and not need_masks:
+        image_folder = folder
+    mask_folder = _first_folder(folder, MASK_FOLDERS)
+    missing = [] if image_folder else [f"{folder}: has no folder {' or '.join(IMAGE_FOLDERS)}"]
+    if need_masks and mask_folder is None:
+        missing.append(f"{folder}: has no folder {' or '.join(MASK_FOLDERS)}")
+    if missing:
+        raise PreflightError(missing, "repair it")
+    images, problems = _by_stem(image_folder)
+    if not images and not problems:
+        raise PreflightError([f"{image_folder}: no image in it (of {' '.join(EXTENSIONS)})"], "repair it")
+    if not need_masks:
+        return [Pair(path, None, name, dataset) for name, path in images.items() if path], problems
+    masks, mask_problems = _by_stem(mask_folder)
+    if not masks and not mask_problems:
+        raise PreflightError([f"{mask_folder}: no mask in it (of {' '.join(EXTENSIONS)})"], "repair it")
+    problems += mask_problems
+    problems += _partnerless(images, masks, "mask", mask_folder) + _partnerless(masks, images, "image", image_folder)
+    pairs = [Pair(path, masks[name], name, dataset) for name, path in images.items() if path and masks.get(name)]
+    if not pairs:
+        raise PreflightError([*problems, f"{folder}: no image has a mask of the same name"], "repair it")
+    return pairs, problems
+
+
+def _partnerless(files: dict[str, Path | None], others: dict, kind: str, folder: Path) -> list[str]:
+    return [f"{path}: no {kind} {name}.* in {folder}" for name, path in files.items() if path and name not in others]
+
+
+def _first_folder(folder: Path, names: Iterable[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_dir()), None)
+
+
+def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
+    """Files by name without extension, sub-folders kept; a name that several files share maps to None and is said."""
+    groups = defaultdict(list)
+    for path in find_images(folder):
+        groups[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+    problems = [
+        f"{paths[0]}: {', '.join(path.name for path in paths[1:])} has the same name; keep one of them"
+        for paths in groups.values()
+        if len(paths) > 1
+    ]
+    return {name: paths[0] if len(paths) == 1 else None for name, paths in sorted(groups.items())}, problems
+
+
+def _check_files(pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
+    """(readable pairs of equal size, problems); threads help where the disk is slow."""
+    good, problems = [], []
+    with ThreadPoolExecutor(8) as pool:
+        answers = (answer for chunk in pool.map(_check_chunk, _chunks(pairs, 64)) for answer in chunk)
+        for pair, answer in zip(pairs, _with_progress(answers, len(pairs)), strict=True):
+            if answer:
+                problems += answer
+            else:
+                good.append(pair)
+    return good, problems
+
+
+def _chunks(items: list, size: int) -> list[list]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def _check_chunk(pairs: list[Pair]) -> list[list[str]]:
+    return [_check_pair(pair) for pair in pairs]
+
+
+def _check_pair(pair: Pair) -> list[str]:
+    sizes, problems = [], []
+    for path in (pair.image, pair.mask):
+        if path is None:
+            continue
+        try:
+            sizes.append(upright_size(path))
+        except ImageError as error:
+            problems.append(str(error))
+    if len(sizes) == 2 and sizes[0] != sizes[1]:
+        (height, width), (mask_height, mask_width) = sizes
+        problems.append(f"{pair.image}: is {width}x{height} but its mask {pair.mask} is {mask_width}x{mask_height}")
+    return problems
+
+
+def _with_progress(answers: Iterator, total: int) -> Iterator:
+    """Passes the answers on and, when they take longer than two seconds, says how far it is."""
+    said = time.monotonic()
+    for done, answer in enumerate(answers):
+        if time.monotonic() - said > QUIET_SECONDS:
+            log.info("checking the data: %d of %d pairs", done, total)
+            said = time.monotonic()
+        yield answer
+
+
+def _zero_one(pairs: list[Pair]) -> bool:
+    """True where a sample of the masks has ones and nothing above: they would train as almost empty masks."""
+    highest = []
+    for pair in pick_evenly(pairs, SAMPLED_MASKS):
+        try:
+            highest.append(int(np.max(read_mask(pair.mask))))
+        except ImageError:
+            log.debug("mask %s is not readable; reading it for training will say so", pair.mask)
+    return max(highest, default=0) == 1

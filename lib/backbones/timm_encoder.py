@@ -1,0 +1,88 @@
+"""Any timm encoder through one adapter, for small models."""
+
+from collections.abc import Iterator, Mapping
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from ..checkpoints.encoder_names import adapt_names
+from ..fast.depthwise import train_depthwise_in_float32
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # how images come in
+
+
+class TimmEncoder(nn.Module):
+    """A timm `features_only` encoder that promises five maps.
+
+    Encoders with five stages (strides 2 to 32) give them as they are; encoders with four (4 to 32) give the first twice.
+    name: as timm spells it, e.g. mobilenetv4_conv_small, pvt_v2_b0, convnextv2_atto.
+    An encoder whose ImageNet weights expect another normalization gets it: images come in with ImageNet's mean and standard
+    deviation, as all networks here take them, and are brought to the encoder's own.
+    """
+
+    def __init__(self, name: str, pretrained: bool = False):
+        super().__init__()
+        try:
+            self.net = timm.create_model(name, pretrained=pretrained, features_only=True)
+        except RuntimeError as error:
+            if "Unknown model" not in str(error):
+                raise
+            close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+            hint = f"; names that are close: {', '.join(close)}" if close else ""
+            raise ValueError(f"timm has no encoder called {name!r}{hint}") from None
+        channels, strides = self.net.feature_info.channels(), self.net.feature_info.reduction()
+        if strides == [4, 8, 16, 32]:
+            channels, strides = [channels[0], *channels], [strides[0], *strides]
+        if strides not in ([2, 4, 8, 16, 32], [4, 4, 8, 16, 32]):
+            raise ValueError(f"encoder {name!r} has maps at strides {strides}; needed: 4, 8, 16, 32, or 2 to 32")
+        self.out_channels, self.strides = tuple(channels), tuple(strides)
+        self._repeat_first = strides[0] == 4
+        self._checkpointing = False
+        self._set_normalization(self.net.pretrained_cfg)
+        train_depthwise_in_float32(self.net)
+
+    def _set_normalization(self, settings: Mapping) -> None:
+        """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""
+        mean, std = (torch.tensor(settings[key]).view(-1, 1, 1) for key in ("mean", "std"))
+        image_mean, image_std = (torch.tensor(values).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        self.register_buffer("scale", image_std / std, persistent=False)
+        self.register_buffer("shift", (image_mean - mean) / std, persistent=False)
+        self._normalizes = not (torch.equal(mean, image_mean) and torch.equal(std, image_std))
+
+    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """A classifier's state dict, under timm's, torchvision's or another library's names → names of this encoder."""
+        return {f"net.{name}": value for name, value in adapt_names(state, self.net.state_dict()).items()}
+
+    @property
+    def checkpointing(self) -> bool:
+        """Whether the stages are computed again in the backward pass instead of kept; timm does it."""
+        return self._checkpointing
+
+    @checkpointing.setter
+    def checkpointing(self, on: bool) -> None:
+        self.net.set_grad_checkpointing(on)
+        self._checkpointing = on
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """(B, 3, H, W) → five maps at `strides`."""
+        maps = self.net(image * self.scale + self.shift if self._normalizes else image)
+        return (maps[0], *maps) if self._repeat_first else tuple(maps)
+
+    def stages(self) -> list[list[nn.Module]]:
+        """The modules behind each of the five maps, first to last."""
+        ends = [info["module"].replace("_", ".") for info in self.net.feature_info.get_dicts()]
+        groups: list[list[nn.Module]] = [[]]
+        for name, unit in self._units():
+            groups[-1].append(unit)
+            if name.replace("_", ".") in ends[:-1]:
+                groups.append([])
+        return [groups[0], [], *groups[1:]] if self._repeat_first else groups
+
+    def _units(self) -> Iterator[tuple[str, nn.Module]]:
+        """Children in the order in which they are run; a container of blocks counts as its blocks."""
+        for name, child in self.net.named_children():
+            if isinstance(child, nn.Sequential) and name in ("blocks", "stages"):
+                yield from ((f"{name}.{key}", part) for key, part in child.named_children())
+            else:
+                yield name, child

@@ -1,0 +1,261 @@
+"""Parts of networks in a form that can be recorded as a graph of standard operations, whatever the sizes will be.
+
+While a graph is recorded, sizes are symbols. Padding to whole windows, or asking whether a map already has some size, then
+costs minutes, or ties the graph to one size. The parts here compute what those that they replace compute; weights are shared.
+"""
+
+import contextlib
+import copy
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import torch
+from timm.models.swin_transformer import PatchMerging
+from torch import Tensor, nn
+from torch.fx.experimental.symbolic_shapes import statically_known_true
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from ..backbones.pvt import PVTEncoder
+from ..backbones.swin import SwinBlock
+from ..inference import transition
+from ..modules import conv
+from ..modules.conv import ConvUnit
+from ..modules.deform_conv import DeformConv
+from ..modules.sica import SICA
+
+MOST_WINDOWS = 1 << 16  # along one side
+
+
+def exportable(model: nn.Module, deform: str = "grid") -> nn.Module:
+    """A copy of `model` for inference in one formulation, made of parts that can be recorded; same outputs up to rounding.
+
+    deform: what a deformable convolution becomes: "grid", one grid sampling and one convolution (ONNX from opset 16 on), or
+    "native", the operation of that name (opset 19, and runtimes that have it).
+    """
+    if deform not in ("grid", "native"):
+        raise ValueError(f"deform is grid or native, not {deform!r}")
+    model = copy.deepcopy(model).eval().requires_grad_(False)
+    model.fast = False
+    swaps = {**SUBSTITUTES, DeformConv: GridDeformConv} if deform == "grid" else SUBSTITUTES
+    return _substituted(model, swaps)
+
+
+def _substituted(module: nn.Module, swaps: dict[type, Callable[[nn.Module], nn.Module]]) -> nn.Module:
+    for name, child in list(module.named_children()):
+        setattr(module, name, _substituted(child, swaps))
+    return swaps[type(module)](module) if type(module) in swaps else module
+
+
+@contextlib.contextmanager
+def recording() -> Iterator[None]:
+    """While a graph is recorded, maps are resized without asking whether they have the size already, ellipses are few
+    operations, and the regions that keep half precision out are left out: a graph has one precision anyway, and each region
+    costs a pass over the graph.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        stack.enter_context(mock.patch.object(torch, "autocast", _NoRegion))
+        stack.enter_context(mock.patch.object(transition, "dilate_minus_erode", dilate_minus_erode))
+        plain, package = conv.resize, __name__.rpartition(".export.")[0]
+        for name, module in list(sys.modules.items()):
+            if name.startswith(package) and getattr(module, "resize", None) is plain:
+                stack.enter_context(mock.patch.object(module, "resize", resize))
+        yield
+
+
+class _NoRegion(contextlib.nullcontext):
+    def __init__(self, *args, **kwargs):
+        super().__init__()
+
+
+def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
+    """`conv.resize`, which a map that has the size already passes unchanged here too, only not for free."""
+    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
+
+
+def dilate_minus_erode(x: Tensor, size: int) -> Tensor:
+    """`transition.dilate_minus_erode` in a third of the operations: an ellipse is the union of its inscribed rectangles."""
+    height = {}  # half-width → half-height of the rectangle
+    for row, width in enumerate(transition.ellipse_half_widths(size)):
+        height[width] = max(height.get(width, 0), abs(row - size // 2))
+    both = torch.cat([x, -x], dim=1)
+    pooled = [
+        F.max_pool2d(F.max_pool2d(both, (2 * h + 1, 1), 1, (h, 0)), (1, 2 * w + 1), 1, (0, w))
+        for w, h in height.items()
+    ]
+    dilated, eroded = functools.reduce(torch.maximum, pooled).chunk(2, dim=1)
+    return dilated + eroded
+
+
+# -- convolutions -------------------------------------------------------------------------------------------------
+
+
+def folded(unit: ConvUnit) -> ConvUnit:
+    """The unit with its normalisation inside the convolution."""
+    if isinstance(unit.bn, nn.BatchNorm2d):
+        unit.conv, unit.bn = fuse_conv_bn_eval(unit.conv, unit.bn), nn.Identity()
+    return unit
+
+
+class GridDeformConv(nn.Module):
+    """`DeformConv` as one grid sampling of all taps, below each other, and one 1×1 convolution."""
+
+    def __init__(self, deform: DeformConv):
+        super().__init__()
+        self.offset_conv, self.modulator_conv = deform.offset_conv, deform.modulator_conv
+        weight = deform.regular_conv.weight  # (D, C, k, k)
+        self.kernel = weight.shape[-1]
+        self.register_buffer(
+            "weight", weight.detach().permute(0, 2, 3, 1).flatten(1)[..., None, None]
+        )  # (D, k²·C, 1, 1)
+        taps, reach = torch.arange(self.kernel**2), self.kernel // 2
+        place = torch.stack([taps // self.kernel - reach, taps % self.kernel - reach], dim=-1)
+        self.register_buffer("place", place.float()[None, :, :, None, None])  # (1, k², 2, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, channels, height, width = x.shape
+        taps = self.kernel**2
+        mask = 2 * self.modulator_conv(x).sigmoid()
+        moved = self.offset_conv(x).reshape(batch, taps, 2, height, width) + self.place
+        rows = moved[:, :, 0] + torch.arange(height, device=x.device).to(x.dtype)[:, None]  # (B, k², h, w)
+        columns = moved[:, :, 1] + torch.arange(width, device=x.device).to(x.dtype)
+        # half-pixel coordinates: they have no division by (side − 1), which is 0 on a map of one row
+        grid = torch.stack([(2 * columns + 1) / width - 1, (2 * rows + 1) / height - 1], dim=-1)
+        grid = grid.reshape(batch, taps * height, width, 2)
+        sampled = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        sampled = sampled.reshape(batch, channels, taps, height, width) * mask[:, None]
+        return F.conv2d(sampled.transpose(1, 2).reshape(batch, taps * channels, height, width), self.weight)
+
+
+class GraphSICA(nn.Module):
+    """`SICA` without tiles and without notes for a backward pass."""
+
+    def __init__(self, sica: SICA):
+        super().__init__()
+        self.sica = sica
+
+    def forward(self, x: Tensor, smap: Tensor, lmap: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        sica, (batch, _, height, width) = self.sica, x.shape
+        small = resize(x, sica.context_size)
+        maps = resize(sica.context_maps((height, width), smap, lmap), sica.context_size)
+        channels, positions = x.shape[1], sica.context_size[0] * sica.context_size[1]
+        if sica.layout == "corrected":
+            small = small.permute(0, 2, 3, 1)
+        context = torch.bmm(maps.flatten(2), small.reshape(batch, positions, channels))  # (B, n, C)
+        context = context.transpose(1, 2).unsqueeze(-1)
+        key, value = sica.conv_key(context).squeeze(-1), sica.conv_value(context).squeeze(-1)  # (B, depth, n)
+        query = sica.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
+        weights = torch.bmm(query, key * sica.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+        refined = torch.bmm(weights, value.transpose(1, 2)).transpose(1, 2)
+        refined = sica.conv_out1(refined.reshape(batch, sica.depth, height, width))
+        feature = sica.conv_out3(sica.conv_out2(torch.cat([x, refined], dim=1)))
+        return feature, sica.conv_out4(feature)
+
+
+# -- Swin ---------------------------------------------------------------------------------------------------------
+
+
+class WindowBlock(nn.Module):
+    """`SwinBlock`: padding, shifting and their inverses as picking lines of the map, so that no size is asked for."""
+
+    def __init__(self, block: SwinBlock):
+        super().__init__()
+        self.norm1, self.attn, self.norm2, self.mlp = block.norm1, block.attn, block.norm2, block.mlp
+        self.window, self.shift = block.window, block.shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self._attention(self.norm1(x))
+        return x + self.mlp(self.norm2(x))
+
+    def _attention(self, x: Tensor) -> Tensor:
+        attn, window, length = self.attn, self.window, self.window**2
+        batch, height, width, channels = x.shape
+        rows, row, row_inside, row_region, row_back = window_lines(height, window, self.shift, x.device)
+        columns, column, column_inside, column_region, column_back = window_lines(width, window, self.shift, x.device)
+        inside = (row_inside[:, None] & column_inside)[..., None]
+        x = x.index_select(1, row).index_select(2, column) * inside.to(x.dtype)
+        x = x.reshape(batch, rows, window, columns, window, channels).transpose(2, 3)
+        qkv = attn.qkv(x.reshape(batch, rows * columns, length, channels))
+        qkv = qkv.reshape(batch, rows * columns, length, 3, attn.num_heads, channels // attn.num_heads)
+        query, key, value = qkv.permute(3, 0, 1, 4, 2, 5).unbind(0)  # (B, windows, heads, N, d)
+        scores = (query * attn.scale) @ key.transpose(-2, -1) + attn._get_rel_pos_bias()
+        if self.shift:
+            region = (3 * row_region[:, None] + column_region).reshape(rows, window, columns, window)
+            region = region.transpose(1, 2).reshape(rows * columns, length)
+            scores = scores + (region[:, None, :] != region[:, :, None]).to(x.dtype)[:, None] * -100.0
+        x = (scores.softmax(dim=-1) @ value).transpose(2, 3).reshape(batch, rows * columns, length, channels)
+        x = attn.proj(x).reshape(batch, rows, columns, window, window, channels).transpose(2, 3)
+        x = x.reshape(batch, rows * window, columns * window, channels)
+        return x.index_select(1, row_back).index_select(2, column_back)
+
+
+def window_lines(length: int, window: int, shift: int, device: torch.device):
+    """Along one axis of a map: the number of windows; for each line of the padded and shifted map, which line of the map it
+    is (any, outside), whether it lies inside, and its region; and where each line of the map is afterwards.
+
+    The number becomes a symbol of its own: as an expression in the image's size it would have to be simplified at every step.
+    """
+    side = torch.scalar_tensor(length, dtype=torch.int64, device=device)
+    number = (side + (window - 1)) // window
+    count = -(-length // window) if isinstance(length, int) else number.item()
+    if not isinstance(length, int):
+        torch._check(count >= 1)
+        torch._check(count <= MOST_WINDOWS)
+    padded = number * window
+    position = torch.arange(count * window, device=device)
+    source = position + shift
+    source = torch.where(source >= padded, source - padded, source)
+    back = torch.arange(length, device=device) - shift
+    back = torch.where(back < 0, back + padded, back)
+    region = (position >= padded - window).int() + (position >= padded - shift).int()
+    return count, torch.minimum(source, side - 1), source < side, region, back
+
+
+class LineMerging(nn.Module):
+    """timm's `PatchMerging` by picking lines: four neighbours behind each other, missing ones zero."""
+
+    def __init__(self, merging: PatchMerging):
+        super().__init__()
+        self.norm, self.reduction = merging.norm, merging.reduction
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = [_every_other(_every_other(x, 1, i), 2, j) for j in (0, 1) for i in (0, 1)]
+        return self.reduction(self.norm(torch.cat(parts, dim=-1)))
+
+
+def _every_other(x: Tensor, dim: int, first: int) -> Tensor:
+    """Lines first, first + 2, … of an axis, the last one zero where the axis has an odd number of them."""
+    length = x.shape[dim]
+    if statically_known_true(length % 2 == 0):
+        return x[:, first::2] if dim == 1 else x[:, :, first::2]
+    line = 2 * torch.arange((length + 1) // 2, device=x.device) + first
+    last = torch.scalar_tensor(length, dtype=torch.int64, device=x.device) - 1
+    inside = (line <= last).to(x.dtype)
+    return x.index_select(dim, torch.minimum(line, last)) * (inside[:, None, None] if dim == 1 else inside[:, None])
+
+
+class StagedPVT(nn.Module):
+    """`PVTEncoder` without its question about the image's size."""
+
+    def __init__(self, encoder: PVTEncoder):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        maps = []
+        for number in range(1, 5):
+            image = self.encoder._stage(number, image)
+            maps.append(image)
+        return (maps[0], *maps)
+
+
+SUBSTITUTES: dict[type, Callable[[nn.Module], nn.Module]] = {
+    ConvUnit: folded,
+    SICA: GraphSICA,
+    SwinBlock: WindowBlock,
+    PatchMerging: LineMerging,
+    PVTEncoder: StagedPVT,
+}

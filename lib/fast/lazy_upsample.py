@@ -1,0 +1,83 @@
+"""Feature maps that are only computed where somebody looks: tiles of an enlarged map, or a small copy of it.
+
+The enlarged maps of a pyramid network are its largest tensors, yet they hold nothing that the small ones do not. Both
+operations below give what `resize` would give, without the map in between.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ..modules.conv import resize
+
+Taps = tuple[Tensor, Tensor, Tensor]  # for each output line: two input lines and the weight of the second
+
+
+def bilinear_taps(length: int, out_length: int, like: Tensor) -> Taps:
+    """Which lines, and in what share, make each output line of a half-pixel-centred resize, as torch computes it."""
+    device, precise = like.device, torch.float64 if like.dtype == torch.float64 else torch.float32
+    scale = torch.tensor(length / out_length, dtype=precise)
+    position = (scale * (torch.arange(out_length, dtype=precise) + 0.5) - 0.5).clamp(min=0)
+    low = position.long().clamp(max=length - 1)
+    high = (low + 1).clamp(max=length - 1)
+    return low.to(device), high.to(device), (position - low).to(device)
+
+
+def blend_lines(x: Tensor, taps: Taps, dim: int) -> Tensor:
+    """Lines of x (…, h, w) along dim −2 or −1, mixed by taps."""
+    low, high, share = taps
+    share = share.to(x.dtype)
+    if dim == -2:
+        share = share[:, None]
+    first = x.index_select(dim, low)
+    return first.lerp(x.index_select(dim, high), share.expand_as(first))
+
+
+def _pick(taps: Taps, lines: Tensor | slice) -> Taps:
+    return tuple(t[lines] for t in taps)
+
+
+class Enlarged:
+    """The channel concatenation of maps, each resized to `size`; computed only where it is read.
+
+    parts: tensors (B, C_i, h_i, w_i). size: (height, width).
+    """
+
+    def __init__(self, parts: Sequence[Tensor], size: tuple[int, int]):
+        self.parts, self.size = list(parts), tuple(size)
+
+    def full(self) -> Tensor:
+        """(B, ΣC, *size)."""
+        return torch.cat([resize(part, self.size) for part in self.parts], dim=1)
+
+    def patch(self, rows: slice | Tensor, columns: slice | Tensor) -> Tensor:
+        """full()[..., rows, columns]; rows and columns are slices or indices."""
+        return torch.cat([self._patch(part, rows, columns) for part in self.parts], dim=1)
+
+    def _patch(self, part: Tensor, rows: slice | Tensor, columns: slice | Tensor) -> Tensor:
+        for dim, lines in ((-2, rows), (-1, columns)):
+            length, out_length = part.shape[dim], self.size[dim]
+            if length == out_length:
+                part = part[..., lines, :] if dim == -2 else part[..., lines]
+            else:
+                part = blend_lines(part, _pick(bilinear_taps(length, out_length, part), lines), dim)
+        return part
+
+    def resized(self, size: tuple[int, int]) -> Tensor:
+        """resize(full(), size)."""
+        return torch.cat([resize_twice(part, self.size, size) for part in self.parts], dim=1)
+
+
+def resize_twice(x: Tensor, middle: tuple[int, int], size: tuple[int, int]) -> Tensor:
+    """resize(resize(x, middle), size) without the map in between; the shortcut resize(x, size) is another map."""
+    if tuple(x.shape[-2:]) == tuple(middle) or tuple(middle) == tuple(size):
+        return resize(x, size)
+    for dim in (-2, -1):
+        length, between, out_length = x.shape[dim], middle[dim], size[dim]
+        inner = bilinear_taps(length, between, x)
+        low, high, share = bilinear_taps(between, out_length, x)
+        share = share.to(x.dtype)
+        first, second = blend_lines(x, _pick(inner, low), dim), blend_lines(x, _pick(inner, high), dim)
+        x = first.lerp(second, (share[:, None] if dim == -2 else share).expand_as(first))
+    return x

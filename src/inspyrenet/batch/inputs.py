@@ -1,0 +1,132 @@
+"""Which images a batch is about, where each result goes, and how they are cut into shards and tasks."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..files.request import find_sources
+from ..remover.output_paths import kind_of, plan
+from .errors import BatchError, load_arrow
+
+LISTS = (".txt", ".lst", ".parquet")  # files that name images
+PATH_COLUMN = "path"
+TASK = 16  # images that a worker is given at once: what a dying worker can cost
+TASKS = 5_000  # of a whole batch; more of them would only keep the scheduler busy
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One image to do. suspect: a worker may have died of it, see `marks.py`."""
+
+    path: str
+    output: str
+    shard: int = 0
+    suspect: bool = False
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The images in order, the folder that their names count from, and what was left out.
+
+    videos, twice: numbers of entries. unnamed: images whose names are no text, and so cannot stand in a manifest.
+    """
+
+    images: list[Path]
+    root: Path
+    videos: int = 0
+    twice: int = 0
+    unnamed: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """1,234 images, left out: 2 videos (inspyrenet p cuts them), 1 named twice"""
+        left = [f"{self.videos} videos (inspyrenet p cuts them)"] * bool(self.videos)
+        left += [f"{self.twice} named twice"] * bool(self.twice)
+        return f"{len(self.images):,} images" + (f", left out: {', '.join(left)}" if left else "")
+
+
+def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
+    """A pattern in quotes, a folder, or a list (.txt, .lst: a path in each line; .parquet: column path) → absolute paths.
+
+    root: the folder whose structure is kept; default: a pattern's part before the first wildcard, the folder, or of a list
+    the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
+    """
+    place = Path(source).expanduser()
+    if place.is_file() and place.suffix.lower() in LISTS:
+        found, own = _read_list(place, root)
+    else:
+        found, own = find_sources(source, dest)
+        found, own = [image.absolute() for image in found], own.absolute()
+    images = sorted({path for path in found if kind_of(path) == "image"})
+    videos = sum(kind_of(path) == "video" for path in found)
+    if not images:
+        raise BatchError(f"{source}: no images, {videos} videos: videos are cut by inspyrenet p")
+    twice = len(found) - videos - len(images)
+    unnamed = tuple(str(path) for path in images if not _is_text(str(path)))
+    images = [path for path in images if str(path) not in unnamed] if unnamed else images
+    return Inputs(images, _checked_root(root, own, images), videos, twice, unnamed)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:  # bytes of another encoding, as Python keeps them
+        return False
+    return True
+
+
+def _read_list(place: Path, root: Path | None) -> tuple[list[Path], Path]:
+    """Paths of a list; relative ones count from `root`, else from the list's own folder."""
+    names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place)
+    if not names:
+        raise BatchError(f"{place}: the list is empty")
+    base = (root or place.parent).absolute()
+    paths = [Path(os.path.normpath(base / Path(name).expanduser())) for name in names]
+    return paths, Path(os.path.commonpath([path.parent for path in paths]))
+
+
+def _names_of_text(place: Path) -> list[str]:
+    try:
+        lines = place.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BatchError(f"{place}: not a text file in UTF-8 ({error.reason} at byte {error.start})") from error
+    return [line for line in lines if line.strip()]
+
+
+def _names_of_table(place: Path) -> list[str]:
+    arrow = load_arrow()
+    try:
+        schema = arrow.parquet.read_schema(place)
+        if PATH_COLUMN not in schema.names:
+            raise BatchError(f"{place}: has no column {PATH_COLUMN} (there is {', '.join(schema.names)})")
+        column = arrow.parquet.read_table(place, columns=[PATH_COLUMN])[PATH_COLUMN]
+    except arrow.ArrowInvalid as error:
+        raise BatchError(f"{place}: not a parquet file ({error})") from error
+    return [str(name) for name in column.to_pylist() if name]
+
+
+def _checked_root(root: Path | None, own: Path, images: Sequence[Path]) -> Path:
+    if root is None:
+        return own
+    root = Path(os.path.normpath(root.expanduser().absolute()))
+    outside = [image for image in images if not image.is_relative_to(root)]
+    if outside:
+        raise BatchError(f"{outside[0]} does not lie below --root {root} ({len(outside)} images do not)")
+    return root
+
+
+def lay_out(inputs: Inputs, dest: Path, form: str, shard_size: int) -> list[Item]:
+    """Every image with its result's place and its shard. The same images always give the same items.
+
+    No two share a result, no result replaces an input (`naming.plan`).
+    """
+    if shard_size < 1:
+        raise BatchError(f"a shard has at least 1 image, not {shard_size}")
+    jobs = plan(inputs.images, inputs.root, dest.absolute(), form)
+    return [Item(str(job.source), str(job.target), place // shard_size) for place, job in enumerate(jobs)]
+
+
+def tasks_of(items: Sequence[Item], workers: int, largest: int = TASK) -> list[list[Item]]:
+    """Items in the portions that workers get: small enough for all workers to end together, not more than `TASKS`."""
+    size = max(1, min(largest, -(-len(items) // (4 * workers))), -(-len(items) // TASKS))
+    return [list(items[start : start + size]) for start in range(0, len(items), size)]

@@ -1,0 +1,241 @@
+"""A batch from its request to its manifest: look, plan, start workers, take in their rows, sum up."""
+
+import contextlib
+import hashlib
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..data.images.encode import check_format
+from ..files.request import check_writable
+from ..remover.compositing import Style, check_threshold, style_of
+from ..remover.foreground import choose_method
+from .cluster import RayEngine
+from .errors import BatchError, load_arrow
+from .inputs import Inputs, Item, find_inputs, lay_out, tasks_of
+from .layout import lay_out_workers
+from .local import LocalEngine
+from .manifest import FAILED, Journal, Manifest, Row, fold, table_of
+from .marks import Marks
+from .network import Network, settle
+from .progress import Progress, Summary
+from .resume import sort_out, without_replaced
+from .worker import Settings, Worker
+
+ENGINES = ("local", "ray")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to cut out, how, and by whom; the options of `inspyrenet batch`."""
+
+    input: str
+    output: str
+    engine: str = "local"
+    root: str | None = None
+    manifest: str | None = None
+    type: Any = "rgba"
+    format: str | None = None
+    threshold: float | None = None
+    reverse: bool = False
+    edges: str = "auto"
+    overwrite: bool = False
+    config: str | None = None
+    ckpt: str | None = None
+    overrides: tuple[str, ...] = ()
+    device: str = "auto"
+    resize: str | None = None
+    precision: str | None = None
+    jit: bool = False
+    patch_merging: bool = False
+    workers: int | None = None
+    threads: int | None = None
+    batch_size: int | None = None
+    shard_size: int = 256
+    address: str | None = None
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the results look; checked. edges: the same for all workers, whatever is installed where they run."""
+
+    style: Style
+    format: str
+    edges: str
+
+
+def run(request: Request, say: Callable[[str], None] | None = None) -> Summary:
+    """Carry a batch out. Raises BatchError and what the parts raise where it cannot begin or go on; never for one image.
+
+    KeyboardInterrupt (Ctrl-C, SIGTERM) leaves a manifest of all that was done.
+    """
+    say = say or _say
+    look = _check(request)
+    dest = Path(request.output).expanduser().absolute()
+    say(f"looking for images: {request.input}")
+    inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
+    items = lay_out(inputs, dest, look.format, request.shard_size)
+    network = settle(request.config, request.ckpt, request.overrides)
+    check_writable(dest)
+    manifest = Manifest(
+        Path(request.manifest).expanduser().absolute() if request.manifest else dest / "manifest.parquet"
+    )
+    try:
+        table = manifest.open(_made_with(request, look, network), request.overwrite)
+        table = without_replaced(table, items)
+        state = sort_out(items, table, manifest.since)
+        summary = Summary(manifest.file, skipped=state.finished)
+        say(f"{inputs}: {state.finished:,} there already, {len(state.todo):,} to do")
+        unnamed = _unnamed(inputs)
+        summary.add(unnamed)
+        manifest.save(fold([table, table_of([*state.found, *unnamed])]))
+        if state.todo:
+            settings = _settings(request, look, network, manifest)
+            _work(request, _suspected(state.todo, manifest), settings, manifest, summary, say)
+        manifest.finish()
+    finally:
+        manifest.close()
+    return summary
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _check(request: Request) -> Look:
+    """Everything that is wrong with the words of a request, before anything is looked for."""
+    load_arrow()
+    if request.engine not in ENGINES:
+        raise BatchError(f"there is no engine {request.engine!r}: there is {', '.join(ENGINES)}")
+    if request.address and request.engine != "ray":
+        raise BatchError("--address names a Ray cluster: it needs --engine ray")
+    for name in ("workers", "threads", "batch_size", "shard_size"):
+        if getattr(request, name) is not None and getattr(request, name) < 1:
+            raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
+    style = style_of(request.type)
+    check_threshold(request.threshold)
+    edges = choose_method(request.edges)
+    shown = style.shows_edges and request.threshold is None
+    return Look(style, check_format(request.format or "png", style.transparent), edges if shown else "none")
+
+
+def _made_with(request: Request, look: Look, network: Network) -> dict[str, Any]:
+    """What must stay the same for results to belong together, as it is written into the manifest."""
+    kind, style = look.style.kind, look.style
+    if style.picture is not None:
+        kind = f"picture {hashlib.sha256(style.picture.tobytes()).hexdigest()[:16]}"
+    elif style.colour is not None:
+        kind = "#%02x%02x%02x" % style.colour  # noqa: UP031
+    names = ("threshold", "reverse", "resize", "precision", "patch_merging")
+    made_with = {"network": network.name, "weights": network.digest, "overrides": " ".join(request.overrides)}
+    return (
+        made_with
+        | {"type": kind, "format": look.format, "edges": look.edges}
+        | {name: getattr(request, name) for name in names}
+    )
+
+
+def _settings(request: Request, look: Look, network: Network, manifest: Manifest) -> Settings:
+    return Settings(
+        network, look.style, look.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
+        resize=request.resize, precision=request.precision, jit=request.jit, patch_merging=request.patch_merging,
+        edges=look.edges, overrides=request.overrides, batch_size=request.batch_size,
+    )  # fmt: skip
+
+
+def _unnamed(inputs: Inputs) -> list[Row]:
+    """Rows for files whose names no manifest can hold."""
+    reason = "the file's name is not UTF-8: rename it"
+    names = [name.encode("utf-8", "backslashreplace").decode() for name in inputs.unnamed]
+    return [Row(name, "", FAILED, reason, finished=time.time()) for name in names]
+
+
+def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:
+    """The items, those marked that were at work when an earlier run was killed."""
+    suspects = Marks(manifest.folder).suspects()
+    return [Item(item.path, item.output, item.shard, item.path in suspects) for item in todo] if suspects else [*todo]
+
+
+# -- the work -----------------------------------------------------------------------------------------------------
+
+
+def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
+    """For engines, in the worker's process."""
+    return Worker(replace(settings, device=device, threads=threads), name)
+
+
+def _work(
+    request: Request,
+    todo: list[Item],
+    settings: Settings,
+    manifest: Manifest,
+    summary: Summary,
+    say: Callable[[str], None],
+) -> None:
+    """Start workers and take in rows until everything is tried, or nothing can be written any more."""
+    progress = Progress(len(todo), request.verbose or sys.stderr.isatty())
+    journal = Journal(manifest, Counter(item.shard for item in todo))
+    started = time.perf_counter()
+    try:
+        with _engine(request, progress.say) as engine, _terminable():
+            layout = lay_out_workers(
+                engine.nodes(), request.workers, request.threads, request.device, engine.name == "ray"
+            )
+            say(f"{layout}, {settings.network.name}: loading the network …")
+            rows = engine.run(tasks_of(todo, layout.workers), partial(make_worker, settings), layout)
+            with progress, contextlib.closing(rows):
+                _take_in(rows, journal, summary, progress, started, request.verbose)
+    except BaseException:
+        if progress.count:
+            say(f"stopped after {progress.count:,} of {progress.total:,} images: the same command goes on from there")
+        raise
+    finally:
+        summary.seconds = time.perf_counter() - started
+        summary.left = progress.total - progress.count
+        Marks(manifest.folder).clear()  # nobody died of anything: this process is here to say so
+        with contextlib.suppress(OSError):  # what cannot be written is found again from the results
+            journal.flush()
+
+
+def _engine(request: Request, say: Callable[[str], None]) -> "LocalEngine | RayEngine":
+    if request.engine == "local":
+        return LocalEngine(say, request.device)
+    return RayEngine(say, request.device, request.address, request.verbose)
+
+
+def _take_in(
+    rows: Iterator[list[Row]], journal: Journal, summary: Summary, progress: Progress, started: float, verbose: bool
+) -> None:
+    for portion in rows:
+        journal.add(portion)
+        summary.add(portion, time.perf_counter() - started)
+        progress.add(len(portion))
+        for row in portion if verbose else ():
+            progress.say(f"{row.path} → {row.output}: {row.message or f'{row.seconds:.2f} s'}")
+        if any(row.hopeless for row in portion):
+            return
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM, as schedulers send it, ends the batch as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

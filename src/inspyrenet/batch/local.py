@@ -1,0 +1,133 @@
+"""Workers as processes of this machine. One that dies is started again, and its portion is done again."""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from .errors import BatchError
+from .inputs import Item
+from .layout import Layout, Node
+from .manifest import Row
+
+Task = list[Item]
+MakeWorker = Callable[[str, str, int], Callable[[Task], list[Row]]]  # name, device, threads → items → rows
+
+
+@dataclass
+class _Slot:
+    """A place for a worker: its process and what it has at hand."""
+
+    name: str
+    process: BaseProcess
+    line: Connection
+    task: Task | None = None
+
+
+class LocalEngine:
+    """Context manager. Needs nothing but Python."""
+
+    name = "local"
+
+    def __init__(self, say: Callable[[str], None], device: str = "auto"):
+        self.say, self.device = say, device
+        self.slots: list[_Slot] = []
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for slot in self.slots:
+            slot.process.kill()  # results are written in one step: nothing is torn
+            slot.process.join()
+            slot.line.close()
+        self.slots.clear()
+
+    def nodes(self) -> list[Node]:
+        """This machine. Raises DeviceError where the device that was asked for is not there."""
+        if self.device == "cpu":
+            return [Node(count_cores(), 0)]
+        from ..utils.system.device import available_devices, resolve_device
+
+        resolve_device(self.device)
+        gpus = [name for name in available_devices() if name.startswith("cuda")]
+        return [Node(count_cores(), len(gpus))]
+
+    def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:
+        """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""
+        context = multiprocessing.get_context("spawn")
+        left = deque(tasks)
+
+        def begin(place: int) -> _Slot:
+            here, there = context.Pipe()
+            name = f"{place + 1} of {layout.workers}"
+            words = (there, make, name, layout.device(place), layout.threads)
+            process = context.Process(target=_work, args=words, daemon=True)
+            process.start()
+            there.close()
+            return _Slot(name, process, here)
+
+        self.slots = [begin(place) for place in range(min(layout.workers, len(tasks)))]
+        while left or any(slot.task for slot in self.slots):
+            ready = wait([slot.line for slot in self.slots])
+            for place, slot in enumerate(self.slots):
+                if slot.line not in ready:
+                    continue
+                try:
+                    kind, content = slot.line.recv()
+                except (EOFError, OSError):
+                    slot.process.join()
+                    self._mourn(slot, left)
+                    slot.line.close()
+                    if left:
+                        self.slots[place] = begin(place)
+                    continue
+                if kind == "error":
+                    raise BatchError(content)
+                slot.task = None
+                if kind == "rows":
+                    yield content
+                if left:
+                    slot.task = left.popleft()
+                    with contextlib.suppress(OSError):  # it died just now: the next round sees that
+                        slot.line.send(slot.task)
+            self.slots = [slot for slot in self.slots if not slot.line.closed]
+
+    def _mourn(self, slot: _Slot, left: deque[Task]) -> None:
+        code = slot.process.exitcode
+        why = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
+        if slot.task:
+            left.appendleft(slot.task)
+        self.say(
+            f"worker {slot.name} died ({why}); " + ("its images are done again" if slot.task else "it starts again")
+        )
+        slot.task = None
+
+
+def _work(line: Connection, make: MakeWorker, name: str, device: str, threads: int) -> None:
+    """Body of a worker's process; ends when the command ends, however that happens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal: the command sees to it
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        try:
+            worker = make(name, device, threads)
+            line.send(("ready", None))
+            while True:
+                task = line.recv()
+                line.send(("rows", worker(task)))
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise
+        except (ValueError, RuntimeError, OSError, ImportError) as error:
+            line.send(("error", str(error)))
+        except Exception:
+            line.send(("error", f"a worker failed:\n{traceback.format_exc()}"))
+
+
+def count_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,133 @@
+"""What is left to do: which results are there already and still belong to their images."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.images.read import ImageError, upright_size
+from .errors import BatchError
+from .inputs import Item
+from .manifest import SKIPPED, Row
+
+if TYPE_CHECKING:
+    import pyarrow
+
+THREADS, SLICE = 16, 500  # a network file system answers many questions at once
+UNRECORDED = "was there already; nothing recorded how it was made"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the manifest says about one image."""
+
+    path: str
+    output: str
+    source_bytes: int | None
+    source_mtime_ns: int | None
+
+
+@dataclass
+class Sorted:
+    """todo: to be made. finished: how many results are there. found: rows for those that no row told of."""
+
+    todo: list[Item] = field(default_factory=list)
+    finished: int = 0
+    found: list[Row] = field(default_factory=list)
+
+
+def sort_out(items: Sequence[Item], table: "pyarrow.Table", since: int | None = None) -> Sorted:
+    """Finished: the result is there, is no older than `since` (ns), and its image is the one that it was made from.
+
+    Where a row tells, the image's size and time of change must still be as recorded; else the result must not be older
+    than the image. Raises BatchError where a result belongs to another image that still exists.
+    """
+    known = _known(table)
+    _refuse_foreign(items, known, since)
+    slices = [items[start : start + SLICE] for start in range(0, len(items), SLICE)]
+    sort = partial(
+        _sort_slice,
+        known={row.path: row for row in known},
+        owners={row.output: row.path for row in known},
+        since=since,
+    )
+    everything = Sorted()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for part in pool.map(sort, slices):
+            everything.todo += part.todo
+            everything.finished += part.finished
+            everything.found += part.found
+    return everything
+
+
+def _known(table: "pyarrow.Table") -> list[Known]:
+    names = ("path", "output", "source_bytes", "source_mtime_ns")
+    return [Known(*values) for values in zip(*(table[name].to_pylist() for name in names), strict=True)]
+
+
+def _refuse_foreign(items: Sequence[Item], known: Iterable[Known], since: int | None) -> None:
+    """Two inputs never share a result, also where they come from two runs."""
+    if since is not None:
+        return
+    wanted = {item.output: item.path for item in items}
+    paths = set(wanted.values())
+    for row in known:
+        other = wanted.get(row.output, row.path)
+        if other != row.path and row.path not in paths and os.path.exists(row.path) and os.path.exists(row.output):  # noqa: PTH110
+            raise BatchError(
+                f"{row.output} was made from {row.path}, and would be replaced by the result of {other}: choose another "
+                "--output, or give --root so that the names differ"
+            )
+
+
+def without_replaced(table: "pyarrow.Table", items: Sequence[Item]) -> "pyarrow.Table":
+    """The rows but for those whose result now belongs to another image (the earlier one is gone, or is named otherwise)."""
+    import pyarrow
+
+    wanted = {item.output: item.path for item in items}
+    pairs = zip(table["path"].to_pylist(), table["output"].to_pylist(), strict=True)
+    return table.filter(pyarrow.array([wanted.get(output, path) == path for path, output in pairs], pyarrow.bool_()))
+
+
+def _sort_slice(items: Sequence[Item], known: dict[str, Known], owners: dict[str, str], since: int | None) -> Sorted:
+    part = Sorted()
+    for item in items:
+        owned = owners.get(item.output, item.path) == item.path
+        state = _is_finished(item, known.get(item.path), since) if owned else None
+        if state is None:
+            part.todo.append(item)
+            continue
+        part.finished += 1
+        if item.path not in known or known[item.path].output != item.output:
+            part.found.append(_row_of(item, *state))
+    return part
+
+
+def _is_finished(item: Item, row: Known | None, since: int | None) -> tuple[os.stat_result, os.stat_result] | None:
+    """State of image and result, where the result is whole and of this image."""
+    try:
+        output, source = os.stat(item.output), os.stat(item.path)  # noqa: PTH116 (millions of them)
+    except OSError:
+        return None  # not made, or no image: trying says what is wrong
+    if not output.st_size or (since is not None and output.st_mtime_ns < since):
+        return None
+    if row is not None and row.output == item.output and row.source_mtime_ns is not None:
+        same = (row.source_bytes, row.source_mtime_ns) == (source.st_size, source.st_mtime_ns)
+    else:
+        same = output.st_mtime_ns >= source.st_mtime_ns
+    return (output, source) if same else None
+
+
+def _row_of(item: Item, output: os.stat_result, source: os.stat_result) -> Row:
+    """A row from the files alone."""
+    try:
+        height, width = upright_size(Path(item.path))
+    except (ImageError, OSError):
+        height = width = None
+    return Row(
+        item.path, item.output, SKIPPED, UNRECORDED, width, height, output.st_size, shard=item.shard,
+        finished=output.st_mtime_ns / 1e9, source_bytes=source.st_size, source_mtime_ns=source.st_mtime_ns,
+    )  # fmt: skip

@@ -1,0 +1,268 @@
+"""One worker: loads the network once, then turns portions of images into results and rows. The same for every engine."""
+
+import os
+import socket
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files.report import HOPELESS, one_line
+from ..remover.compositing import Style
+from .errors import BatchError
+from .inputs import Item
+from .manifest import DONE, FAILED, Row
+from .marks import TRIES, Marks
+from .network import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..remover.remover import Remover
+
+PENDING = 4  # results that may wait for being written
+IO_THREADS = 2  # they decode and compress while the network runs
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that a worker needs to know; goes to other processes and machines.
+
+    threads: of the processor. device: as run/Train.py's --device. batch_size: images in one pass of the network; None: by device.
+    marks: folder that all workers see. started: ns by the clock of the file system; results from then on are of this run.
+    """
+
+    network: Network
+    style: Style
+    format: str
+    marks: str
+    started: int
+    threshold: float | None = None
+    reverse: bool = False
+    device: str = "auto"
+    resize: str | None = None
+    precision: str | None = None
+    jit: bool = False
+    patch_merging: bool = False
+    edges: str = "auto"
+    overrides: tuple[str, ...] = ()
+    threads: int = 1
+    batch_size: int | None = None
+
+
+def load_remover(settings: Settings) -> "Remover":
+    """The network, on its device, with its share of the processor's threads."""
+    limit_threads(settings.threads)
+    from ..remover.remover import Remover
+
+    network = settings.network
+    return Remover(
+        network.mode,
+        settings.device,
+        network.ckpt,
+        settings.resize,
+        jit=settings.jit,
+        patch_merging=settings.patch_merging,
+        precision=settings.precision,
+        edges=settings.edges,
+        overrides=settings.overrides,
+    )
+
+
+def limit_threads(number: int) -> None:
+    """This process computes with so many threads; to be called before torch is imported."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        os.environ[name] = str(number)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the core to readers, writers and others
+    import cv2
+    import torch
+
+    torch.set_num_threads(number)
+    cv2.setNumThreads(number)
+
+
+class Worker:
+    """Callable: items → rows, one for each. Nothing that is wrong with one image is raised.
+
+    name: stays the same when a worker that died is started again. Raises BatchError where loading the network killed it
+    before, again and again, and whatever Remover raises.
+    """
+
+    def __init__(self, settings: Settings, name: str, load: Callable[[Settings], "Remover"] = load_remover):
+        self.settings = settings
+        self.label = f"{socket.gethostname()}:{os.getpid()}"
+        self.marks = Marks(Path(settings.marks), self.label)
+        key = f"start {name}"
+        if self.marks.enter(key) >= TRIES:
+            raise BatchError(
+                f"a worker died {TRIES} times while it loaded the network: too little memory for so many workers?"
+            )
+        self.remover = load(settings)
+        self.marks.leave(key)
+        on_gpu = self.remover.device.type != "cpu"
+        self.batch_size = settings.batch_size or (8 if on_gpu else 1)
+        self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)
+
+    def __call__(self, items: Sequence[Item]) -> list[Row]:
+        """Do these images. Where a worker died of the same portion before, what it finished is kept, the rest goes one by one."""
+        key = f"task {items[0].path} {len(items)}"
+        deaths = self.marks.enter(key, [item.path for item in items])
+        rows = [row for row in map(self._kept, items) if row] if deaths else []
+        there = {row.path for row in rows}
+        left = [item for item in items if item.path not in there]
+        quick = [item for item in left if not (deaths or item.suspect)]
+        rows += self._cut_all(quick)
+        for item in left:
+            if deaths or item.suspect:
+                rows += self._cut_carefully(item)
+        for row in rows:
+            row.attempts, row.worker = deaths + 1, self.label
+        self.marks.leave(key)
+        return rows
+
+    def _kept(self, item: Item) -> Row | None:
+        """A row for a result that another worker finished before it died."""
+        try:
+            state = Path(item.output).stat()
+        except OSError:
+            return None
+        if not state.st_size or state.st_mtime_ns < self.settings.started:
+            return None
+        row = _new_row(item, DONE)
+        row.message, row.bytes, row.finished = (
+            "made by a worker that died later",
+            state.st_size,
+            state.st_mtime_ns / 1e9,
+        )
+        try:
+            from ..data.images.read import upright_size
+
+            row.height, row.width = upright_size(Path(item.path))
+        except (ValueError, OSError):
+            row.message += "; the image is gone since"
+        return row
+
+    def _cut_carefully(self, item: Item) -> list[Row]:
+        """Alone, with a mark: an image that kills one worker after the other is given up."""
+        key = f"image {item.path}"
+        if self.marks.enter(key, [item.path]) >= TRIES:
+            row = _new_row(item, FAILED)
+            row.message = f"workers died {TRIES} times while they had this image: too large for the memory?"
+            return [row]  # the mark stays until the end of the run
+        rows = self._cut_all([item])
+        self.marks.leave(key)
+        return rows
+
+    # -- the usual way ----------------------------------------------------------------------------------------------
+
+    def _cut_all(self, items: Sequence[Item]) -> list[Row]:
+        """Reading, network and writing overlap."""
+        rows: list[Row] = []
+        pending: deque[tuple[Row, Future[float]]] = deque()
+        for group in self._read_ahead(items):
+            good = []
+            for item, reading in group:
+                row = _new_row(item, DONE)
+                rows.append(row)
+                image = _result(row, reading)
+                if image is not None:
+                    good.append((row, image))
+            for row, array in self._through_network(good):
+                pending.append((row, self.writers.submit(self._write, row, array)))
+            while len(pending) > PENDING:
+                _settle(*pending.popleft())
+        while pending:
+            _settle(*pending.popleft())
+        return rows
+
+    def _read_ahead(self, items: Sequence[Item]) -> "Iterator[list[tuple[Item, Future]]]":
+        """Groups of images that go through the network together, the next group being read meanwhile."""
+        queue: deque[list] = deque()
+        for start in range(0, len(items), self.batch_size):
+            group = items[start : start + self.batch_size]
+            queue.append([(item, self.readers.submit(_read, item.path)) for item in group])
+            if len(queue) > 1:
+                yield queue.popleft()
+        yield from queue
+
+    def _through_network(self, group: "list[tuple[Row, np.ndarray]]") -> "Iterator[tuple[Row, np.ndarray]]":
+        """Results of those images for which there is one; several at once, or each for itself where that fails."""
+        look = (self.settings.style, self.settings.threshold, self.settings.reverse)
+        started = time.perf_counter()
+        if len(group) > 1:
+            try:
+                arrays = self.remover.process_batch([image for _, image in group], *look, batch_size=len(group))
+            except Exception:  # memory, mostly: one by one below, where the reason is told
+                arrays = []
+            for (row, _), array in zip(group, arrays, strict=False):
+                row.seconds += (time.perf_counter() - started) / len(group)
+                yield row, array
+            if arrays:
+                return
+        for row, image in group:
+            started = time.perf_counter()
+            try:
+                array = self.remover.cut(image, *look).array
+            except Exception as error:  # whatever it is, it does not stop the rest
+                _fail(row, error)
+                continue
+            row.seconds += time.perf_counter() - started
+            yield row, array
+
+    def _write(self, row: Row, array: "np.ndarray") -> float:
+        """Seconds that encoding and writing took."""
+        from ..data.images.encode import encode, write_bytes
+
+        started = time.perf_counter()
+        data = encode(array, self.settings.format)
+        write_bytes(data, Path(row.output))
+        row.bytes = len(data)
+        return time.perf_counter() - started
+
+
+def _new_row(item: Item, status: str) -> Row:
+    """A row with what the file system says about the image."""
+    row = Row(item.path, item.output, status, shard=item.shard, finished=time.time())
+    try:
+        state = Path(item.path).stat()
+        row.source_bytes, row.source_mtime_ns = state.st_size, state.st_mtime_ns
+    except OSError:
+        pass  # reading it says what is wrong
+    return row
+
+
+def _read(path: str) -> "tuple[np.ndarray, float]":
+    from ..remover.image_types import read_upright
+
+    started = time.perf_counter()
+    return read_upright(Path(path)), time.perf_counter() - started
+
+
+def _result(row: Row, reading: "Future[tuple[np.ndarray, float]]") -> "np.ndarray | None":
+    """The image, where it can be read; its size and the time go into the row."""
+    try:
+        image, row.seconds = reading.result()
+    except Exception as error:  # decoders fail in many ways
+        _fail(row, error)
+        return None
+    row.height, row.width = image.shape[:2]
+    return image
+
+
+def _settle(row: Row, writing: "Future[float]") -> None:
+    try:
+        row.seconds += writing.result()
+        row.finished = time.time()
+    except Exception as error:
+        _fail(row, error)
+        row.hopeless = getattr(error, "errno", None) in HOPELESS
+
+
+def _fail(row: Row, error: BaseException) -> None:
+    expected = isinstance(error, ValueError | RuntimeError | OSError)
+    text = one_line(error).removeprefix(f"{row.path}: ")
+    row.status, row.message, row.bytes = FAILED, text if expected else f"{type(error).__name__}: {text}", None
+    row.finished = time.time()

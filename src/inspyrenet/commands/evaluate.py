@@ -1,0 +1,95 @@
+"""Score maps: python run/Eval.py --config configs/InSPyReNet_SwinB.yaml --verbose
+
+Without a config: python run/Eval.py --pred-root DIR --gt-root DIR
+Two methods on the same images: python run/Eval.py --compare DIR_A DIR_B --gt-root DIR
+"""
+
+# Scoring processes import this file anew: what is imported here must be light.
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .options import build_parser, read_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from ..engine.options import Options
+    from ..utils.config.schema import Config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score every run that the command line names; returns the exit code."""
+    from .errors import reported
+
+    parser = build_parser(__doc__, config_required=False)
+    _add_options(parser)
+    options = read_options(parser, argv)
+    extra = options.extra
+    if extra.compare and extra.pred_root:
+        parser.error("--compare takes the two folders of maps itself: leave --pred-root out")
+    if not options.config and not (extra.gt_root and (extra.pred_root or extra.compare)):
+        parser.error("say what to score: --config FILE, or --pred-root DIR --gt-root DIR")
+    with reported() as outcome:
+        outcome.code = _compare(options) if extra.compare else evaluate(_configs(options, extra.pred_root), options)
+    return outcome.code
+
+
+def _add_options(parser: "argparse.ArgumentParser") -> None:
+    add = parser.add_argument
+    add("--pred-root", metavar="DIR", help="maps: DIR/<set>/name.png, or DIR/name.png for a single set")
+    add("--gt-root", metavar="DIR", help="masks: DIR/<set>/masks/name.png or gt, or DIR/name.png for a single set")
+    add("--allow-missing", action="store_true", help="score although maps or masks are missing, and say how many")
+    add("--report", action="store_true", help="also write report.html: curves, histograms, and the images, worst first")
+    add("--fresh", action="store_true", help="score anew what was scored before")
+    add(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="two folders of maps of the same images: which is better, how surely",
+    )
+
+
+def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
+    """The configs with the roots of the command line, or one made of these roots alone."""
+    from ..engine.evaluate import folders_config, with_roots
+
+    gt_root = options.extra.gt_root
+    if not options.config:
+        return [folders_config(pred_root, gt_root, options.overrides)]
+    from ..utils.config.load import load_config
+
+    return [with_roots(config, pred_root, gt_root) for config in load_config(options.config, options.overrides)]
+
+
+def evaluate(configs: "Sequence[Config]", options: "Options") -> int:
+    """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code."""
+    from ..engine.evaluate import score_runs
+
+    with _log(options):
+        table = score_runs(configs, _how(options))
+    print(table)
+    return 0
+
+
+def _compare(options: "Options") -> int:
+    from ..engine.compare import compare_runs
+
+    configs = [_configs(options, root)[0] for root in options.extra.compare]
+    with _log(options):
+        text = compare_runs(configs, _how(options))
+    print(text)
+    return 0
+
+
+def _how(options: "Options"):
+    from ..engine import evaluate as scoring
+
+    extra = vars(options.extra)
+    chosen = {name: bool(extra.get(name)) for name in ("allow_missing", "report", "fresh")}
+    return scoring.Options(verbose=options.verbose, debug=options.debug, **chosen)
+
+
+def _log(options: "Options"):
+    from ..utils.system.logging import run_log
+
+    return run_log("", "eval", verbose=options.verbose, to_file=False)

@@ -1,0 +1,54 @@
+"""Train → test → evaluate, for every run that a command line asks for; ends in one table."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..engine.options import Options
+from .configs import load
+from .errors import reported
+from .options import build_parser, read_options
+
+if TYPE_CHECKING:
+    from ..utils.config.schema import Config
+
+STEPS = ("train", "test", "eval")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command line of Expr.py; returns the exit code."""
+    parser = build_parser(
+        "Train, test and evaluate in one command: python Expr.py --config configs/Quickstart.yaml --verbose"
+    )
+    add = parser.add_argument
+    add("--from", dest="start", choices=STEPS, default="train", help="first step; the ones before it are done already")
+    add("--overwrite", action="store_true", help="train anew where the run's folder holds checkpoints")
+    add("--force", action="store_true", help="with --resume: go on although the training data changed")
+    add("--allow-missing", action="store_true", help="score although maps or masks are missing")
+    add("--seeds", type=int, metavar="N", help="every run with seeds 0 … N-1; the table ends in mean ± deviation")
+    options = read_options(parser, argv)
+    if options.extra.seeds:
+        seeds = ",".join(map(str, range(options.extra.seeds)))
+        options = replace(options, overrides=(*options.overrides, f"seed={seeds}"))
+    with reported() as outcome:
+        outcome.code = run_all(load(options), options)
+    return outcome.code
+
+
+def run_all(configs: "list[Config]", options: Options) -> int:
+    """Every config through the steps, then the joint table; stops at the first exit code that is not 0."""
+    from . import evaluate, test, train
+
+    first = STEPS.index(options.extra.start)
+    trained, predicted = set(), set()  # points of a grid may share their weights, or their maps too
+    for config in configs:
+        folder = config.Train.Checkpoint.checkpoint_dir if config.Train else None
+        if first <= STEPS.index("train") and (folder is None or folder not in trained):
+            code = train.train(config, options)
+            if code:
+                return code
+            trained.add(folder)
+        if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
+            test.test(config, options)
+            predicted.add(config.Eval.pred_root)
+    return evaluate.evaluate(configs, options)

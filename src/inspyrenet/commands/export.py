@@ -1,0 +1,67 @@
+"""Write a network as one file: python run/Export.py --config configs/InSPyReNet_SwinB.yaml --format onnx --dynamic"""
+
+import argparse
+from collections.abc import Sequence
+
+EPILOG = """\
+format    onnx: for onnxruntime and others, weights and how to prepare images inside (needs the extra export);
+          torch: a torch.export program (.pt2)
+sizes     with --dynamic any size that the network takes, and any batch; without, one image of --input
+          (default: the Test section's size, else the base size)
+every word that contains = changes the config: Model.threshold=null leaves blending out
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; imports nothing heavy."""
+    parser = argparse.ArgumentParser(
+        prog="Export.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
+    add(
+        "-c",
+        "--config",
+        "--mode",
+        metavar="NAME",
+        help="YAML file, shipped config, fast, base, base-nightly, checkpoint",
+    )
+    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the config's own")
+    add("--format", choices=("onnx", "torch"), default="onnx", help="see below (default: onnx)")
+    add("--dynamic", action="store_true", help="any size and any batch")
+    add("--output", metavar="FILE", help="default: NAME.onnx or NAME.pt2")
+    add("--input", metavar="HxW", help="height and width of the image; with --dynamic only one more size to check")
+    add("--opset", type=int, default=20, metavar="N", help="of ONNX (default: 20)")
+    add(
+        "--deform",
+        choices=("grid", "native"),
+        default="grid",
+        help="deformable convolutions as grid sampling (any runtime), or as ONNX's own (opset 19; runtimes differ)",
+    )
+    add("--no-check", dest="check", action="store_false", help="do not compare the file with the network")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Export what the command line names; returns the exit code."""
+    parser = build_parser()
+    options = parser.parse_intermixed_args(argv)
+    wrong = [word for word in options.words if "=" not in word]
+    if wrong:
+        parser.error(f"what is {wrong[0]!r}? Overrides look like Model.threshold=null")
+    if options.config is None and options.ckpt is None:
+        parser.error("say which network: --config configs/InSPyReNet_SwinB.yaml, or --ckpt FILE")
+    from .errors import reported
+
+    with reported() as outcome:
+        from pathlib import Path
+
+        from ..engine.export import Order, check_order, export, parse_size
+        from ..engine.presets import resolve
+
+        size = parse_size(options.input) if options.input else None
+        output = Path(options.output) if options.output else None
+        order = Order(options.format, options.dynamic, output, size, options.opset, options.check, options.deform)
+        check_order(order)
+        print(export(resolve(options.config, options.ckpt, options.words), order))
+    return outcome.code

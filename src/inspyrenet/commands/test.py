@@ -1,0 +1,51 @@
+"""Predict the test sets: python run/Test.py --config configs/InSPyReNet_SwinB.yaml --verbose"""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .options import build_parser, read_options
+
+if TYPE_CHECKING:
+    from ..engine.options import Options
+    from ..utils.config.schema import Config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Predict every run that the command line names; returns the exit code."""
+    from .errors import reported
+
+    options = read_options(build_parser(__doc__), argv)
+    with reported() as outcome:
+        from .configs import load
+
+        for config in load(options):
+            test(config, options)
+    return outcome.code
+
+
+def test(config: "Config", options: "Options") -> None:
+    """One run: its maps to Eval.pred_root/<set>/, one line at the end."""
+    from pathlib import Path
+
+    from ..engine import test as testing
+    from ..utils.config.load import resolved_text
+    from ..utils.system.device import describe_device, resolve_device
+    from ..utils.system.logging import run_log
+    from ..utils.train import distributed
+
+    device = resolve_device(options.device, distributed.local_rank())
+    with (
+        distributed.session(device),
+        run_log(
+            Path(config.Eval.pred_root),
+            "test",
+            config_text=resolved_text(config),
+            device=describe_device(device),
+            verbose=options.verbose,
+            to_file=distributed.is_main(),
+        ) as log,
+    ):
+        summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
+        if distributed.is_main():
+            print(summary, file=sys.stderr)

@@ -1,0 +1,61 @@
+"""Train a network: python run/Train.py --config configs/InSPyReNet_SwinB.yaml --verbose"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .options import build_parser, read_options
+
+if TYPE_CHECKING:
+    from ..engine.options import Options
+    from ..utils.config.schema import Config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Train every run that the command line names; returns the exit code."""
+    from .errors import reported
+
+    parser = build_parser(__doc__)
+    parser.add_argument("--overwrite", action="store_true", help="start over where the run's folder holds checkpoints")
+    parser.add_argument("--force", action="store_true", help="with --resume: go on although the training data changed")
+    options = read_options(parser, argv)
+    with reported() as outcome:
+        from .configs import load
+
+        for config in load(options):
+            outcome.code = train(config, options)
+            if outcome.code:
+                break
+    return outcome.code
+
+
+def train(config: "Config", options: "Options") -> int:
+    """One run: build, train, and say where the weights are; returns the exit code."""
+    from ..engine import train as training
+    from ..utils.config.load import resolved_text, save_resolved
+    from ..utils.system.device import describe_device, resolve_device
+    from ..utils.system.logging import run_log
+    from ..utils.system.precision import flush_denormals
+    from ..utils.train import distributed
+
+    flush_denormals()
+    device = resolve_device(options.device, distributed.local_rank())
+    with distributed.session(device):
+        folder = Path(training.checkpoint_dir(config))
+        with run_log(
+            folder,
+            "train",
+            config_text=resolved_text(config),
+            device=describe_device(device),
+            verbose=options.verbose,
+            to_file=distributed.is_main(),
+        ) as log:
+            trainer = training.build_trainer(config, options, device, log)
+            trainer.on_start = lambda: save_resolved(config, folder / "config.yaml")  # once the folder is this run's
+            if options.resume:
+                trainer.resume(force=options.extra.force)
+            outcome = trainer.fit()
+    if distributed.is_main():
+        print(f"{config.name}: {outcome.message}", file=sys.stderr)
+    return outcome.exit_code

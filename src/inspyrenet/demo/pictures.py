@@ -1,0 +1,104 @@
+"""What the page shows of an image: everything is computed once, types and thresholds are applied to that."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+
+from ..data.images.preprocess import to_map
+from ..lib.types import SaliencyPyramid
+from ..remover.compositing import Style, composite, render
+from ..remover.foreground import estimate
+from ..remover.remover import Remover
+from ..utils.system.precision import flushed_denormals
+
+SHOWN = 1600  # pixels of the longer side on the page; the download has all
+SQUARE = 12  # pixels of the checkerboard
+LIGHT, DARK = 255, 214
+TILE = 320  # pixels of the longer side of a level
+
+
+@dataclass(frozen=True)
+class Level:
+    """One map of the pyramid: its name (S3, U2, …), its size in the network, and a picture uint8 (h, w)."""
+
+    name: str
+    size: tuple[int, int]
+    picture: np.ndarray
+
+
+@dataclass(frozen=True)
+class Seen:
+    """An image uint8 (H, W, 3), its map uint8 (H, W), and the stages that led there: (S3,), (S2, U2), (S1, U1), (S0, U0)."""
+
+    image: np.ndarray
+    saliency: np.ndarray
+    stages: list[tuple[Level, ...]]
+
+
+def look(remover: Remover, image: np.ndarray) -> Seen:
+    """Run the network on an image uint8 RGB (H, W, 3)."""
+    prepared, small = remover.preprocess(image)
+    with flushed_denormals():
+        out = remover.predictor(prepared[None], None if small is None else small[None], levels=True)
+    return Seen(image, to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize), stages(out, image.shape[:2]))
+
+
+def finish(remover: Remover, seen: Seen, style: Style, threshold: float | None, reverse: bool) -> np.ndarray:
+    """The result as the Remover makes it, without running the network again."""
+    edges = partial(estimate, method=remover.edges, device=remover.device)
+    wanted = threshold is None and remover.edges != "none"
+    return render(seen.image, seen.saliency, style, threshold, reverse, edges if wanted else None)
+
+
+def stages(out: SaliencyPyramid, shape: tuple[int, int]) -> list[tuple[Level, ...]]:
+    """The pyramid, coarse to fine: each stage's map, and the detail that made it out of the one before."""
+    top = len(out.saliency) - 1
+    maps = [_level(f"S{top - k}", _probability(one), one, shape) for k, one in enumerate(out.saliency)]
+    details = [_level(f"U{top - 1 - k}", _signed(one), one, shape) for k, one in enumerate(out.laplacian)]
+    return [(maps[0],), *zip(maps[1:], details, strict=False)] if details else [(one,) for one in maps]
+
+
+def _level(name: str, picture: np.ndarray, source, shape: tuple[int, int]) -> Level:
+    """Enlarged without smoothing, so that a coarse level looks coarse, in the shape of the image."""
+    scale = TILE / max(shape)
+    size = (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale)))
+    smaller = picture.shape[0] > size[1] or picture.shape[1] > size[0]
+    resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
+    return Level(name, tuple(source.shape[-2:]), resized)
+
+
+def _probability(logits) -> np.ndarray:
+    return logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
+
+
+def _signed(detail) -> np.ndarray:
+    """Around middle grey: brighter where a stage adds, darker where it takes away, stretched by the largest change."""
+    values = detail[0, 0].float().nan_to_num().cpu().numpy()
+    return np.rint(127.5 + 127.5 * values / max(float(np.abs(values).max()), 1e-6)).astype(np.uint8)
+
+
+def shrink(array: np.ndarray, longest: int = SHOWN) -> np.ndarray:
+    """For the page: no side longer than that."""
+    scale = longest / max(array.shape[:2])
+    if scale >= 1:
+        return array
+    size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
+    return cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+
+
+def shown(array: np.ndarray) -> np.ndarray:
+    """uint8 (H, W[, 3 or 4]) → (h, w, 3), transparency over a checkerboard."""
+    array = shrink(array)
+    if array.ndim == 2:
+        return np.repeat(array[..., None], 3, axis=2)
+    if array.shape[2] == 3:
+        return array
+    return composite(array[..., :3], checkerboard(array.shape[:2]), array[..., 3])
+
+
+def checkerboard(size: tuple[int, int]) -> np.ndarray:
+    """uint8 (*size, 3)"""
+    y, x = np.indices(size) // SQUARE
+    return np.repeat(np.where((x + y) % 2, np.uint8(DARK), np.uint8(LIGHT))[..., None], 3, axis=2)

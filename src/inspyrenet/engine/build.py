@@ -1,0 +1,190 @@
+"""From a validated config to finished objects: the one place that translates YAML into arguments."""
+
+import inspect
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from ..data.datasets.build import build_train_dataset
+from ..data.datasets.labels import dis5k_labels
+from ..data.datasets.pairs import Pair, find_pairs
+from ..data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
+from ..data.datasets.torch_datasets import TrainDataset
+from ..data.images.preprocess import Preprocess
+from ..lib import build_model
+from ..lib.checkpoints.state_dict import load_backbone, load_state
+from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection, Transforms
+from ..utils.train.checkpoint import CheckpointFolder, read_weights
+
+LOG = logging.getLogger(__name__)
+PREPARED = ("tonumpy", "totensor")  # steps that always happen
+BEYOND_ONE = ("random_size", "copy_paste", "coarse_map")  # what is not a step of one pair's image and mask
+
+
+class MissingSection(ValueError):
+    """The config lacks what this command needs."""
+
+
+def section(config: Config, name: str):
+    """config.<name>; raises MissingSection where the file has none."""
+    value = getattr(config, name)
+    if value is None:
+        raise MissingSection(f"{config.name}: the config has no section {name}, which this command needs")
+    return value
+
+
+# -- models -------------------------------------------------------------------------------------------------------
+
+
+def model_arguments(model: ModelSection) -> dict:
+    """Arguments of lib.build_model; options that a family does not have are left out while they are at their default."""
+    arguments = {"base_size": model.base_size, "pretrained": model.pretrained is True, **model.arguments}
+    if model.depth is not None:
+        arguments["depth"] = model.depth
+    if model.encoder is not None:
+        arguments["encoder"] = model.encoder
+    if not model.fast:
+        arguments["fast"] = False
+    if model.attention != "as_trained":
+        arguments["attention"] = model.attention
+    return arguments
+
+
+def network(config: Config, start: bool = True) -> nn.Module:
+    """The untrained network; with `start`, its encoder from Model.pretrained.
+
+    Weights that a checkpoint will replace anyway are not fetched: pass start=False.
+    """
+    model = section(config, "Model")
+    pretrained = model.pretrained if start else False
+    net = build_model(model.name, **model_arguments(model.model_copy(update={"pretrained": pretrained})))
+    if isinstance(pretrained, str):
+        left = load_backbone(net, read_weights(pretrained_file(pretrained)))
+        LOG.info("encoder from %s; %d entries stay at their start values", pretrained, len(left))
+    return net
+
+
+def pretrained_file(name: str) -> Path:
+    """A path as it is, or a file of that name in data/backbone_ckpt. Raises FileNotFoundError."""
+    candidates = [Path(name), Path("data/backbone_ckpt") / name]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise FileNotFoundError(f"Model.pretrained: no file {' or '.join(map(str, candidates))}")
+
+
+def trained_network(config: Config) -> tuple[nn.Module, Path]:
+    """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
+    source = Path(section(config, "Test").Checkpoint.checkpoint_dir)
+    path = source if source.is_file() else CheckpointFolder(source).weights_file()
+    return load_state(network(config, start=False), read_weights(path), str(path)), path
+
+
+def freeze(net: nn.Module, stages: int) -> None:
+    """Take the modules behind the first encoder maps out of training. Raises ValueError where the encoder has no stages."""
+    if not stages:
+        return
+    encoder = next((part for name, part in net.named_children() if name in ("backbone", "bb")), net)
+    if not hasattr(encoder, "stages"):
+        raise ValueError(f"Train.FineTune.freeze_stages: {type(encoder).__name__} has no stages that can be frozen")
+    for part in [module for group in encoder.stages()[:stages] for module in group]:
+        part.requires_grad_(False)
+
+
+# -- data ---------------------------------------------------------------------------------------------------------
+
+
+def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
+    """(name, parameters) in the published order, without those that are off."""
+    steps = transforms.model_dump(exclude_none=True, exclude={*PREPARED, *BEYOND_ONE})
+    return [(name, steps[name]) for name in type(transforms).model_fields if name in steps]
+
+
+def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
+    """Checked pairs of all sets; generated sets are painted first where they are absent."""
+    if dataset.type == "Synthetic":
+        for name in dataset.sets:
+            seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
+            ensure_dataset(dataset.root, name, dataset.limit or 400, seed)
+    return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit)
+
+
+def train_dataset(
+    dataset: DatasetSection, found: Sequence[Pair], seed: int, labels: Sequence[int] | None = None
+) -> TrainDataset:
+    """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
+    sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
+    coarse = dataset.transforms.coarse_map
+    return build_train_dataset(
+        found,
+        transform_steps(dataset.transforms),
+        seed,
+        dataset.pipeline,
+        dataset.cache,
+        random_size=None if sizes is None else sizes.model_dump(),
+        labels=labels,
+        copy_paste=None if paste is None else paste.model_dump(),
+        coarse_map=None if coarse is None else coarse.model_dump(),
+    )
+
+
+def class_labels(kind: str, found: Sequence[Pair]) -> tuple[list[int] | None, int]:
+    """(class number of every pair, number of classes) as Train.Dataset.labels says; None and 0 without labels.
+
+    Raises ValueError where a name does not tell a class.
+    """
+    if kind == "none":
+        return None, 0
+    try:
+        numbers, classes = dis5k_labels([pair.name for pair in found])
+    except ValueError as error:
+        raise ValueError(f"Train.Dataset.labels: {error}; set labels to none") from error
+    return numbers, len(classes)
+
+
+def check_classes(net: nn.Module, count: int) -> None:
+    """Raises ValueError where the network has no place for so many classes."""
+    has = getattr(net, "classes", 0)
+    if count > has:
+        raise ValueError(
+            f"Train.Dataset.labels: the names tell {count} classes, the network learns {has}: set "
+            f"Model.arguments={{classes: {count}}} (219 for all of DIS5K)"
+        )
+
+
+def check_coarse_map(net: nn.Module, transforms: Transforms) -> None:
+    """Raises ValueError where training is to start from coarse maps that the network has no place for."""
+    if transforms.coarse_map is not None and "coarse" not in inspect.signature(net.forward).parameters:
+        raise ValueError(
+            f"Train.Dataset.transforms.coarse_map: {type(net).__name__} has no coarse map to start from; remove it, or "
+            "train a network of the InSPyReNet family"
+        )
+
+
+def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
+    """The sizing of Test.Dataset.transforms, with the base-size copy where blending may need it."""
+    transforms = test.Dataset.transforms
+    dynamic = transforms.dynamic_resize is not None
+    sized = transforms.dynamic_resize or transforms.static_resize
+    return Preprocess(
+        sizing="dynamic" if dynamic else "static",
+        size=sized.size,
+        base_size=model.base_size if model.threshold is not None or test.patch_merging else None,
+        mean=transforms.normalize.mean,
+        std=transforms.normalize.std,
+        backend=sized.backend,
+    )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators, which initial weights, dropout and stochastic depth draw from."""
+    import random
+
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (libraries still draw from it)
+    torch.manual_seed(seed)

@@ -1,0 +1,67 @@
+"""Two methods on the same images: which is better, and how surely."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..utils.config.load import ConfigError
+from ..utils.config.schema import Config
+from ..utils.metrics import Comparison, compare
+from ..utils.report.compare import compare_text, listed, write_comparison
+from ..utils.report.html_report import write_report
+from ..utils.report.tables import footnotes, number
+from ..utils.report.worst import write_differences
+from .evaluate import Options, Scored, score_all
+
+
+def compare_runs(configs: Sequence[Config], options: Options) -> str:
+    """Score two folders of maps, write <result_path>/compare_<A>_<B>/ and return the text for the console.
+
+    Images that only one method has are an error, or left out with `allow_missing`.
+    """
+    names = _names([Path(config.Eval.pred_root).resolve() for config in configs])
+    first, second = score_all(
+        [config.model_copy(update={"name": name}) for config, name in zip(configs, names, strict=True)], options
+    )
+    table: dict[str, list[Comparison]] = {}
+    others = {matched.dataset: scores for matched, scores in second.sets}
+    for matched, scores in first.sets:
+        if matched.dataset in others:
+            a, b = scores.scores, others[matched.dataset].scores
+            both = sorted(set(a.names()) & set(b.names()))
+            table[matched.dataset] = compare(a.subset(both), b.subset(both))
+    if not table:
+        raise ConfigError([f"{names[0]} and {names[1]} have no data set in common"])
+    folder = first.folder.parent / f"compare_{names[0]}_{names[1]}"
+    write_comparison(folder, *names, table, footnotes([], first.metrics, first.notes, first.conventions))
+    for dataset, comparisons in table.items():
+        picture = folder / f"largest_{dataset.replace('/', '_')}.png"
+        _write_pictures(picture, dataset, listed(comparisons), first, second)
+    if options.report:
+        entries = [*first.entries, *second.entries]
+        notes = footnotes([entry.row for entry in entries], first.metrics, first.notes, first.conventions)
+        write_report(folder / "report.html", " and ".join(names), entries, notes)
+    return compare_text(*names, table)
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    """The folders' names, with as much of the paths as tells them apart."""
+    for depth in range(1, 1 + max(len(folder.parts) for folder in folders)):
+        names = ["_".join(part.strip("/\\:") for part in folder.parts[-depth:]) for folder in folders]
+        if names[0] != names[1]:
+            return names
+    raise ConfigError([f"--compare: both folders are {folders[0]}"])
+
+
+def _write_pictures(path: Path, dataset: str, comparison: Comparison, first: Scored, second: Scored) -> None:
+    if not comparison.largest:
+        return
+    pairs = [
+        {pair.name: pair for matched, _ in run.sets for pair in matched.pairs if matched.dataset == dataset}
+        for run in (first, second)
+    ]
+    metric = comparison.metric
+    captions = [
+        f"{name}   {metric} A {number(metric, a)}, B {number(metric, b)}   image, mask, A, B"
+        for name, a, b in comparison.largest
+    ]
+    write_differences(path, [(pairs[0][name], pairs[1][name]) for name, _, _ in comparison.largest], captions)

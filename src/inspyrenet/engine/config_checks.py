@@ -1,0 +1,52 @@
+"""What in a config does not fit together, or names what the schema does not know; found before anything is built."""
+
+from collections.abc import Iterator
+
+from ..lib.losses.build import criterion_choices
+from ..utils.config.errors import suggest
+from ..utils.config.schema import Config
+from ..utils.metrics import METRICS
+
+
+def misfits(config: Config) -> Iterator[tuple[str, str]]:
+    """(dotted key, what is wrong with it)."""
+    wanted = {"Eval.metrics": config.Eval.metrics}
+    if config.Train is not None and config.Train.Validation is not None:
+        wanted["Train.Validation.metric"] = (config.Train.Validation.metric,)
+    for key, names in wanted.items():
+        for name in names:
+            if name.lower() not in {metric.lower() for metric in METRICS}:
+                hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
+                yield key, f"unknown metric {name!r}{hint}"
+    if config.Model is not None and config.Test is not None:
+        yield from _test_misfits(config)
+    if config.Model is not None and config.Train is not None:
+        yield from _training_misfits(config)
+
+
+def _test_misfits(config: Config) -> Iterator[tuple[str, str]]:
+    test = config.Test
+    if config.Model.threshold is not None or test.patch_merging:
+        reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
+        if test.scales != (1.0,):
+            yield "Test.scales", reason
+
+
+def _training_misfits(config: Config) -> Iterator[tuple[str, str]]:
+    """Losses and data that the model's criterion does not take."""
+    train = config.Train
+    losses, arguments, extras = criterion_choices(config.Model.name)
+    family = config.Model.name.split("_")[0]
+    if train.Loss not in losses:
+        hint = suggest(train.Loss, losses) or f"; there is {', '.join(losses)}"
+        yield "Train.Loss", f"{family} has no loss called {train.Loss!r}{hint}"
+    for name in train.LossArguments.model_dump(exclude_none=True):
+        if name not in arguments:
+            yield f"Train.LossArguments.{name}", f"the losses of {family} do not take it, but {', '.join(arguments)}"
+    finetune = train.LossArguments.finetune
+    if finetune is not None and finetune > train.Scheduler.epoch:
+        yield "Train.LossArguments.finetune", f"{finetune} epochs are more than the run has ({train.Scheduler.epoch})"
+    if train.Dataset.transforms.random_crop is not None and "valid" not in extras:
+        yield "Train.Dataset.transforms.random_crop", f"pads images, and the losses of {family} would count the padding"
+    if train.Dataset.labels != "none" and "label" not in extras:
+        yield "Train.Dataset.labels", f"{family} learns no classes: leave labels out"

@@ -1,0 +1,218 @@
+"""Scores the maps of runs and writes their tables and reports."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from ..data.datasets.packed import unpacked
+from ..utils.config.load import ConfigError, load_config
+from ..utils.config.schema import Config
+from ..utils.metrics import (
+    METRICS,
+    Conventions,
+    Interval,
+    MatchedSet,
+    SetScores,
+    check_metrics,
+    evaluate_folder,
+    find_conventions,
+    intervals,
+    match_folders,
+)
+from ..utils.report.figures import MethodScores, write_curves, write_per_image
+from ..utils.report.html_report import Entry, write_report
+from ..utils.report.seeds import seed_table
+from ..utils.report.tables import Row, footnotes, text_table, write_tables
+from ..utils.report.worst import worst_names, write_worst
+
+log = logging.getLogger(__name__)
+
+WORST = 8  # pairs in the picture that --debug writes for each data set
+WORST_BY = "mae"
+JOINT = "joint"  # folder below result_path for the table of several runs
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score, beside what the configs say.
+
+    allow_missing  score what there is
+    verbose        show progress
+    debug          write pictures of the worst pairs
+    report         write report.html
+    fresh          do not use scores that were kept from before
+    """
+
+    allow_missing: bool = False
+    verbose: bool = False
+    debug: bool = False
+    report: bool = False
+    fresh: bool = False
+
+
+DEFAULTS = Options()
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One run: what was matched and what it scored, set by set."""
+
+    config: Config
+    sets: tuple[tuple[MatchedSet, SetScores], ...]
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        return check_metrics(self.config.Eval.metrics)
+
+    @property
+    def conventions(self) -> Conventions:
+        return find_conventions(self.config.Eval.conventions)
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.config.Eval.result_path) / self.config.name
+
+    @property
+    def notes(self) -> list[str]:
+        return [f"{self.config.name}: {self.config.note}"] if self.config.note else []
+
+    @property
+    def methods(self) -> list[MethodScores]:
+        return [MethodScores(self.config.name, scores) for _, scores in self.sets]
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry(row, scores, matched.pairs) for row, (matched, scores) in zip(self.rows, self.sets, strict=True)]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        return [_row(self.config.name, matched, scores) for matched, scores in self.sets]
+
+
+def folders_config(pred_root: str, gt_root: str, overrides: Sequence[str] = ()) -> Config:
+    """A config that says where maps and masks lie and nothing else; `Eval.…` words change the rest.
+
+    It is named after the folder of the maps, and so is the folder of its tables.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / f"{Path(pred_root).resolve().name}.yaml"
+        file.write_text("Eval: {}\n", encoding="utf-8")
+        (config,) = load_config(file, overrides)
+    return with_roots(config, pred_root, gt_root)
+
+
+def with_roots(config: Config, pred_root: str | None, gt_root: str | None) -> Config:
+    """The config with other folders of maps and masks, where given."""
+    changes = {"pred_root": pred_root, "gt_root": gt_root}
+    section = config.Eval.model_copy(update={key: value for key, value in changes.items() if value})
+    return config.model_copy(update={"Eval": section})
+
+
+def score_runs(configs: Sequence[Config], options: Options = DEFAULTS) -> str:
+    """Score each run, write its tables to <result_path>/<name>/, and return one table with its footnotes.
+
+    Several runs also write <result_path>/joint/. Raises PairingError for missing maps or masks, MetricError for maps that
+    cannot be scored, ReportError where a table cannot be written. Nothing is scored before all runs have been matched.
+    """
+    if len({config.Eval.conventions for config in configs}) > 1:
+        raise ConfigError(["Eval.conventions: one table needs one kind; score the runs apart"])
+    runs = score_all(configs, options)
+    for run in runs:
+        _write(run.folder, [run], options)
+        if options.debug:
+            _write_worst(run)
+    if len(runs) > 1:
+        _write(Path(configs[0].Eval.result_path) / JOINT, runs, options)
+    rows = [row for run in runs for row in run.rows]
+    metrics = check_metrics(name for run in runs for name in run.metrics)
+    notes = [note for run in runs for note in run.notes]
+    seeds = seed_table(rows, metrics)
+    tables = [text_table(rows, metrics), *(["", seeds] if seeds else [])]
+    return "\n".join([*tables, "", *footnotes(rows, metrics, notes, runs[0].conventions)])
+
+
+def score_all(configs: Sequence[Config], options: Options) -> list[Scored]:
+    """Match all runs, then score one after the other."""
+    matched = [_match(config, options.allow_missing) for config in configs]
+    return [_score(config, sets, options) for config, sets in zip(configs, matched, strict=True)]
+
+
+def _match(config: Config, allow_missing: bool) -> list[MatchedSet]:
+    section = config.Eval
+    if section.gt_root is None:
+        raise ConfigError([f"{config.name}: Eval.gt_root: say where the masks are (there is no Test section to tell)"])
+    check_metrics(section.metrics)
+    images = config.Test.Dataset if config.Test is not None else None
+    limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
+    missing = allow_missing or limited
+    return match_folders(section.pred_root, section.gt_root, section.datasets, missing, locate=unpacked)
+
+
+def _score(config: Config, sets: Sequence[MatchedSet], options: Options) -> Scored:
+    pairs = [pair for matched in sets for pair in matched.pairs]
+    section = config.Eval
+    run = Scored(config, ())
+    started = time.monotonic()
+    kept = run.folder / "scores.sqlite"
+    if options.fresh:
+        kept.unlink(missing_ok=True)
+    table = evaluate_folder(
+        pairs,
+        section.metrics,
+        section.num_workers,
+        bar=options.verbose or None,
+        conventions=run.conventions,
+        cache=kept,
+        skeletons=Path(section.result_path) / "skeletons",
+    )
+    seconds = time.monotonic() - started
+    reused = sum(scores.reused for scores in table.values())
+    log.info("%s: %d pairs in %.1f s, %d of them scored before", config.name, len(pairs), seconds, reused)
+    return Scored(config, tuple((matched, table[matched.dataset]) for matched in sets))
+
+
+def _row(method: str, matched: MatchedSet, scores: SetScores) -> Row:
+    result = scores.result()
+    remarks = []
+    if matched.without_prediction:
+        remarks.append(f"{result.images} of {matched.masks} masks have a prediction; the others do not count")
+    if matched.without_truth:
+        remarks.append(f"{len(matched.without_truth)} predictions have no mask")
+    if scores.resized:
+        remarks.append(f"{len(scores.resized)} predictions had another size than their mask and were resized")
+        log.warning("%s on %s: %s, e.g. %s", method, matched.dataset, remarks[-1], scores.resized[0])
+    for metric, count in result.left_out.items():
+        remarks.append(f"{metric} leaves out {count} masks {METRICS[metric].left_out}")
+    found: dict[str, Interval] = intervals(scores.scores)
+    return Row(method, matched.dataset, result.values, result.images, matched.masks, tuple(remarks), found)
+
+
+# -- files --------------------------------------------------------------------------------------------------------
+
+
+def _write(folder: Path, runs: Sequence[Scored], options: Options) -> None:
+    rows = [row for run in runs for row in run.rows]
+    metrics = check_metrics(name for run in runs for name in run.metrics)
+    notes = footnotes(rows, metrics, [note for run in runs for note in run.notes], runs[0].conventions)
+    methods = [entry for run in runs for entry in run.methods]
+    write_tables(folder, rows, metrics, notes)
+    write_per_image(folder, methods)
+    write_curves(folder, methods)
+    if options.report:
+        title = ", ".join(run.config.name for run in runs)
+        write_report(folder / "report.html", title, [entry for run in runs for entry in run.entries], notes)
+    log.info("tables in %s", folder)
+
+
+def _write_worst(run: Scored) -> None:
+    metric = WORST_BY if WORST_BY in run.metrics else run.metrics[0]
+    for matched, scores in run.sets:
+        names, values = scores.scores.names(), scores.scores.values(metric)
+        worst = worst_names(names, values, metric, WORST)
+        pairs, of = {pair.name: pair for pair in matched.pairs}, dict(zip(names, values, strict=True))
+        captions = [f"{name}   {metric} {of[name]:.4f}   image, mask, map, error (red: too much)" for name in worst]
+        write_worst(run.folder / f"worst_{matched.dataset.replace('/', '_')}.png", [pairs[n] for n in worst], captions)

@@ -1,0 +1,286 @@
+"""From a trained network to one file with its graph: record, write, and compare with the network itself."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..data.datasets.synthetic import SyntheticShapes
+from ..data.hub import registry
+from ..data.hub.onnx_files import Card, load_program, save_onnx, save_program
+from ..data.images.preprocess import MEAN, STD, Preprocess, resize
+from ..lib.checkpoints.state_dict import load_state
+from ..lib.export.exportable import recording
+from ..lib.export.wrappers import record, size_rule
+from ..lib.sizes import SizeRule
+from ..utils.system.precision import flushed_denormals
+from ..utils.train.checkpoint import read_weights
+from . import build
+from .predictor import Predictor
+
+if TYPE_CHECKING:
+    from .presets import Recipe
+
+OPSET = 20
+NATIVE_OPSET = 19  # from here on ONNX has deformable convolutions
+TOLERANCE = 1e-4  # of probabilities
+FLAT = 0.05  # a map whose probabilities lie closer together shows nothing
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
+DEFORM = ("grid", "native")
+
+
+class ExportError(RuntimeError):
+    """An export that cannot be had, or whose result is not what the network gives; the message says why."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to export: format onnx or torch, any size or one.
+
+    size: (height, width) of the input; needed for nothing where sizes are dynamic, but checked too. deform: what becomes of
+    deformable convolutions (see lib.modules.exportable).
+    """
+
+    format: str = "onnx"
+    dynamic: bool = False
+    output: Path | None = None
+    size: tuple[int, int] | None = None
+    opset: int = OPSET
+    check: bool = True
+    deform: str = "grid"
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One comparison of the file with the network; spread: from the lowest to the highest probability of the network's map."""
+
+    size: tuple[int, int]
+    batch: int
+    difference: float
+    spread: float
+
+    @property
+    def good(self) -> bool:
+        return self.difference <= TOLERANCE
+
+
+def export(recipe: "Recipe", order: Order, say=lambda line: print(line, file=sys.stderr)) -> Path:
+    """Carry the order out; the file that was written.
+
+    Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
+    """
+    check_order(order)
+    output = order.output or Path(recipe.name).with_suffix(SUFFIXES[order.format])
+    with _told(say, f"loading {recipe.weights}"):
+        model = load_state(build.network(recipe.config, start=False), read_weights(recipe.weights), str(recipe.weights))
+    card = card_for(recipe, order, size_rule(model))
+    with _told(say, f"recording {card.model} as a graph ({sizes_text(card)}): minutes for a large network"):
+        program = record(model.eval(), card.fixed, card.blended, card.alignment, order.deform)
+    rejected = output.with_name(f".unchecked.{output.name}")
+    try:
+        with _told(say, f"writing {output}"):
+            write(program, card, order, rejected)
+        if order.check:
+            with _told(say, "comparing with the network"):
+                rows = compare(rejected, model, card, cases(card, order.size))
+            print(table(rows, order.format))
+            if not all(row.good for row in rows):
+                worst = max(rows, key=lambda row: row.difference)
+                raise ExportError(
+                    f"the graph differs from the network by {worst.difference:.1e} at {worst.size[0]}×{worst.size[1]} "
+                    f"(at most {TOLERANCE:.0e} is allowed), so {output} was not written. Weights that were never trained amplify "
+                    "rounding: train first, or write it unchecked with --no-check"
+                )
+        rejected.replace(output)
+    finally:
+        rejected.unlink(missing_ok=True)
+    return output
+
+
+def check_order(order: Order) -> None:
+    """Raises ExportError for what cannot be done, before anything is loaded."""
+    absent = [name for name in PACKAGES[order.format] if find_spec(name) is None]
+    if absent:
+        raise ExportError(f"format {order.format} needs {', '.join(absent)}: pip install 'inspyrenet[export]'")
+    if order.deform == "native" and order.format == "onnx" and order.opset < NATIVE_OPSET:
+        raise ExportError(
+            f"deformable convolutions are in ONNX from opset {NATIVE_OPSET} on, not in {order.opset}: --deform grid"
+        )
+    if order.format == "onnx" and order.opset < 18:
+        raise ExportError(f"opset {order.opset} is too old for this exporter: 18 or more")
+    if order.output is not None and order.output.suffix.lower() != SUFFIXES[order.format]:
+        raise ExportError(f"{order.output}: the file of format {order.format} ends in {SUFFIXES[order.format]}")
+
+
+def card_for(recipe: "Recipe", order: Order, rule: SizeRule) -> Card:
+    """What the file will say about itself. Raises SizeError for a size that the network does not take."""
+    from .. import __version__
+
+    config = recipe.config
+    model, test = config.Model, config.Test
+    own = build.preprocess(model, test) if test else Preprocess(size=model.base_size)
+    sizing, size = own.sizing, own.size
+    fixed, blended = None, model.threshold is not None
+    if not order.dynamic:
+        sizing, size = "static", order.size or (own.size if own.sizing == "static" else model.base_size)
+        rule.check(size)
+        if blended and min(size) <= model.threshold:  # the rule takes the base-size copy alone: decided here
+            blended, size = False, model.base_size
+        fixed = {"image": size, "resized": model.base_size} if blended else {"image": size}
+    elif order.size is not None:
+        rule.check(order.size)
+    entry = registry.weights_of_file(recipe.weights.name)
+    return Card(
+        name=recipe.name,
+        model=model.name,
+        inputs=("image", "resized") if blended else ("image",),
+        outputs=("saliency", "low") if blended else ("saliency",),
+        multiple=rule.multiple,
+        offset=rule.offset,
+        least=rule.least,
+        base_size=model.base_size,
+        sizing=sizing,
+        size=size,
+        mean=own.mean or MEAN,
+        std=own.std or STD,
+        backend=own.backend,
+        threshold=model.threshold if blended else None,
+        alignment=model.alignment,
+        normalize=test.normalize if test else "none",
+        fixed=fixed,
+        weights=recipe.weights.name,
+        licence=entry.licence if entry else "not stated with the weights",
+        version=__version__,
+    )
+
+
+def write(program: torch.export.ExportedProgram, card: Card, order: Order, path: Path) -> None:
+    """The recorded graph as a file."""
+    if order.format == "torch":
+        save_program(program, card, path)
+        return
+    save_onnx(to_onnx(program, card, order.opset), card, path)
+
+
+def to_onnx(program: torch.export.ExportedProgram, card: Card, opset: int):
+    """The recorded graph in ONNX's operations, under the card's names; a recorded graph can be translated once.
+
+    Raises ExportError. The exporter's own optimisation takes longer than the rest and gains nothing over `data.graphs.tidy`.
+    """
+    options = {"opset_version": opset, "dynamo": True, "optimize": False, "verbose": False}
+    with recording():
+        try:
+            return torch.onnx.export(program, input_names=[*card.inputs], output_names=[*card.outputs], **options)
+        except torch.onnx.OnnxExporterError as error:
+            cause = error.__cause__ or error
+            reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+            raise ExportError(f"{card.model} has no form in ONNX's opset {opset}: {reason[:300]}") from error
+
+
+def sizes_text(card: Card) -> str:
+    """The sizes that the file takes, in words."""
+    if card.fixed is None:
+        return f"sides are {SizeRule(card.multiple, card.offset, card.least)}"
+    return ", ".join(f"{name} {height}×{width}" for name, (height, width) in card.fixed.items())
+
+
+# -- comparing ----------------------------------------------------------------------------------------------------
+
+
+def cases(card: Card, size: tuple[int, int] | None = None) -> list[tuple[tuple[int, int], int]]:
+    """Sizes and batches at which to compare: around the base size, not square, and where blending begins."""
+    if card.fixed is not None:
+        return [(card.fixed["image"], 1)]
+    rule = SizeRule(card.multiple, card.offset, card.least)
+    height, width = card.base_size
+    found = [(rule.nearest((height, width)), 1), (rule.nearest((height * 0.7, width * 1.2)), 2)]
+    if card.blended:
+        step = max(card.multiple, 32)
+        found += [(rule.nearest((card.threshold + step, card.threshold + 2 * step)), batch) for batch in (1, 2)]
+    return found + ([(size, 1)] if size is not None else [])
+
+
+def compare(path: Path, model: nn.Module, card: Card, wanted: list[tuple[tuple[int, int], int]]) -> list[Compared]:
+    """The greatest difference between the file and the network, in probability, in each case."""
+    network = Predictor(model.eval(), torch.device("cpu"), card.threshold, card.alignment)
+    run = runner(path)
+    rows = []
+    for size, batch in wanted:
+        image, resized = pictures(card, size, batch)
+        with flushed_denormals():
+            ours = network(image, resized).logits.sigmoid().numpy()
+        rows.append(Compared(size, batch, float(np.abs(ours - run(image, resized)).max()), float(np.ptp(ours))))
+    return rows
+
+
+def runner(path: Path):
+    """(image, resized or None) → saliency as an array, from an exported file."""
+    if path.suffix.lower() == SUFFIXES["onnx"]:
+        from .onnx_predictor import GraphPredictor
+
+        graph = GraphPredictor(path, "cpu")
+        return lambda image, small: graph.probability(image.numpy(), None if small is None else small.numpy())
+    program, card = load_program(path)
+    module = program.module()
+
+    def run(image: Tensor, small: Tensor | None) -> np.ndarray:
+        with torch.inference_mode(), flushed_denormals():
+            if not card.blended:
+                return module(image).numpy()
+            saliency, low = module(image, small)
+            return (low if min(image.shape[2:]) <= card.threshold else saliency).numpy()
+
+    return run
+
+
+def pictures(card: Card, size: tuple[int, int], batch: int) -> tuple[Tensor, Tensor | None]:
+    """Painted images, prepared for the network: (batch, 3, *size), and their copies at the base size where it takes them."""
+    painted = [sample.image for sample in SyntheticShapes(batch, seed=5, size=(160, 160))]
+    copy = card.base_size if card.blended else None
+    prepare = Preprocess("static", size, copy, card.mean, card.std, card.backend)
+    pairs = [prepare(resize(image, (max(size), max(size)))) for image in painted]
+    small = None if copy is None else torch.stack([pair[1] for pair in pairs])
+    return torch.stack([pair[0] for pair in pairs]), small
+
+
+def table(rows: list[Compared], format: str) -> str:
+    """The comparisons as text."""
+    against = {"onnx": "onnxruntime", "torch": "torch.export"}[format]
+    lines = [
+        f"{against} against the network (probabilities, at most {TOLERANCE:.0e})",
+        "size         batch  difference  of values within",
+    ]
+    for row in rows:
+        size = f"{row.size[0]}×{row.size[1]}"
+        lines.append(
+            f"{size:<12} {row.batch:<6} {row.difference:<11.1e} {row.spread:.3f}{'' if row.good else '  TOO MUCH'}"
+        )
+    if all(row.spread < FLAT for row in rows):
+        lines.append("these maps are flat, so that they agree says little: were the weights trained?")
+    return "\n".join(lines)
+
+
+@contextmanager
+def _told(say, what: str) -> Iterator[None]:
+    """Say what happens, and how long it took."""
+    say(f"{what} …")
+    started = time.perf_counter()
+    yield
+    say(f"  {time.perf_counter() - started:.0f} s")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """`384x640` → (384, 640). Raises ExportError."""
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(part.isdigit() and int(part) for part in parts):
+        raise ExportError(f"a size is HEIGHTxWIDTH, such as 384x640, not {text!r}")
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,148 @@
+"""What a mode, a config or a checkpoint stands for: a config and a file of weights. Nothing is fetched, nothing is built.
+
+Listing modes imports no torch.
+"""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..data.hub import registry
+
+if TYPE_CHECKING:
+    from ..utils.config.schema import Config
+
+MODES = ("fast", "base", "base-nightly")  # published background-removal weights, by the names that people know
+BOX = Path(__file__).resolve().parents[1] / "weights"
+BOX_WEIGHTS, BOX_CONFIG = BOX / "default.safetensors", BOX / "default.yaml"
+WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
+
+
+class ModeError(ValueError):
+    """A mode, config or checkpoint that there is not; the message says what there is."""
+
+
+class MissingWeights(FileNotFoundError):
+    """The weights are not on this machine; the message says how to get them."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that makes a predictor, but not yet built."""
+
+    name: str
+    config: "Config"
+    weights: Path
+
+
+def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
+    """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → Recipe.
+
+    mode None: the model in the box, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
+    place of the mode's own. overrides: words such as Model.depth=32, on top of the config.
+    Raises ModeError, MissingWeights, ConfigError, CheckpointError, WeightsError.
+    """
+    if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
+        mode, ckpt = None, mode
+    if mode is None and ckpt is None:
+        return _from_box(overrides)
+    if mode is None:
+        return _from_checkpoint(Path(ckpt).expanduser(), overrides)
+    entry = registry.load("weights").get(str(mode))
+    if entry is not None and entry.config not in (None, entry.name):
+        return _from_registry(entry, ckpt, overrides)
+    return _from_config(mode, ckpt, overrides)
+
+
+def has_default() -> bool:
+    """A model came with this installation."""
+    return BOX_WEIGHTS.is_file() and BOX_CONFIG.is_file()
+
+
+def _is_checkpoint(path: Path) -> bool:
+    path = path.expanduser()
+    return path.suffix.lower() in WEIGHT_SUFFIXES or (path.is_dir() and any(path.glob("*.pth")))
+
+
+def _from_box(overrides: Sequence[str]) -> Recipe:
+    if not has_default():
+        raise MissingWeights(
+            "no model came with this installation: fetch one with `inspyrenet d fast` and name it (mode fast), "
+            "or give your own weights (ckpt)"
+        )
+    return Recipe("default", _load(BOX_CONFIG, overrides), BOX_WEIGHTS)
+
+
+def _from_registry(entry: registry.Published, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
+    place = Path(ckpt).expanduser() if ckpt is not None else registry.place_of(entry)
+    if not place.exists():
+        hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
+        raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
+    return Recipe(entry.name, _load(entry.config, entry.words(overrides)), place)
+
+
+def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
+    config = _load(mode, overrides)
+    if config.Model is None:
+        raise ModeError(f"{mode}: has no section Model, so there is nothing to run")
+    if ckpt is not None:
+        place = Path(ckpt).expanduser()
+        if not place.exists():
+            raise MissingWeights(f"no such weights: {place}")
+        return Recipe(config.name, config, place)
+    trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
+    fetched = _published_for(config.name)
+    for place in (trained and Path(trained), fetched and registry.place_of(fetched)):
+        if place and (place.is_file() or (place.is_dir() and any(place.glob("*.pth")))):
+            return Recipe(config.name, config, place)
+    ways = [f"train it (run/Train.py --config {mode})"]
+    ways += [f"fetch the published weights (`inspyrenet d {fetched.name}`)"] if fetched else []
+    raise MissingWeights(f"no weights for {config.name} ({trained or 'no checkpoint folder'}): {' or '.join(ways)}")
+
+
+def _published_for(name: str) -> registry.Published | None:
+    return registry.load("weights").get(name)
+
+
+def _from_checkpoint(path: Path, overrides: Sequence[str]) -> Recipe:
+    """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
+    are trained at different sizes), else by what the names and shapes in it look like."""
+    if not path.exists():
+        raise MissingWeights(f"no such weights: {path}")
+    folder = path if path.is_dir() else path.parent
+    saved = folder / "config.yaml"
+    if saved.is_file():
+        return Recipe(folder.name, _load(saved, overrides), path)
+    entry = registry.weights_of_file(path.name)
+    if entry is not None and entry.config is not None:
+        return Recipe(path.stem, _load(entry.config, entry.words(overrides)), path)
+    from ..lib.checkpoints.state_dict import describe, normalise, recognise
+    from ..utils.train.checkpoint import read_weights
+
+    state = normalise(read_weights(path))
+    config = recognise(state)[1]
+    if config is None:
+        raise ModeError(f"{path} looks like {describe(state)}: say which config it belongs to (mode)")
+    return Recipe(path.stem, _load(config, overrides), path)
+
+
+def _load(source: str | Path, overrides: Sequence[str]) -> "Config":
+    """One config by name or file. Raises ModeError for a name that is neither a mode nor a config."""
+    from ..utils.config.load import SHIPPED, ConfigError, load_config
+
+    try:
+        configs = load_config(source, overrides)
+    except ConfigError as error:
+        if "no such file" in str(error) and not Path(source).suffix:
+            names = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+            near = difflib.get_close_matches(str(source), [*MODES, *names], n=1, cutoff=0.6)
+            hint = f"; did you mean {near[0]}?" if near else f"; configs: {', '.join(names)}"
+            raise ModeError(
+                f"there is no mode or config called {source!r}: modes are {', '.join(MODES)}{hint}"
+            ) from None
+        raise
+    if len(configs) != 1:
+        raise ModeError(f"{source}: one config is needed here, these words make {len(configs)}")
+    return configs[0]

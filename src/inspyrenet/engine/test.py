@@ -1,0 +1,114 @@
+"""Predicts test sets: one PNG per image at its own size, under <pred_root>/<set>/, sub-folders kept."""
+
+import logging
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from ..data.datasets.torch_datasets import TestDataset, collate_test
+from ..data.images.preprocess import resize, to_map
+from ..data.images.read import read_image
+from ..data.images.write import write_map
+from ..lib.types import SaliencyPyramid
+from ..utils.config.schema import Config
+from ..utils.report.visualize import pyramid_picture
+from ..utils.system.allocator import freed_memory_kept
+from ..utils.system.precision import flush_denormals
+from ..utils.train import distributed
+from . import build
+from .predictor import Predictor
+
+WRITERS = 2  # threads that compress PNG files while the network works
+PENDING = 64  # maps that may wait for them
+
+
+def predict_sets(
+    config: Config, device: torch.device, log: logging.Logger, bar: bool = False, debug: bool = False
+) -> str:
+    """Predict Test.Dataset.sets with the weights of Test.Checkpoint; returns the closing line.
+
+    Raises PreflightError for bad data, FileNotFoundError or CheckpointError without weights, OSError where a map cannot be
+    written. Under several processes each predicts its share.
+    """
+    flush_denormals()
+    test = build.section(config, "Test")
+    found = build.pairs(test.Dataset, need_masks=False)
+    model, weights = build.trained_network(config)
+    log.info("weights from %s", weights)
+    predictor = predictor_of(config, model, device)
+    mine = found[distributed.rank() :: distributed.world_size()]
+    root = Path(config.Eval.pred_root)
+    started = time.monotonic()
+    if mine:
+        images = TestDataset(mine, build.preprocess(config.Model, test))
+        loader = DataLoader(
+            images, test.Dataloader.batch_size, num_workers=test.Dataloader.num_workers, collate_fn=collate_test
+        )
+        with freed_memory_kept():
+            _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
+    distributed.barrier()
+    seconds = time.monotonic() - started
+    sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
+    return f"{config.name}: {len(found)} maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"
+
+
+def predictor_of(config: Config, model: nn.Module, device: torch.device) -> Predictor:
+    """The trained network behind one call, as the Test section says."""
+    test = build.section(config, "Test")
+    return Predictor(
+        model.to(device).eval(),
+        device,
+        config.Model.threshold,
+        config.Model.alignment,
+        test.precision,
+        merging=test.patch_merging,
+        scales=test.scales,
+        flip=test.flip,
+    )
+
+
+def _predict(
+    loader, predictor: Predictor, root: Path, normalize: str, bar: bool, debug: bool, images: TestDataset
+) -> None:
+    sources = {(pair.dataset, pair.name): pair.image for pair in images.pairs}
+    pending: list[Future] = []
+    with ThreadPoolExecutor(WRITERS) as pool, tqdm(total=len(images), unit="image", disable=not bar) as progress:
+        for groups in loader:
+            for batch in groups:
+                out = predictor(batch["image"], batch["resized"], levels=debug)
+                maps = out.logits.sigmoid().cpu()
+                for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
+                    path = root / dataset / f"{name}.png"
+                    pending.append(pool.submit(_write, maps[i : i + 1], batch["shape"][i], normalize, path))
+                    if debug:
+                        _write_levels(out, i, sources[dataset, name], root / "debug" / dataset / f"{name}.png")
+                    progress.update()
+                while len(pending) > PENDING:
+                    pending.pop(0).result()
+        for future in pending:
+            future.result()
+
+
+def _write(saliency: torch.Tensor, shape: tuple[int, int], normalize: str, path: Path) -> None:
+    write_map(to_map(saliency, shape, normalize), path)
+
+
+def _write_levels(out: SaliencyPyramid, index: int, source: Path, path: Path) -> None:
+    """The pyramid of one image as a picture."""
+    from PIL import Image
+
+    one = SaliencyPyramid(*(tuple(x[index : index + 1] for x in maps) for maps in out[:2]))
+    picture = pyramid_picture(one, _at_most(read_image(source), 1024))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+def _at_most(image: np.ndarray, side: int) -> np.ndarray:
+    scale = min(1.0, side / max(image.shape[:2]))
+    return resize(image, (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale))))

@@ -1,0 +1,254 @@
+"""Composes a training run out of a config: data, network, criterion, optimizer, schedule, trainer."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import nn
+
+from ..data.datasets.pairs import Pair, find_pairs
+from ..data.images.preprocess import Preprocess, resize
+from ..data.images.read import read_image, read_mask
+from ..lib.checkpoints.state_dict import load_state
+from ..lib.losses.build import build_criterion
+from ..utils.config.schema import Config, TrainSection
+from ..utils.metrics import METRICS, check_metrics
+from ..utils.report.visualize import pyramid_picture
+from ..utils.train import distributed
+from ..utils.train.checkpoint import CheckpointFolder, read_weights
+from ..utils.train.ema import EMA
+from ..utils.train.loader import TrainLoader
+from ..utils.train.lr_schedule import plan
+from ..utils.train.optimizer import build_optimizer, parameter_groups
+from ..utils.train.state import fingerprint
+from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
+from . import build
+from .options import Options
+
+Pairs = Sequence[Pair]
+ENCODERS = ("backbone.", "bb.", "layer")  # how the names of encoder parameters begin, in all models
+
+
+def checkpoint_dir(config: Config) -> str:
+    """Where this run's checkpoints go."""
+    return build.section(config, "Train").Checkpoint.checkpoint_dir
+
+
+def build_trainer(config: Config, options: Options, device: torch.device, log: logging.Logger) -> Trainer:
+    """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download."""
+    train = build.section(config, "Train")
+    folder = Path(train.Checkpoint.checkpoint_dir)
+    learn, held_out = split_pairs(train, config.seed)
+    labels, classes = build.class_labels(train.Dataset.labels, learn)
+    dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
+    build.seed_everything(config.seed)
+    model = start_network(config, log)
+    build.check_coarse_map(model, train.Dataset.transforms)
+    model = distributed.prepare(model, device)
+    build.check_classes(model, classes)
+    loader = TrainLoader(
+        dataset,
+        **train.Dataloader.model_dump(),
+        seed=config.seed,
+        drop_last=drops_last(train, learn),
+        collate=dataset.collate,
+    )
+    schedule, note = plan_rates(train, len(loader))
+    if note:
+        log.warning(note)
+    build.seed_everything(config.seed + 1 + distributed.rank())  # stochastic depth differs between processes
+    log.info("%d training pairs, %d held out, %d steps per epoch", len(learn), len(held_out), len(loader))
+    return Trainer(
+        model=model,
+        criterion=criterion_of(config).to(device),
+        optimizer=optimizer_of(model, train),
+        schedule=schedule,
+        loader=loader,
+        device=device,
+        options=train_options(config, options),
+        folder=CheckpointFolder(folder, train.Checkpoint.keep),
+        precision=train.precision,
+        ema=EMA(model, train.ema) if train.ema else None,
+        validate=validation(config, held_out, device) if held_out else None,
+        hooks=[
+            PyramidPictures(learn, training_preprocess(config), folder / "debug" if options.debug else None, device)
+        ],
+        describe=dataset.names,
+        config=config.model_dump(mode="json"),
+        fingerprint=fingerprint(files_of(learn)),
+        log=log,
+        writer=tensorboard(folder),
+        curves=Path(config.Eval.result_path) / config.name / "curves.png",
+    )
+
+
+def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """(pairs to learn from, pairs held out for validation); the split depends on the names and the seed alone."""
+    found = build.pairs(train.Dataset)
+    validation = train.Validation
+    if validation is None:
+        return found, []
+    if validation.sets is not None:
+        return found, find_pairs(validation.root or train.Dataset.root, validation.sets)
+    count = max(1, round(len(found) * validation.fraction))
+    if count >= len(found):
+        raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
+    chosen = set(np.random.default_rng((seed, 0x5A11)).permutation(len(found))[:count].tolist())
+    return (
+        [pair for i, pair in enumerate(found) if i not in chosen],
+        [pair for i, pair in enumerate(found) if i in chosen],
+    )
+
+
+def drops_last(train: TrainSection, learn: Pairs) -> bool:
+    """A last batch of one image has no batch statistics to speak of: it is left out, unless there is nothing else."""
+    size = train.Dataloader.batch_size * distributed.world_size()
+    return size > 1 and len(learn) % size == 1 and len(learn) > size
+
+
+def start_network(config: Config, log: logging.Logger) -> nn.Module:
+    """The network as training starts with it: fine-tuning weights, frozen stages, activation checkpointing."""
+    train = config.Train
+    model = build.network(config, start=train.FineTune.weights is None)
+    if train.FineTune.weights is not None:
+        source = Path(train.FineTune.weights)
+        path = CheckpointFolder(source).weights_file() if source.is_dir() else source
+        load_state(model, read_weights(path), str(path))
+        log.info("starting from the weights in %s", path)
+    build.freeze(model, train.FineTune.freeze_stages)
+    if train.activation_checkpointing:
+        model.backbone.checkpointing = True
+    return model
+
+
+def plan_rates(train: TrainSection, batches: int):
+    """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
+    scheduler = train.Scheduler
+    total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)
+    return plan(
+        scheduler.type,
+        total,
+        scheduler.warmup_iteration,
+        minimum=scheduler.minimum_lr,
+        power=scheduler.gamma,
+        fit_warmup=scheduler.fit_warmup,
+    )
+
+
+def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer:
+    """Two groups: the encoder at Optimizer.lr, all else at lr · head_factor."""
+    settings = train.Optimizer
+    return build_optimizer(
+        parameter_groups(model, ENCODERS),
+        settings.type,
+        settings.lr,
+        head_factor=settings.head_factor,
+        weight_decay=settings.weight_decay,
+        momentum=settings.momentum,
+        betas=settings.betas,
+        scale_lr=settings.scale_lr,
+        processes=distributed.world_size(),
+    )
+
+
+def criterion_of(config: Config) -> nn.Module:
+    """The losses of Train.Loss, with what Train.LossArguments says beside it."""
+    train = config.Train
+    return build_criterion(config.Model.name, train.Loss, **train.LossArguments.model_dump(exclude_none=True))
+
+
+def train_options(config: Config, options: Options) -> TrainOptions:
+    """The numbers of a run, out of four YAML sections."""
+    train = config.Train
+    validation = train.Validation
+    chosen = {}
+    if validation is not None:
+        (metric,) = check_metrics([validation.metric])
+        chosen = {
+            "validate_every": validation.every,
+            "metric": metric,
+            "mode": validation.mode or ("max" if METRICS[metric].better == "higher" else "min"),
+            "patience": validation.patience,
+        }
+    return TrainOptions(
+        epochs=train.Scheduler.epoch,
+        accumulate=train.Optimizer.accumulate,
+        clip_norm=train.Optimizer.clip_norm,
+        checkpoint_epochs=train.Checkpoint.checkpoint_epoch,
+        checkpoint_steps=train.Checkpoint.every_steps,
+        checkpoint_minutes=train.Checkpoint.every_minutes,
+        freeze_batchnorm=train.FineTune.freeze_batchnorm,
+        overwrite=options.extra.overwrite,
+        bars=options.verbose,
+        **chosen,
+    )
+
+
+def files_of(pairs: Pairs) -> list[tuple[str, Path | None]]:
+    """(name that does not depend on where the data lies, file) of every image and mask."""
+    named = [(f"{pair.dataset}/{pair.name}", pair) for pair in pairs]
+    return [(f"{name} image", pair.image) for name, pair in named] + [(f"{name} mask", p.mask) for name, p in named]
+
+
+def tensorboard(folder: Path) -> Callable[[int], object]:
+    """Iteration → SummaryWriter that voids what an interrupted run wrote after it."""
+
+    def make(iteration: int):
+        from torch.utils.tensorboard import SummaryWriter
+
+        return SummaryWriter(str(folder / "tensorboard"), purge_step=iteration or None)
+
+    return make
+
+
+def validation(config: Config, held_out: Pairs, device: torch.device) -> Callable[[nn.Module], Mapping[str, float]]:
+    """Model → metrics on the held-out pairs at the training size, with the code that Eval uses."""
+    from .validate import Validator
+
+    train = config.Train
+    return Validator(
+        held_out,
+        training_preprocess(config),
+        train.Validation.metric,
+        device,
+        train.precision,
+        train.Dataloader.num_workers,
+    )
+
+
+def training_preprocess(config: Config) -> Preprocess:
+    """Images at the size that training shows them, without augmentation."""
+    transforms = config.Train.Dataset.transforms
+    sized = transforms.static_resize or transforms.dynamic_resize
+    size = transforms.static_resize.size if transforms.static_resize else config.Model.base_size
+    backend = sized.backend if sized else "pillow"
+    return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std, backend)
+
+
+class PyramidPictures:
+    """After each epoch: the pyramid of the first training images, to TensorBoard and, with a folder, as PNG files."""
+
+    def __init__(self, pairs: Pairs, preprocess: Preprocess, folder: Path | None, device: torch.device, count: int = 2):
+        self.pairs, self.preprocess = pairs[:count], preprocess
+        self.folder, self.device = folder, device
+
+    def __call__(self, end: EpochEnd) -> None:
+        if end.writer is None and self.folder is None:
+            return
+        picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
+        if end.writer is not None:
+            end.writer.add_image("pyramid", picture, end.iteration, dataformats="HWC")
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
+
+    def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
+        image = read_image(pair.image)
+        tensor, _ = self.preprocess(image)
+        out = model(tensor[None].to(self.device))
+        size = tuple(tensor.shape[-2:])
+        mask = resize(read_mask(pair.mask), size)
+        return pyramid_picture(out, resize(image, size), mask, height=min(192, size[0]))

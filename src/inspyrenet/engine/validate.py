@@ -1,0 +1,62 @@
+"""Scores a network on held-out pairs while it trains, with the metrics that Eval uses."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ..data.datasets.pairs import Pair
+from ..data.datasets.torch_datasets import TestDataset, collate_test
+from ..data.images.preprocess import Preprocess, to_map
+from ..data.images.read import read_mask
+from ..utils.metrics import Accumulator, check_metrics, score
+from ..utils.train import distributed
+from .predictor import Predictor
+
+ALWAYS = ("maxFm", "mae", "Sm")  # shown beside the metric that chooses the best checkpoint
+
+
+class Validator:
+    """Model → {metric: value}. Under several processes each scores its share; all of them get the whole result."""
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        preprocess: Preprocess,
+        metric: str,
+        device: torch.device,
+        precision: str = "float32",
+        num_workers: int = 0,
+        batch_size: int = 8,
+    ):
+        self.metrics = check_metrics((metric, *ALWAYS))
+        self.pairs = list(pairs)[distributed.rank() :: distributed.world_size()]
+        self.device, self.precision = device, precision
+        self.loader = (
+            DataLoader(
+                TestDataset(self.pairs, preprocess),
+                batch_size=batch_size,
+                num_workers=num_workers,
+                collate_fn=collate_test,
+                generator=torch.Generator().manual_seed(0),  # leave the global one to training
+            )
+            if self.pairs
+            else ()
+        )
+
+    def __call__(self, model: nn.Module) -> Mapping[str, float]:
+        predictor = Predictor(model, self.device, precision=self.precision)
+        scores = Accumulator(self.metrics)
+        masks = {(pair.dataset, pair.name): pair.mask for pair in self.pairs}  # batches come grouped by size
+        for groups in self.loader:
+            for batch in groups:
+                saliency = predictor(batch["image"]).logits.sigmoid()
+                for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
+                    mask = read_mask(masks[dataset, name])
+                    prediction = to_map(saliency[i : i + 1], mask.shape)
+                    scores.update(f"{dataset}/{name}", score(prediction, mask, self.metrics))
+        total = Accumulator(self.metrics)
+        for part in distributed.gather(scores):
+            total.merge(part)
+        return total.result().values

@@ -1,0 +1,79 @@
+"""Videos of a request, one after the other; each fails for itself."""
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from ..remover.compositing import Style
+from ..remover.output_paths import Job
+from ..video.camera import Camera
+from ..video.formats import encoding_of
+from ..video.process import Look, Outcome, cut_video
+from ..video.reading import VideoFile
+from ..video.source import Source
+from ..video.stopping import Stop
+from ..video.writing import VideoWriter
+from .report import HOPELESS, Report, one_line
+from .request import Work
+
+if TYPE_CHECKING:
+    from ..remover.remover import Remover
+
+
+def cut_videos(
+    jobs: Sequence[Job],
+    work: Work,
+    remover: "Remover",
+    report: Report,
+    bar: bool = False,
+    say: Callable[[str], None] | None = None,
+) -> None:
+    """Add to the report what became of each video. Stops where nothing can be written any more.
+
+    Raises KeyboardInterrupt after Ctrl-C or SIGTERM, once the file at hand is finished. That is how a camera ends, and no error.
+    """
+    for job in jobs:
+        with Stop() as stop:
+            try:
+                outcome = _cut_one(job, work, remover, stop, bar)
+            except (ValueError, RuntimeError, OSError, MemoryError) as error:
+                if stop.wanted and not isinstance(error, OSError):
+                    raise KeyboardInterrupt from error  # stopped before the first picture
+                report.failed.append((job.source, one_line(error)))
+                if getattr(error, "errno", None) in HOPELESS:
+                    return
+                continue
+        _note(job, outcome, report, say)
+
+
+def _cut_one(job: Job, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:
+    from tqdm import tqdm
+
+    source: Source = Camera(int(job.source.name)) if job.kind == "camera" else VideoFile(job.source)
+    encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.live)
+    look = Look(work.style, work.threshold, work.reverse, None if work.edges == "auto" else work.edges)
+    writer = VideoWriter(job.target, encoding, source, colours=_keeps_colours(work.style))
+    if source.live:
+        print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
+    name = source.name if source.live else job.source.name
+    with tqdm(total=source.frames, unit="frame", desc=name, disable=not bar, file=sys.stderr) as progress:
+        return cut_video(source, writer, remover, look, lambda: not stop.wanted, progress.update)
+
+
+def _keeps_colours(style: Style) -> bool:
+    """The result shows the video's own colours: a map has none."""
+    return style.kind not in ("map", "debug")
+
+
+def _note(job: Job, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:
+    """Into the report, or out of the work where somebody stopped it."""
+    kept = f"{outcome.frames} frames ({outcome.seconds:.1f} s) are in {outcome.path}"
+    if outcome.complaint:
+        report.failed.append((job.source, f"{outcome.complaint}; {kept}"))
+        return
+    if outcome.stopped and job.kind != "camera":
+        print(f"stopped: {kept}", file=sys.stderr)
+        raise KeyboardInterrupt
+    report.done.append(job)
+    if say:
+        say(f"{job.source} → {outcome.path}: {outcome.frames} frames, {outcome.seconds:.1f} s")

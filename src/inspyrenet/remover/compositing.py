@@ -1,0 +1,244 @@
+"""What to do with an image once its saliency map is known: pure functions on uint8 arrays.
+
+An image is RGB (H, W, 3), a map or alpha channel is (H, W); 255 is the object. Sizes are (height, width).
+"""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GREEN = (120, 255, 155)
+WHITE = (255, 255, 255)
+NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
+CHOICES = ", ".join(NAMED) + ", a colour such as [255,0,0] or #ff0000, or the path of a background image"
+OPAQUE = ("green", "white", "colour", "image", "blur", "overlay", "debug")  # three channels
+
+Colour = tuple[int, int, int]
+OutputType = "str | os.PathLike | Sequence[int] | np.ndarray | Style"
+EdgeColours = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colours
+
+
+class CutoutError(ValueError):
+    """An output type, colour, threshold or format that there is not; the message lists what there is."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """An output type that was understood: `kind` is a name of NAMED, "colour" or "image"."""
+
+    kind: str
+    colour: Colour | None = None
+    picture: "np.ndarray | None" = None  # (H, W, 3), sized to each image anew
+
+    @property
+    def transparent(self) -> bool:
+        """The result has an alpha channel."""
+        return self.kind == "rgba"
+
+    @property
+    def shows_edges(self) -> bool:
+        """The object is put before another background, so that its old background shows in soft edges."""
+        return self.kind in ("rgba", "green", "white", "colour", "image")
+
+
+def style_of(type: OutputType) -> Style:
+    """An output type as people write it → Style.
+
+    type: a name of NAMED; a colour as (r, g, b), "[r,g,b]", "r,g,b" or "#rrggbb"; a background image as a path or as an
+    array (H, W, 3). Raises CutoutError that lists the types for anything else, ImageError for a background that is no image.
+    """
+    if isinstance(type, Style):
+        return type
+    if isinstance(type, str) and type.strip().lower() in NAMED:
+        return Style(type.strip().lower())
+    if isinstance(type, str | os.PathLike):
+        return _style_of_text(os.fspath(type).strip())
+    if getattr(type, "ndim", 1) == 3:
+        return Style("image", picture=_checked_picture(type))
+    if isinstance(type, Sequence) or hasattr(type, "tolist"):
+        return Style("colour", colour=_colour([*type]))
+    raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
+
+
+def _style_of_text(text: str) -> Style:
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return Style("colour", colour=tuple(bytes.fromhex(text[1:])))
+    if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
+        return Style("colour", colour=_colour(text.strip("[]() ").split(",")))
+    path = Path(text).expanduser()
+    if path.is_file():
+        from ..data.images.read import read_image
+
+        return Style("image", picture=read_image(path))
+    hint = "no such file; " if path.suffix else ""
+    raise CutoutError(f"unknown output type {text!r}: {hint}there is {CHOICES}")
+
+
+def _colour(parts: Sequence) -> Colour:
+    try:
+        values = tuple(int(part) for part in parts)
+    except (TypeError, ValueError):
+        values = ()
+    if len(values) != 3 or not all(0 <= value <= 255 for value in values):
+        shown = ",".join(str(part).strip() for part in parts)
+        raise CutoutError(f"a colour is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
+    return values
+
+
+def _checked_picture(array) -> "np.ndarray":
+    if str(array.dtype) != "uint8" or array.shape[2] != 3 or not array.size:
+        raise CutoutError(f"a background is a uint8 array (height, width, 3), not {array.dtype} {tuple(array.shape)}")
+    return array
+
+
+# -- alpha --------------------------------------------------------------------------------------------------------
+
+
+def alpha_of(saliency: "np.ndarray", threshold: float | None = None, reverse: bool = False) -> "np.ndarray":
+    """Map (H, W) → alpha (H, W): cut to 0 or 255 above `threshold` (0..1), then turned round where `reverse`.
+
+    Raises CutoutError for a threshold outside 0..1.
+    """
+    import numpy as np
+
+    if threshold is not None:
+        check_threshold(threshold)
+        saliency = np.where(saliency > threshold * 255, np.uint8(255), np.uint8(0))
+    return 255 - saliency if reverse else saliency
+
+
+def check_threshold(threshold: float | None) -> None:
+    """Raises CutoutError unless the threshold is None or a number in 0..1."""
+    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    if threshold is not None and not (number and 0 <= threshold <= 1):
+        raise CutoutError(f"threshold is a number between 0 and 1, not {threshold!r}")
+
+
+# -- results ------------------------------------------------------------------------------------------------------
+
+
+def render(
+    image: "np.ndarray",
+    saliency: "np.ndarray",
+    type: OutputType = "rgba",
+    threshold: float | None = None,
+    reverse: bool = False,
+    edges: EdgeColours | None = None,
+) -> "np.ndarray":
+    """Image (H, W, 3) and map (H, W) → result of `type`: (H, W) for map, (H, W, 4) for rgba, else (H, W, 3).
+
+    edges: finds the object's own colours in its soft edges; used where another background comes behind it.
+    Raises CutoutError for an unknown type, a bad threshold, or a map of another size than the image.
+    """
+    style = style_of(type)
+    if image.shape[:2] != saliency.shape:
+        raise CutoutError(f"the map is {saliency.shape} but the image {image.shape[:2]} (height, width)")
+    alpha = alpha_of(saliency, threshold, reverse)
+    if edges is not None and style.shows_edges:
+        image = keep_solid(image, edges(image, alpha), alpha)
+    return _RENDERERS[style.kind](image, alpha, style)
+
+
+def keep_solid(image: "np.ndarray", estimated: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
+    """`estimated` colours where alpha is neither 0 nor 255, the image's own elsewhere."""
+    import numpy as np
+
+    soft = (alpha > 0) & (alpha < 255)
+    return np.where(soft[..., None], estimated, image)
+
+
+def composite(front: "np.ndarray", behind: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
+    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3), `behind` may be one colour (3,)."""
+    import numpy as np
+
+    weight = alpha[..., None].astype(np.uint16)
+    mixed = weight * front  # at most 255 · 255: fits
+    mixed += (255 - weight) * np.asarray(behind, np.uint8)
+    return ((mixed + 127) // 255).astype(np.uint8)
+
+
+def cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
+    """The picture scaled so that it just covers `size` (height, width), the surplus cut off evenly; (*size, 3)."""
+    import cv2
+
+    height, width = size
+    scale = max(height / picture.shape[0], width / picture.shape[1])
+    scaled = (max(height, round(picture.shape[0] * scale)), max(width, round(picture.shape[1] * scale)))
+    if scaled != picture.shape[:2]:
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        picture = cv2.resize(picture, scaled[::-1], interpolation=how)
+    top, left = (scaled[0] - height) // 2, (scaled[1] - width) // 2
+    return picture[top : top + height, left : left + width]
+
+
+def blurred_background(image: "np.ndarray", alpha: "np.ndarray", sigma: float | None = None) -> "np.ndarray":
+    """The background out of focus, without the object's colours bleeding into it; uint8 (H, W, 3).
+
+    sigma: in pixels; default 1/60 of the longer side. Where nearly everything is object, the whole image is blurred.
+    """
+    import cv2
+    import numpy as np
+
+    height, width = alpha.shape
+    sigma = max(height, width) / 60 if sigma is None else sigma
+    shrink = max(1.0, sigma / 4)  # a wide blur needs no fine grid
+    small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
+    weight = (255 - alpha[..., None]).astype(np.float32) / 255 + 1e-3
+    stacked = np.concatenate([image * weight, weight], axis=2)
+    stacked = cv2.resize(stacked, small, interpolation=cv2.INTER_AREA)
+    stacked = cv2.GaussianBlur(stacked, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
+    stacked = cv2.resize(stacked, (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.clip(np.rint(stacked[..., :3] / stacked[..., 3:]), 0, 255).astype(np.uint8)
+
+
+def _map(image, alpha, style):
+    return alpha
+
+
+def _rgba(image, alpha, style):
+    import numpy as np
+
+    return np.dstack([image, alpha])
+
+
+def _on_colour(image, alpha, style):
+    return composite(image, {"green": GREEN, "white": WHITE}.get(style.kind, style.colour), alpha)
+
+
+def _on_picture(image, alpha, style):
+    return composite(image, cover(style.picture, alpha.shape), alpha)
+
+
+def _blur(image, alpha, style):
+    return composite(image, blurred_background(image, alpha), alpha)
+
+
+def _overlay(image, alpha, style):
+    import numpy as np
+
+    return composite(np.asarray(GREEN, np.uint8), image, alpha // 2)
+
+
+def _debug(image, alpha, style):
+    raise CutoutError(
+        "type debug needs the network's levels, not only the map: use Remover.process or run/Inference.py"
+    )
+
+
+_RENDERERS = {
+    "map": _map,
+    "rgba": _rgba,
+    "green": _on_colour,
+    "white": _on_colour,
+    "colour": _on_colour,
+    "image": _on_picture,
+    "blur": _blur,
+    "overlay": _overlay,
+    "debug": _debug,
+}

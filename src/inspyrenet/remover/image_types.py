@@ -1,0 +1,142 @@
+"""What people hold an image in — Pillow, numpy, torch, bytes, a path — to one array, and the result back to the same."""
+
+import io
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from ..data.images.encode import encode, write_picture
+from ..data.images.read import ImageError, read_image
+
+if TYPE_CHECKING:
+    import torch
+
+LOG = logging.getLogger("inspyrenet")
+KINDS = "a Pillow image, a numpy array, a torch tensor, encoded bytes, or a path"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """An image as uint8 RGB (H, W, 3), and what turns a result (H, W[, 3 or 4]) into the kind that the image came as."""
+
+    array: np.ndarray
+    give_back: Callable[[np.ndarray], Any]
+
+
+def open_image(image: Any) -> Opened:
+    """Any image → Opened.
+
+    Pillow: every mode, EXIF orientation applied, Pillow comes back. Array: (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, or
+    floats in 0..1; bytes come back as uint8, floats as floats. Tensor: (3, H, W) or (1, H, W), likewise; (C, H, W) comes back.
+    Bytes or a binary file: PNG bytes come back. Path: the result is written beside it as NAME.out.png, whose path comes back.
+    Raises ImageError where it is no image.
+    """
+    if isinstance(image, Image.Image):
+        return Opened(_from_pillow(image), Image.fromarray)
+    if isinstance(image, np.ndarray):
+        return Opened(_from_array(image), _array_like(image.dtype))
+    if type(image).__module__.split(".")[0] == "torch":
+        return _open_tensor(image)
+    if isinstance(image, bytes | bytearray | memoryview) or hasattr(image, "read"):
+        data = image.read() if hasattr(image, "read") else bytes(image)
+        return Opened(read_upright(data), encode)
+    if isinstance(image, str | os.PathLike):
+        return _open_path(image)
+    raise ImageError(f"an image is {KINDS}, not {type(image).__name__}")
+
+
+def read_upright(source: Path | bytes) -> np.ndarray:
+    """`read_image`, and a word in the log where there is more than one picture to choose from."""
+    array = read_image(source)
+    if is_animated(source):
+        label = source if isinstance(source, Path) else "image bytes"
+        LOG.warning("%s: has several frames or pages; the first is taken", label)
+    return array
+
+
+def is_animated(source: Path | bytes) -> bool:
+    """The file holds more than one frame or page."""
+    with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        return bool(getattr(image, "is_animated", False))
+
+
+def _open_path(path: str | os.PathLike) -> Opened:
+    from .output_paths import beside
+
+    source = Path(path)
+
+    def give_back(result: np.ndarray) -> str | Path:
+        target = beside(source)
+        write_picture(result, target)
+        return str(target) if isinstance(path, str) else target
+
+    return Opened(read_upright(source), give_back)
+
+
+def _from_pillow(image: Image.Image) -> np.ndarray:
+    if not all(image.size):
+        raise ImageError(f"the image has no pixels: {image.size[0]}×{image.size[1]}")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # scaled as in a file
+        buffer = io.BytesIO()
+        image.save(buffer, "TIFF")
+        return read_image(buffer.getvalue())
+    try:
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    except (OSError, SyntaxError) as error:
+        raise ImageError(f"the image is damaged ({error})") from error
+
+
+def _from_array(array: np.ndarray) -> np.ndarray:
+    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of any accepted type → uint8 (H, W, 3)."""
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
+        raise ImageError(f"an array is (height, width[, 1, 3 or 4]) in RGB order, not {array.shape}")
+    array = array[..., :3] if array.shape[2] > 1 else np.repeat(array, 3, axis=2)
+    return np.ascontiguousarray(_to_bytes(array))
+
+
+def _to_bytes(array: np.ndarray) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return ((array.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):  # written so that NaN fails too
+            raise ImageError(
+                f"floating point values are 0..1, not {array.min():g}..{array.max():g}: give uint8, or divide by 255"
+            )
+        return np.rint(array * 255).astype(np.uint8)
+    raise ImageError(f"an array is uint8, uint16 or floating point, not {array.dtype}")
+
+
+def _array_like(dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+    """Results as floats in 0..1 where floats came, else as they are."""
+    if dtype.kind != "f":
+        return lambda result: result
+    return lambda result: (result / 255).astype(dtype)
+
+
+def _open_tensor(tensor: "torch.Tensor") -> Opened:
+    import torch
+
+    if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
+        raise ImageError(
+            f"a tensor is (3, height, width), not {tuple(tensor.shape)}; pass the images of a batch one by one"
+        )
+    floats = tensor.is_floating_point()
+    plain = tensor.detach().cpu()
+    array = _from_array((plain.float() if floats else plain).permute(1, 2, 0).numpy())
+
+    def give_back(result: np.ndarray) -> torch.Tensor:
+        planes = torch.from_numpy(np.array(result if result.ndim == 3 else result[..., None])).permute(2, 0, 1)
+        planes = planes.contiguous().to(tensor.device)
+        return (planes.float() / 255).to(tensor.dtype) if floats else planes
+
+    return Opened(array, give_back)

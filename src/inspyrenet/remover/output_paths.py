@@ -1,0 +1,124 @@
+"""Where results go: no two results share a file, no result replaces an input, the same inputs always give the same names."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIX = ".out"  # before the format, where a result lies beside its image
+PARTIAL = ".partial"  # before the format, where a video is not whole
+
+
+@dataclass(frozen=True)
+class Job:
+    """One image or video and the file that its result goes to. kind: image, video, or camera (source is its number)."""
+
+    source: Path
+    target: Path
+    kind: str = "image"
+
+
+def kind_of(path: Path) -> str:
+    """video or image, by the suffix."""
+    from ..data.images.read import VIDEO_EXTENSIONS
+
+    return "video" if path.suffix.lower() in VIDEO_EXTENSIONS else "image"
+
+
+def is_result(path: Path) -> bool:
+    """The name is one that this program gives: NAME.out.png, NAME.out.partial.mp4."""
+    return Path(path.stem.removesuffix(PARTIAL)).suffix == SUFFIX
+
+
+def partial(target: Path) -> Path:
+    """The name of a video that is not whole: clip.out.partial.webm for clip.out.webm."""
+    return target.with_name(f"{target.stem}{PARTIAL}{target.suffix}")
+
+
+def beside(source: Path, form: str = "png") -> Path:
+    """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem. Videos likewise."""
+    twins = [path for path in _siblings(source) if path.stem == source.stem and path.name != source.name]
+    return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
+
+
+def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", video_form: str = "webm") -> list[Job]:
+    """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
+
+    Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
+    """
+    forms = {"image": form, "video": video_form}
+    stems: dict[tuple[str, str], int] = {}
+    for source in sources:
+        key = (kind_of(source), _key(_below(source, root).with_suffix("")))
+        stems[key] = stems.get(key, 0) + 1
+    real = _Resolver()
+    inputs = {_key(real(source)) for source in sources}
+    apart = is_inside(dest, root)  # a folder of results below the images is no place for images
+    ground = root.resolve()
+    taken: set[str] = set()
+    jobs = []
+    for source in sources:
+        inner, kind = _below(source, root), kind_of(source)
+        form = forms[kind]
+        stem = inner.name if stems[kind, _key(inner.with_suffix(""))] > 1 else inner.stem
+        among = not apart and real.folder((dest / inner).parent).is_relative_to(ground)
+        for name in _candidates(stem, inner.name, f"{SUFFIX}.{form}" if among else f".{form}"):
+            target = dest / inner.with_name(name)
+            if _key(target) not in taken and _key(real(target)) not in inputs:
+                break
+        taken.add(_key(target))
+        jobs.append(Job(source, target, kind))
+    return jobs
+
+
+def is_inside(folder: Path, root: Path) -> bool:
+    """`folder` lies below `root`, and is not `root` itself."""
+    return folder.resolve() != root.resolve() and folder.resolve().is_relative_to(root.resolve())
+
+
+class _Resolver:
+    """Path.resolve for many files of few folders: each folder is looked up once."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Path, Path] = {}
+
+    def folder(self, path: Path) -> Path:
+        if path not in self._folders:
+            self._folders[path] = path.resolve()
+        return self._folders[path]
+
+    def __call__(self, path: Path) -> Path:
+        whole = self.folder(path.parent) / path.name
+        return whole.resolve() if whole.is_symlink() else whole
+
+
+def _candidates(stem: str, name: str, ending: str) -> Iterable[str]:
+    yield f"{stem}{ending}"
+    yield f"{name}{ending}"
+    number = 2
+    while True:
+        yield f"{name}{SUFFIX}{number}{ending}"
+        number += 1
+
+
+def _below(source: Path, root: Path) -> Path:
+    try:
+        return source.relative_to(root)
+    except ValueError:
+        return Path(source.name)
+
+
+def _key(path: Path) -> str:
+    """Equal for paths that some file system takes for the same."""
+    return os.path.normpath(path).casefold()
+
+
+def _siblings(source: Path) -> list[Path]:
+    """Files of the same kind in the same folder."""
+    from ..data.images.read import EXTENSIONS, VIDEO_EXTENSIONS
+
+    extensions = VIDEO_EXTENSIONS if kind_of(source) == "video" else EXTENSIONS
+    try:
+        return [path for path in source.parent.iterdir() if path.suffix.lower() in extensions]
+    except OSError:
+        return []

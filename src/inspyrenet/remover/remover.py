@@ -1,0 +1,274 @@
+"""Cut objects out of images with a trained network.
+
+>>> from inspyrenet import Remover
+>>> Remover().process("photo.jpg")            # writes photo.out.png
+>>> Remover("fast").process(image, type="map")
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from ..data.images.preprocess import Preprocess, to_map
+from ..engine import build
+from ..engine.jit import check_compiler
+from ..engine.onnx_predictor import GraphPredictor, graph_preprocess, is_graph
+from ..engine.predictor import Predictor
+from ..engine.presets import MODES, Recipe, resolve
+from ..lib.checkpoints.state_dict import load_state
+from ..lib.types import SaliencyPyramid
+from ..utils.report.visualize import pyramid_picture
+from ..utils.system.device import available_devices, describe_device, resolve_device
+from ..utils.system.precision import choose_precision, flushed_denormals
+from ..utils.train.checkpoint import read_weights
+from .compositing import OutputType, Style, check_threshold, render, style_of
+from .foreground import choose_method, estimate
+from .image_types import open_image
+
+DYNAMIC = 1280  # bound of the shorter side where the config does not say one
+UNBOUNDED = 2**31
+Resize = Literal["static", "dynamic"] | None
+FULL = (None, "auto", "float32")  # precisions that an exported network has
+LOG = logging.getLogger("inspyrenet")
+
+
+class RemoverError(RuntimeError):
+    """An option that cannot be had here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made of one image: uint8 (H, W[, 3 or 4]), and the seconds that each part took."""
+
+    array: np.ndarray
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class Remover:
+    """A trained network that cuts objects out. One can serve any number of threads.
+
+    mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
+    None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
+    or a network that run/Export.py wrote (.onnx), which onnxruntime runs, and whose sizes and precision are in the file.
+    resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
+    from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.
+    jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
+    precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
+    overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
+    image: twice the time.
+
+    Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
+    RemoverError, ForegroundError, GraphError, and what reading a config or weights raises.
+    """
+
+    def __init__(
+        self,
+        mode: str | Path | None = None,
+        device: "str | torch.device | None" = None,
+        ckpt: str | Path | None = None,
+        resize: Resize = None,
+        *,
+        jit: bool = False,
+        patch_merging: bool = False,
+        precision: str | None = None,
+        edges: str = "auto",
+        overrides: Sequence[str] = (),
+    ):
+        if resize not in ("static", "dynamic", None):
+            raise RemoverError(f"resize is static, dynamic or None, not {resize!r}")
+        self.edges = choose_method(edges)
+        graph = next((file for file in (ckpt, mode) if file is not None and is_graph(file)), None)
+        if graph is not None:
+            unfit = {
+                "jit": jit,
+                "patch merging": patch_merging,
+                "overrides": overrides,
+                "precision": precision not in FULL,
+            }
+            self._open_graph(Path(graph).expanduser(), device, resize, [name for name, value in unfit.items() if value])
+            return
+        self.device = resolve_device("auto" if device is None else str(device))
+        recipe = resolve(mode, ckpt, overrides)
+        self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
+        self.preprocess = preprocessing(recipe, resize or ("static" if mode in MODES else None))
+        if patch_merging:
+            whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
+            self.preprocess = replace(self.preprocess, **whole)
+        test = self.config.Test
+        self.normalize = test.normalize if test else "none"
+        precision = choose_precision(precision or (test.precision if test else "float32"), self.device)
+        if jit:  # before the network is loaded
+            check_compiler(self.device)
+        self.predictor = Predictor(
+            _load_model(recipe).to(self.device).eval(),
+            self.device,
+            self.config.Model.threshold if self.preprocess.base_size else None,
+            self.config.Model.alignment,
+            precision,
+            merging=patch_merging,
+            jit=jit,
+            scales=test.scales if test and not patch_merging else (1.0,),
+            flip=bool(test and test.flip),
+        )
+
+    def _open_graph(self, path: Path, device: "str | torch.device | None", resize: Resize, unfit: list[str]) -> None:
+        """An exported network in place of one in torch: its sizes and its precision are in the file."""
+        if unfit:
+            raise RemoverError(
+                f"{', '.join(unfit)}: not with an exported network ({path}), which stays as it was exported"
+            )
+        self.predictor = GraphPredictor(path, device)
+        card = self.predictor.card
+        self.name, self.weights, self.config = card.name, path, None
+        there = str(self.predictor.device) in available_devices()
+        self.device = self.predictor.device if there else torch.device("cpu")  # of what torch does beside the network
+        self.preprocess, self.normalize = graph_preprocess(card, resize, DYNAMIC), card.normalize
+
+    def __repr__(self) -> str:
+        return f"Remover({self.describe()}, weights from {self.weights})"
+
+    def describe(self) -> str:
+        """Network and device in a few words."""
+        if isinstance(self.predictor, GraphPredictor):
+            return self.predictor.describe()
+        return f"{self.name} on {describe_device(self.device)}"
+
+    def process(
+        self, img: Any, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+    ) -> Any:
+        """Cut the object out of one image; the result is of the kind that the image was given as (see `kinds.open_image`).
+
+        type: map, rgba, green, white, blur, overlay, debug (the network's levels), a colour, or a background image.
+        threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest.
+        Raises ImageError for what is no image, CutoutError for an unknown type or threshold.
+        """
+        style = style_of(type)
+        check_threshold(threshold)
+        opened = open_image(img)
+        return opened.give_back(self.cut(opened.array, style, threshold, reverse).array)
+
+    def process_batch(
+        self,
+        images: Iterable[Any],
+        type: OutputType = "rgba",
+        threshold: float | None = None,
+        reverse: bool = False,
+        batch_size: int = 8,
+    ) -> list[Any]:
+        """As `process` for each image, several at a time through the network. Results come in the order of the images."""
+        style = style_of(type)
+        check_threshold(threshold)
+        results = []
+        for chunk in _chunks(images, batch_size):
+            opened = [open_image(image) for image in chunk]
+            outs = self._predict_all([one.array for one in opened], style.kind == "debug")
+            for one, out in zip(opened, outs, strict=True):
+                results.append(one.give_back(self._finish(one.array, out, style, threshold, reverse).array))
+        return results
+
+    def cut(
+        self, image: np.ndarray, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+    ) -> Result:
+        """As `process` for an array uint8 RGB (H, W, 3), with the time of each part."""
+        style = style_of(type)
+        started = time.perf_counter()
+        out = self._predict_all([image], style.kind == "debug")[0]
+        seconds = {"network": time.perf_counter() - started}
+        result = self._finish(image, out, style, threshold, reverse)
+        return Result(result.array, {**seconds, **result.seconds})
+
+    def saliency(self, image: np.ndarray) -> np.ndarray:
+        """The map of an array uint8 RGB (H, W, 3): uint8 (H, W)."""
+        return self.cut(image, "map").array
+
+    # -- parts ------------------------------------------------------------------------------------------------------
+
+    def _predict_all(self, images: Sequence[np.ndarray], levels: bool) -> list[SaliencyPyramid]:
+        """One pyramid for each image; images of one network size go through together."""
+        tensors = [self.preprocess(image) for image in images]
+        groups: dict[tuple, list[int]] = {}
+        for place, (tensor, _) in enumerate(tensors):
+            groups.setdefault(tuple(tensor.shape), []).append(place)
+        outs: list[SaliencyPyramid | None] = [None] * len(images)
+        for places in groups.values():
+            image = torch.stack([tensors[place][0] for place in places])
+            small = None if tensors[places[0]][1] is None else torch.stack([tensors[place][1] for place in places])
+            try:
+                with flushed_denormals():
+                    out = self.predictor(image, small, levels=levels)
+            except RuntimeError as error:
+                raise _explained(error, image) from error
+            for row, place in enumerate(places):
+                outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
+        return outs
+
+    def _finish(self, image: np.ndarray, out: SaliencyPyramid, style: Style, threshold, reverse: bool) -> Result:
+        """Pyramid → result."""
+        if style.kind == "debug":
+            return Result(pyramid_picture(out, image))
+        saliency = to_map(out.logits.sigmoid(), image.shape[:2], self.normalize)
+        seconds: dict[str, float] = {}
+
+        def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+            started = time.perf_counter()
+            colours = estimate(image, alpha, self.edges, self.device)
+            seconds["edges"] = time.perf_counter() - started
+            return colours
+
+        wanted = threshold is None and self.edges != "none"
+        started = time.perf_counter()
+        array = render(image, saliency, style, threshold, reverse, edges if wanted else None)
+        seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
+        return Result(array, seconds)
+
+
+def preprocessing(recipe: Recipe, resize: Resize) -> Preprocess:
+    """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
+    model, test = recipe.config.Model, recipe.config.Test
+    base_size = None if model.threshold is None else model.base_size
+    if test is not None:
+        own = build.preprocess(model, test)
+        if resize in (None, own.sizing):
+            return own
+        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend)
+    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size))
+
+
+def _sizes(resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None):
+    return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
+
+
+def _load_model(recipe: Recipe) -> torch.nn.Module:
+    """The network with its weights. Raises WeightsError where they do not fit."""
+    return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights), str(recipe.weights))
+
+
+def _explained(error: RuntimeError, image: torch.Tensor) -> RuntimeError:
+    """What to do, where the memory was too small or compiling failed; any other error as it is."""
+    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        number, _, height, width = image.shape
+        return RemoverError(
+            f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {image.device.type}: take "
+            "resize static, a smaller batch, or patch merging (--PM)"
+        )
+    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return RemoverError(
+            f"compiling the network failed ({reason[:200]}): leave jit out, or empty torch's compile cache"
+        )
+    return error
+
+
+def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    if size < 1:
+        raise RemoverError(f"batch_size is at least 1, not {size}")
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

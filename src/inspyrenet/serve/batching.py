@@ -1,0 +1,169 @@
+"""Requests that come at the same time go through the network together.
+
+One thread runs the networks and takes whatever waits (there is no delay to collect a batch: while one is computed, the next
+gathers); two more decode and encode. At most two batches of images are decoded at any time, whatever waits.
+"""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..data.images.encode import encode
+from ..data.images.read import read_image
+from .query import Wish
+from .settings import Limits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..remover.remover import Remover
+
+LOG = logging.getLogger("inspyrenet")
+CODERS = 2
+
+
+class Closed(RuntimeError):
+    """The server is stopping."""
+
+
+@dataclass(eq=False)
+class Job:
+    """One image on its way. `future` gets the result's bytes, or the error; cancelled before its turn, it costs nothing."""
+
+    file: BinaryIO
+    pixels: int
+    wish: Wish
+    format: str
+    future: "Future[bytes]" = field(default_factory=Future)
+    waited: float = 0.0  # seconds, until its batch began
+    arrived: float = field(default_factory=time.monotonic)
+
+
+class Batcher:
+    """Queue and threads between requests and networks. Close it to finish what waits and end the threads."""
+
+    def __init__(self, removers: "Mapping[str, Remover]", limits: Limits):
+        self.removers, self.limits = removers, limits
+        self.images = self.batches = 0  # done so far
+        self.seconds_per_image = 0.0  # of late
+        self._waiting: deque[Job] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._coders = ThreadPoolExecutor(CODERS, "coder")
+        self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Jobs that no batch has taken yet."""
+        return len(self._waiting)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def submit(self, job: Job) -> None:
+        """Put a job in the queue. Raises Closed."""
+        with self._changed:
+            if self._closing:
+                raise Closed("the server is stopping")
+            self._waiting.append(job)
+            self._changed.notify()
+
+    def cancel(self, job: Job) -> None:
+        """Make room at once where a client does not wait any more; a job that is being computed goes on."""
+        if job.future.cancel():
+            with self._changed:
+                if job in self._waiting:
+                    self._waiting.remove(job)
+
+    def close(self) -> None:
+        """Finish everything that waits, then end."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+        self._coders.shutdown()
+
+    # -- the thread -------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        encoding: list[Future] = []
+        while (batch := self._take()) is not None:
+            started = time.monotonic()
+            for job in batch:
+                job.waited = started - job.arrived
+            pairs = [(job, image) for job, image in zip(batch, self._coders.map(_read, batch), strict=True)]
+            pairs = [(job, image) for job, image in pairs if image is not None]
+            results = self._compute(pairs)
+            wait(encoding)  # of the batch before
+            encoding = [self._coders.submit(_write, job, array) for job, array in results]
+            self._count(len(batch), time.monotonic() - started)
+
+    def _take(self) -> list[Job] | None:
+        """The oldest job and those of the same wish that fit with it; None at the end."""
+        with self._changed:
+            batch: list[Job] = []
+            while not batch:
+                self._changed.wait_for(lambda: self._waiting or self._closing)
+                if not self._waiting:
+                    return None
+                left: deque[Job] = deque()
+                pixels = 0
+                for job in self._waiting:
+                    if batch and not self._fits(job, batch, pixels):
+                        left.append(job)
+                    elif job.future.set_running_or_notify_cancel():
+                        batch.append(job)
+                        pixels += job.pixels
+                self._waiting = left
+            return batch
+
+    def _fits(self, job: Job, batch: list[Job], pixels: int) -> bool:
+        room = len(batch) < self.limits.batch and pixels + job.pixels <= self.limits.pixels
+        return room and job.wish == batch[0].wish
+
+    def _compute(self, pairs: "Sequence[tuple[Job, np.ndarray]]") -> "list[tuple[Job, np.ndarray]]":
+        """Through the network together; where that fails one by one, so that an image fails by itself alone."""
+        if not pairs:
+            return []
+        jobs, images = zip(*pairs, strict=True)
+        wish = jobs[0].wish
+        try:
+            arrays = self.removers[wish.mode].process_batch(
+                images, wish.style, wish.threshold, wish.reverse, batch_size=len(images)
+            )
+        except Exception as error:
+            if len(pairs) > 1:
+                LOG.warning("a batch of %d failed (%s); its images are tried one by one", len(pairs), error)
+                return [done for pair in pairs for done in self._compute([pair])]
+            jobs[0].future.set_exception(error)
+            return []
+        return list(zip(jobs, arrays, strict=True))
+
+    def _count(self, images: int, seconds: float) -> None:
+        self.images += images
+        self.batches += 1
+        each = seconds / images
+        self.seconds_per_image = each if self.batches == 1 else 0.8 * self.seconds_per_image + 0.2 * each
+
+
+def _read(job: Job) -> "np.ndarray | None":
+    """The image, or None where the job has ended with an error."""
+    try:
+        return read_image(job.file.read())
+    except Exception as error:
+        job.future.set_exception(error)
+        return None
+
+
+def _write(job: Job, array: "np.ndarray") -> None:
+    try:
+        job.future.set_result(encode(array, job.format))
+    except Exception as error:
+        job.future.set_exception(error)

@@ -1,0 +1,113 @@
+"""From options to a server that runs, and back: everything is checked before a network is loaded."""
+
+import argparse
+import math
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from .settings import Limits
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from ..remover.remover import Remover
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+BACKLOG = 512
+
+
+class AddressError(OSError):
+    """The address cannot be listened on; the message says why."""
+
+
+def serve(options: argparse.Namespace, limits: Limits) -> int:
+    """Load what the options name and serve it until a signal; requests that are under way are finished."""
+    with listen(options.host, options.port) as listener:
+        from .app import create_app
+
+        local = listener.getsockname()[0] in LOOPBACK
+        app = create_app(load_all(options), limits, LOOPBACK | {options.host} if local else None)
+        host, port = listener.getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        if not local:
+            print(f"anyone who can reach {address} can use it: there are no passwords", file=sys.stderr)
+        run(app, listener, limits, f"serving on {address}, described on {address}/docs", options.verbose)
+    return 0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket bound to the address, not listening yet. Raises AddressError."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, proto)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise AddressError(
+            error.errno, f"cannot listen on {host} port {port} ({reason}): choose another --port or --host"
+        ) from error
+    return listener
+
+
+def load_all(options: argparse.Namespace) -> "dict[str, Remover]":
+    """A warm network for each mode, by the name that requests use. Raises what loading raises."""
+    from ..commands.cut_out import load
+
+    removers: dict[str, Remover] = {}
+    for mode in options.modes or [None]:
+        remover = load(argparse.Namespace(**{**vars(options), "config": mode}))
+        warm(remover)
+        removers[remover.name] = remover
+        print(remover.describe(), file=sys.stderr)
+    return removers
+
+
+def warm(remover: "Remover") -> None:
+    """A first image, with soft edges, so that no user waits for what is loaded or compiled at first use."""
+    import numpy as np
+
+    from ..remover.foreground import estimate
+
+    image = np.zeros((64, 64, 3), np.uint8)
+    remover.process(image)
+    estimate(image, np.full((64, 64), 128, np.uint8), remover.edges, remover.device)
+
+
+def run(app: "FastAPI", listener: socket.socket, limits: Limits, greeting: str, verbose: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT; then take no more, finish what is there, and return."""
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        lifespan="on",
+        log_level="info" if verbose else "warning",
+        access_log=verbose,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=math.ceil(limits.seconds) + 5,
+    )
+    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:  # uvicorn raises the signal again when it has finished: it has had its effect
+        _Server(config, greeting).run(sockets=[listener])
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """Says when it is there."""
+
+    def __init__(self, config: uvicorn.Config, greeting: str):
+        super().__init__(config)
+        self.greeting = greeting
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            print(self.greeting, file=sys.stderr, flush=True)

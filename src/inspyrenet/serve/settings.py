@@ -1,0 +1,71 @@
+"""What the operator of a server decides: address, models, limits. Imports nothing heavy, so that --help answers at once."""
+
+import argparse
+from dataclasses import dataclass
+
+EPILOG = """\
+examples:
+  inspyrenet s                                 the model in the box on http://127.0.0.1:7000
+  inspyrenet s -m fast -m base                 two models; a request's ?mode= chooses, the first is the default
+  inspyrenet s --ckpt snapshots/Quickstart     your own training
+  curl -F file=@photo.jpg http://127.0.0.1:7000/api/remove -o cut.png
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request, and all of them together, may take. Each has its status code when it is exceeded."""
+
+    bytes: int = 20_000_000  # of the body: 413
+    pixels: int = 50_000_000  # of the image: 413
+    requests: int = 128  # under way at once, being sent, waiting or computed: 503
+    seconds: float = 60.0  # for sending: 408; for the whole: 504
+    batch: int = 8  # images that go through the network together
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line of `inspyrenet s`."""
+    from ..commands.cut_out import add_network_options
+
+    usual = Limits()
+    parser = argparse.ArgumentParser(
+        prog="inspyrenet s",
+        description="Serve cut-outs over HTTP on this machine.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add(
+        "-m", "--mode", "-c", "--config", dest="modes", action="append", metavar="NAME",
+        help="fast, base, base-nightly, a config or a checkpoint; several times for several (default: the model in the box)",
+    )  # fmt: skip
+    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
+    add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: this machine only)")
+    add("--port", type=int, default=7000, metavar="N", help="port (default: 7000; 0: any free one)")
+    add("--max-mb", type=float, default=usual.bytes / 1e6, metavar="N", help="megabytes of an upload (20)")
+    add("--max-megapixels", type=float, default=usual.pixels / 1e6, metavar="N", help="size of an image (50)")
+    add("--queue", type=int, default=usual.requests, metavar="N", help="requests under way at once (128)")
+    add("--timeout", type=float, default=usual.seconds, metavar="SECONDS", help="for one request (60)")
+    add("--batch", type=int, default=usual.batch, metavar="N", help="images through the network together (8)")
+    add_network_options(parser)
+    parser.set_defaults(words=[])
+    return parser
+
+
+def read_limits(parser: argparse.ArgumentParser, options: argparse.Namespace) -> Limits:
+    """The limits that the options say. Leaves with a usage message and exit code 2 on a mistake."""
+    limits = Limits(
+        round(options.max_mb * 1e6),
+        round(options.max_megapixels * 1e6),
+        options.queue,
+        options.timeout,
+        options.batch,
+    )
+    if min(limits.bytes, limits.pixels, limits.requests, limits.batch) < 1 or limits.seconds <= 0:
+        parser.error("--max-mb, --max-megapixels, --queue, --timeout and --batch are greater than 0")
+    if not 0 <= options.port <= 65535:
+        parser.error(f"--port is 0 to 65535, not {options.port}")
+    if options.ckpt and len(options.modes or ()) > 1:
+        parser.error("--ckpt belongs to one mode: give each of several modes as a checkpoint or run folder instead")
+    return limits

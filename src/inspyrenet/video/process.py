@@ -1,0 +1,196 @@
+"""One video from its source to its file: reading, the network and writing overlap, in memory that its length does not change."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..remover.compositing import Style, cover
+from ..remover.output_paths import partial
+from .channel import Channel, Closed
+from .errors import VideoError, reason_of
+from .source import Picture, Sound, Source
+from .writing import VideoWriter
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..remover.remover import Remover
+
+ROOM = 64 * 2**20  # bytes that may wait between two threads
+BATCH = {"cpu": 4}  # pictures that go through the network together
+BATCH_GPU = 8
+
+LOG = logging.getLogger("inspyrenet")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the pictures become. edges: as for images; None: colours in soft edges are left as they are, which is fast."""
+
+    style: Style
+    threshold: float | None = None
+    reverse: bool = False
+    edges: str | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a video: the file, its frames and its length; what was wrong with the source, if anything; stopped:
+    somebody wanted it to end before."""
+
+    path: Path
+    frames: int
+    seconds: float
+    complaint: str | None = None
+    stopped: bool = False
+
+
+def cut_video(
+    source: Source,
+    writer: VideoWriter,
+    remover: "Remover",
+    look: Look,
+    wanted: Callable[[], bool] = lambda: True,
+    tick: Callable[[int], None] = lambda count: None,
+) -> Outcome:
+    """Cut out every picture of `source`, which is closed at the end.
+
+    The file takes its own name where all of the source went into it, NAME.partial.SUFFIX where not: because `wanted` (asked
+    before each batch) said no, the source was damaged, or the network failed. A camera has no end, so its file is whole.
+    tick: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where the file
+    cannot be written; then nothing is left behind.
+    """
+    try:
+        pipeline = Pipeline(source, writer, _network(remover, look), _batch_size(source, remover))
+        failure = pipeline.run(wanted, tick)
+        complaint = failure or source.complaint
+        if not writer.frames:
+            raise VideoError(f"{source.name}: no frames could be had{f': it {complaint}' if complaint else ''}")
+        stopped = not pipeline.ended and failure is None
+        whole = not complaint and (source.live or not stopped)
+        path = writer.target if whole else partial(writer.target)
+        writer.finish(path)
+        return Outcome(path, writer.frames, writer.seconds, complaint, stopped)
+    finally:
+        writer.discard()
+        source.close()
+
+
+class Pipeline:
+    """Three threads: reader, network (the caller's), writer."""
+
+    def __init__(self, source: Source, writer: VideoWriter, network: Callable, batch: int):
+        self.source, self.writer, self.network, self.batch = source, writer, network, batch
+        self.ended = False  # the source was read to its end
+        self._incoming: Channel[Picture | Sound] = Channel(ROOM, _weight)
+        self._outgoing: Channel[Picture | Sound] = Channel(ROOM, _weight)
+
+    def run(self, wanted: Callable[[], bool], tick: Callable[[int], None]) -> str | None:
+        """Everything through, or until `wanted` says no; what the network failed with, if it did."""
+        threads = [threading.Thread(target=part, daemon=True) for part in (self._read, self._write)]
+        for thread in threads:
+            thread.start()
+        failure = None
+        try:
+            failure = self._compute(wanted, tick)
+        except Closed:
+            pass  # the writer failed: see below
+        except BaseException:
+            self._outgoing.abandon()
+            raise
+        finally:
+            self._incoming.abandon()
+            self._outgoing.end()
+            for thread in threads:
+                thread.join()
+        self._outgoing.raise_error()
+        return failure
+
+    def _compute(self, wanted: Callable[[], bool], tick: Callable[[int], None]) -> str | None:
+        for group in self._groups():
+            if not wanted():
+                return None
+            pictures = [item for item in group if isinstance(item, Picture)]
+            try:
+                results = iter(self.network([picture.array for picture in pictures]))
+            except (RuntimeError, ValueError, MemoryError) as error:
+                LOG.debug("the network failed", exc_info=True)
+                return f"could not be taken further ({reason_of(error)})"
+            for item in group:
+                if isinstance(item, Picture):
+                    item = replace(item, array=next(results))
+                self._outgoing.put(item)
+            tick(len(pictures))
+        self.ended = True
+        return None
+
+    def _groups(self) -> Iterator[list[Picture | Sound]]:
+        """A batch of pictures, with the sound between them; fewer pictures where they are large."""
+        group, count = [], 0
+        for item in self._incoming:
+            group.append(item)
+            if isinstance(item, Picture):
+                count += 1
+                if count >= min(self.batch, max(1, ROOM // item.array.nbytes)):
+                    yield group
+                    group, count = [], 0
+        if group:
+            yield group
+
+    def _read(self) -> None:
+        hand_over = self._incoming.offer if self.source.live else self._incoming.put
+        try:
+            for item in self.source:
+                hand_over(item)
+            self._incoming.end()
+        except Closed:
+            return
+        except Exception as error:
+            self._incoming.end(error)
+
+    def _write(self) -> None:
+        try:
+            for item in self._outgoing:
+                if isinstance(item, Picture):
+                    self.writer.picture(item)
+                else:
+                    self.writer.sound(item)
+        except Exception as error:
+            self._outgoing.abandon(error)
+
+
+def _weight(item: Picture | Sound) -> int:
+    return item.array.nbytes if isinstance(item, Picture) else item.nbytes
+
+
+def _batch_size(source: Source, remover: "Remover") -> int:
+    """One at a time from a camera, whose pictures come slowly, and where patches are merged, which takes much memory."""
+    if source.live or remover.predictor.merging:
+        return 1
+    return BATCH.get(remover.device.type, BATCH_GPU)
+
+
+def _network(remover: "Remover", look: Look) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:
+    """Pictures → results, smaller batches where the memory does not hold one."""
+    if look.edges is None:
+        remover = copy(remover)  # shares the network
+        remover.edges = "none"
+    style, most = look.style, BATCH_GPU
+
+    def cut(pictures: list["np.ndarray"]) -> list["np.ndarray"]:
+        nonlocal style, most
+        if style.kind == "image" and pictures:  # scaled once, not for each picture
+            style = replace(style, picture=cover(style.picture, pictures[0].shape[:2]))
+        while True:
+            try:
+                return remover.process_batch(pictures, style, look.threshold, look.reverse, most)
+            except RuntimeError as error:
+                most = min(most, len(pictures)) // 2
+                if not most or "not enough memory" not in str(error):
+                    raise
+
+    return cut

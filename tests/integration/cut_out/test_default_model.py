@@ -1,0 +1,83 @@
+"""How the model in the box is made from a run."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from inspyrenet import Remover
+from inspyrenet.engine import presets
+from tests.tiny_network import STATIC, picture, tiny_state, write_tiny
+
+STEM = "backbone.net.conv_stem.weight"
+TRAIN = f"Train: {{Dataset: {{root: data/Train_Dataset, sets: [DUTS-TR], transforms: {{{STATIC}}}}}}}\n"
+SCRIPT = Path(__file__).resolve().parents[3] / "docs" / "make_default_model.py"
+
+
+@pytest.fixture
+def maker(tmp_path, monkeypatch):
+    """docs/make_default_model.py, writing into a folder of its own."""
+    spec = importlib.util.spec_from_file_location("make_default_model", SCRIPT)
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    box = tmp_path / "box"
+    for name, path in {"BOX_WEIGHTS": box / "default.safetensors", "BOX_CONFIG": box / "default.yaml"}.items():
+        monkeypatch.setattr(script, name, path)
+        monkeypatch.setattr(presets, name, path)
+    monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / SCRIPT.name))
+    monkeypatch.setattr(script, "TOLERANCE", 0.2)  # random weights: a rounding goes far
+    return script
+
+
+def made(maker, tmp_path: Path) -> Path:
+    """Make the box out of the tiny network; the folder of its run."""
+    config, weights = write_tiny(tmp_path / "run")
+    config.write_text(config.read_text() + TRAIN)
+    assert maker.main(str(config), str(weights.parent)) == 0
+    return weights.parent
+
+
+def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
+    made(maker, tmp_path)
+    kept = load_file(presets.BOX_WEIGHTS)
+    assert kept.keys() == tiny_state().keys()
+    assert all(value.dtype == torch.float16 for value in kept.values() if value.ndim > 1)
+    assert all(torch.equal(value, tiny_state()[name].to(value.dtype)) for name, value in kept.items())
+
+
+def test_the_box_says_what_its_weights_learned_from(maker, tmp_path):
+    made(maker, tmp_path)
+    with safe_open(presets.BOX_WEIGHTS, "np") as file:
+        assert "DUTS-TR" in file.metadata()["terms"]
+    assert "trained on DUTS-TR" in presets.BOX_CONFIG.read_text().splitlines()[1]
+
+
+def test_what_is_in_the_box_serves_without_being_named(maker, tmp_path):
+    run = made(maker, tmp_path)
+    named = Remover(run / "tiny.yaml", "cpu", run / "tiny.safetensors").process(picture(), "map")
+    boxed = Remover(device="cpu").process(picture(), "map")
+    assert boxed.std() > 10
+    assert abs(boxed.astype(float) - named).mean() < 5
+
+
+def test_what_half_precision_would_change_is_not_shipped(maker, tmp_path, monkeypatch):
+    monkeypatch.setattr(maker, "TOLERANCE", 1e-9)
+    with pytest.raises(SystemExit, match="half precision is not enough"):
+        made(maker, tmp_path)
+    monkeypatch.setattr(maker, "TOLERANCE", 1.0)
+    with torch.no_grad():
+        broken = {name: value * 1e9 if name == STEM else value for name, value in tiny_state().items()}
+    monkeypatch.setattr(maker, "read_weights", lambda path: broken)
+    with pytest.raises(SystemExit, match="weight does not fit into half precision"):
+        made(maker, tmp_path)
+    assert not presets.has_default()
+
+
+def test_a_file_that_is_too_large_is_refused(maker, tmp_path, monkeypatch):
+    monkeypatch.setattr(maker, "LARGEST", 1000)
+    with pytest.raises(SystemExit, match=r"bytes, more than 1,000"):
+        made(maker, tmp_path)
+    assert not presets.has_default()

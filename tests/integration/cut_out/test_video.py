@@ -1,0 +1,288 @@
+"""Videos through run/Inference.py and the command line, with a network behind them."""
+
+import errno
+import signal
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inspyrenet import Remover, cli
+from inspyrenet.commands import cut_out
+from inspyrenet.engine import presets
+from inspyrenet.remover.compositing import composite
+from inspyrenet.video import camera
+from inspyrenet.video.reading import VideoFile
+from inspyrenet.video.source import Picture
+from inspyrenet.video.writing import VideoWriter
+from tests.moving import cut_off, look, make_video, painted
+from tests.tiny_network import picture, write_tiny
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def shared(tiny):
+    return Remover(tiny[0], "cpu", tiny[1], edges="none")
+
+
+@pytest.fixture
+def run(tiny, shared, monkeypatch, capsys):
+    """Run the command line with one network for all; (exit code, what it said)."""
+    monkeypatch.setattr(cut_out, "load", lambda options: shared)
+
+    def run(source, dest=None, *words):
+        where = [] if dest is None else ["--dest", str(dest)]
+        code = cut_out.main(["--source", str(source), *where, *words])
+        return code, capsys.readouterr().err
+
+    return run
+
+
+def pictures(path):
+    file = VideoFile(path)
+    found = [item.array for item in file if isinstance(item, Picture)]
+    file.close()
+    return found
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+# -- types --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("form", "near"), [("webm", 8), ("mov", 2)])
+def test_the_alpha_channel_is_the_map(run, shared, tmp_path, form, near):
+    clip = make_video(tmp_path / "clip.mp4", 6, sound="aac")
+    code, said = run(clip, tmp_path / f"cut.{form}")
+    assert code == 0 and "1 video" in said and "1 done" in said
+    seen = look(tmp_path / f"cut.{form}")
+    maps = shared.process_batch(pictures(clip), "map", batch_size=4)
+    assert len(seen.frames) == len(maps) == 6 and seen.sound
+    for frame, expected in zip(seen.frames, maps, strict=True):
+        assert np.abs(frame[..., 3].astype(int) - expected).mean() < near
+
+
+def test_every_type_of_images_works(run, shared, tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", 3)
+    Image.fromarray(picture(90, 100)).save(tmp_path / "back.png")
+    types = ("map", "green", "white", "[9,80,200]", "#0950c8", "blur", "overlay", "debug", str(tmp_path / "back.png"))
+    for number, kind in enumerate(types):
+        code, said = run(clip, tmp_path / f"{number}.mp4", "--type", kind)
+        assert code == 0, said
+        expected = [shared.process(image, kind) for image in pictures(clip)]
+        for frame, one in zip(look(tmp_path / f"{number}.mp4").frames, expected, strict=True):
+            one = np.repeat(one[..., None], 3, axis=2) if one.ndim == 2 else one
+            assert np.abs(frame[: one.shape[0], : one.shape[1], :3].astype(int) - one).mean() < 9, kind
+
+
+def test_threshold_reverse_and_edges_reach_the_pictures(run, shared, tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", 2)
+    run(clip, tmp_path / "a.mov", "--threshold", "0.5", "--reverse", "--edges", "fusion")
+    expected = shared.process(pictures(clip)[0], "map", 0.5, True)
+    assert np.abs(look(tmp_path / "a.mov").frames[0][..., 3].astype(int) - expected).max() < 4
+
+
+def test_a_rotated_video_comes_out_upright(run, shared, tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", 2, (48, 96), turn=90)
+    assert run(clip, tmp_path / "a.mp4", "-t", "white")[0] == 0
+    frame = look(tmp_path / "a.mp4").frames[0][..., :3]
+    upright = np.rot90(painted(0, 48, 96))
+    expected = composite(upright, (255, 255, 255), shared.process(np.ascontiguousarray(upright), "map"))
+    assert frame.shape == (96, 48, 3) and np.abs(frame.astype(int) - expected).mean() < 12
+
+
+# -- folders ------------------------------------------------------------------------------------------------------
+
+
+def test_videos_among_images(run, tmp_path):
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    Image.fromarray(picture()).save(folder / "a.jpg")
+    make_video(folder / "a.mp4", 3)
+    make_video(folder / "sub" / "b.MOV", 3, form="mov")
+    (folder / "sub" / "text.mp4").write_text("a letter, no video " * 30)
+    (folder / "sub" / "none.webm").write_bytes(b"")
+    make_video(folder / "sub" / "sound.mkv", 0, form="matroska", sound="aac", seconds=0.2)
+    code, said = run(folder, tmp_path / "out", "--type", "map", "--verbose")
+    assert code == 1 and tree(tmp_path / "out") == ["a.mp4", "a.png", "sub/b.mp4"]
+    assert "1 image, 5 videos" in said and "3 done, 3 failed" in said and "a.mp4: 100%" in said
+    assert "text.mp4: not a video of a known kind" in said and "none.webm: the file is empty" in said
+    assert "sound.mkv: no frames could be had" in said and "2 frames" not in said
+    code, said = run(folder, tmp_path / "out", "--type", "map")
+    assert code == 1 and "0 done, 3 skipped" in said  # what is finished is not done again
+
+
+def test_results_are_no_sources(run, tmp_path):
+    make_video(tmp_path / "a.mp4", 2)
+    for _ in range(2):
+        assert run(tmp_path, tmp_path, "-t", "map")[0] == 0
+    assert tree(tmp_path) == ["a.mp4", "a.out.mp4"]
+
+
+def test_a_video_cut_short_is_kept_as_a_part(run, tmp_path):
+    whole = make_video(tmp_path / "whole.mp4", 60, (96, 128), options={"movflags": "faststart"})
+    cut = cut_off(whole, tmp_path / "clip.mp4")
+    code, said = run(cut, tmp_path / "out", "-t", "map")
+    assert code == 1 and "cut short" in said and tree(tmp_path / "out") == ["clip.partial.mp4"]
+    assert str(tmp_path / "out" / "clip.partial.mp4") in said
+    assert 5 < len(look(tmp_path / "out" / "clip.partial.mp4").frames) < 60
+
+
+def test_what_is_wrong_is_said_before_a_network_is_loaded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cut_out, "load", lambda options: pytest.fail("loaded a network"))
+    (tmp_path / "a.mp4").write_text("a letter, no video " * 30)
+    assert cut_out.main(["--source", str(tmp_path / "a.mp4")]) == 1
+    assert "error: " in (said := capsys.readouterr().err) and "not a video of a known kind" in said
+    make_video(tmp_path / "b.mp4", 2)
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert cut_out.main(["--source", str(tmp_path / "b.mp4")]) == 1
+    assert "pip install 'inspyrenet[video]'" in capsys.readouterr().err
+
+
+def test_without_pyav_the_images_of_a_folder_are_done(run, tmp_path, monkeypatch):
+    make_video(tmp_path / "in.mp4", 2)
+    Image.fromarray(picture()).save(tmp_path / "a.jpg")
+    monkeypatch.setitem(sys.modules, "av", None)
+    code, said = run(tmp_path, tmp_path / "out")
+    assert code == 1 and tree(tmp_path / "out") == ["a.png"] and "inspyrenet[video]" in said
+
+
+def test_a_full_disk_stops_the_videos(run, tmp_path, monkeypatch):
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        make_video(tmp_path / "in" / f"{name}.mp4", 2)
+
+    def full(self, picture):
+        raise OSError(errno.ENOSPC, "cannot write (No space left on device)")
+
+    monkeypatch.setattr(VideoWriter, "picture", full)
+    code, said = run(tmp_path / "in", tmp_path / "out")
+    assert code == 1 and "0 done, 1 failed, 2 not tried" in said and "run the same command again" in said
+    assert tree(tmp_path / "out") == []
+
+
+# -- stopping -----------------------------------------------------------------------------------------------------
+
+
+def interrupting(shared, monkeypatch, after):
+    """Ctrl-C comes while batch number `after` is in the network."""
+    whole, count = shared.predictor, iter(range(1000))
+
+    class Predictor:
+        merging = False
+
+        def __call__(self, *inputs, levels):
+            if next(count) == after:
+                signal.raise_signal(signal.SIGINT)
+            return whole(*inputs, levels=levels)
+
+    monkeypatch.setattr(shared, "predictor", Predictor())
+
+
+def test_ctrl_c_leaves_a_playable_part_and_says_where(run, shared, tmp_path, monkeypatch):
+    clip = make_video(tmp_path / "clip.mp4", 60, sound="aac")
+    interrupting(shared, monkeypatch, 3)
+    code, said = run(clip, tmp_path / "cut.webm")
+    part = tmp_path / "cut.partial.webm"
+    assert code == 130 and f"stopped: 16 frames (0.8 s) are in {part}" in said and "interrupted" in said
+    seen = look(part)
+    assert len(seen.frames) == 16 and seen.sound and tree(tmp_path) == ["clip.mp4", "cut.partial.webm"]
+
+
+def test_ctrl_c_ends_the_whole_folder(run, shared, tmp_path, monkeypatch):
+    for name in ("a.mp4", "b.mp4"):
+        make_video(tmp_path / name, 20)
+    interrupting(shared, monkeypatch, 1)
+    code, _ = run(tmp_path, tmp_path / "out", "-t", "map")
+    assert code == 130 and tree(tmp_path / "out") == ["a.partial.mp4"]
+
+
+# -- a camera -----------------------------------------------------------------------------------------------------
+
+
+class FakeCapture:
+    """Gives BGR, as OpenCV does."""
+
+    def __init__(self, count, opened=True):
+        self.left, self.opened, self.released = count, opened, False
+
+    def isOpened(self):
+        return self.opened
+
+    def read(self):
+        self.left -= 1
+        return (self.left >= 0, painted(0)[..., ::-1] if self.left >= 0 else None)
+
+    def get(self, property):
+        return 20.0
+
+    def release(self):
+        self.released = True
+
+
+def test_a_camera_is_recorded_until_it_ends(run, tmp_path, monkeypatch):
+    capture = FakeCapture(5)
+    monkeypatch.setattr(camera, "open_capture", lambda number: capture if number == 3 else None)
+    code, said = run(3, tmp_path, "--type", "white", "--threshold", "1", "--reverse")  # nothing is cut away
+    assert code == 0 and "recording to" in said and "1 done" in said and capture.released
+    seen = look(tmp_path / "camera3.mp4")
+    assert len(seen.frames) == 5 and seen.times == sorted(seen.times)
+    assert np.abs(seen.frames[4][..., :3].astype(int) - painted(0)).mean() < 6  # red is red
+
+
+def test_ctrl_c_ends_a_recording_whole(run, shared, tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(10**9))
+    interrupting(shared, monkeypatch, 4)
+    code, said = run(0, tmp_path / "me.webm")
+    assert code == 0 and "1 done" in said and tree(tmp_path) == ["me.webm"]
+    assert len(look(tmp_path / "me.webm").frames) == 5
+
+
+def test_a_camera_that_is_not_there_is_one_line(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(0, opened=False))
+    code, said = run(9, tmp_path)
+    assert code == 1 and "9: camera 9 is not there" in said and tree(tmp_path) == []
+
+
+def test_a_camera_without_a_picture(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(0))
+    code, said = run(0, tmp_path)
+    assert code == 1 and "camera 0: no frames could be had" in said and tree(tmp_path) == []
+
+
+# -- the command --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def box(tiny, monkeypatch, tmp_path):
+    """The tiny network is the model in the box."""
+    monkeypatch.setattr(presets, "BOX_CONFIG", tiny[0])
+    monkeypatch.setattr(presets, "BOX_WEIGHTS", tiny[1])
+    monkeypatch.chdir(tmp_path)
+
+
+def test_the_command_cuts_out_a_video(box, tmp_path, capsys):
+    make_video(tmp_path / "clip.mp4", 3)
+    for _ in range(2):
+        assert cli.main(["clip.mp4", "--device", "cpu"]) == 0
+    assert tree(tmp_path) == ["clip.mp4", "clip.out.webm"] and len(look(tmp_path / "clip.out.webm").frames) == 3
+    assert cli.main(["clip.mp4", "clip.out.webm"]) == 1 and "--overwrite replaces it" in capsys.readouterr().err
+    assert cli.main(["i", "clip.mp4", "-"]) == 1 and "do not go through pipes" in capsys.readouterr().err
+    assert cli.main(["i", "clip.mp4", "cut.mov", "--device", "cpu"]) == 0
+    assert look(tmp_path / "cut.mov").codec == "prores"
+
+
+def test_the_command_never_replaces_a_recording_unasked(box, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(2))
+    assert cli.main(["0", "--device", "cpu"]) == 0 and tree(tmp_path) == ["camera0.out.webm"]
+    assert cli.main(["0", "--device", "cpu"]) == 0 and "nothing to do: 1 there already" in capsys.readouterr().err

@@ -1,0 +1,295 @@
+"""run/Eval.py from the command line's words to tables on disk."""
+
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inspyrenet.commands import evaluate
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, ScorePair, evaluate_folder, score
+
+
+def write(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), array)
+
+
+def mask_and_prediction(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:48, :64]
+    mask = (np.hypot(y - rng.uniform(15, 33), x - rng.uniform(20, 44)) < 12).astype(np.uint8) * 255
+    return mask, cv2.GaussianBlur(np.roll(mask, 2, axis=1), (0, 0), 2)
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """tmp_path/gt/{A,B}, maps of one method in tmp_path/maps, and the current folder there."""
+    for dataset, folder, count in (("A", "masks", 5), ("B", "gt", 3)):
+        for i in range(count):
+            mask, prediction = mask_and_prediction(i)
+            name = f"{i}.png" if i else "sub/0.png"
+            write(tmp_path / "gt" / dataset / folder / name, mask)
+            write(tmp_path / "maps" / dataset / name, prediction)
+    return tmp_path
+
+
+def config(data: Path, name: str = "exp", **section: object) -> str:
+    lines = {"gt_root": data / "gt", "pred_root": data / "maps", "result_path": data / "results", "datasets": "[A, B]"}
+    lines |= section
+    text = "note: trained on stars\nEval:\n" + "".join(f"  {key}: {value}\n" for key, value in lines.items())
+    (data / f"{name}.yaml").write_text(text)
+    return str(data / f"{name}.yaml")
+
+
+def table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with path.open(newline="") as file:
+        return {(row["method"], row["dataset"]): row for row in csv.DictReader(file)}
+
+
+def test_default_table_on_disk_and_on_the_console(data, capsys):
+    assert evaluate.main(["--config", config(data)]) == 0
+    shown = capsys.readouterr().out
+    rows = table(data / "results" / "exp" / "scores.csv")
+    assert rows.keys() == {("exp", "A"), ("exp", "B")}
+    for i, metric in enumerate(DEFAULT_METRICS):
+        assert list(rows["exp", "A"])[4 + i] == metric
+    singles = [score(*reversed(mask_and_prediction(i)), ["mae"]).value("mae") for i in range(5)]
+    assert float(rows["exp", "A"]["mae"]) == pytest.approx(np.mean(singles), abs=1e-12)
+    assert rows["exp", "A"]["images"] == "5"
+    markdown = (data / "results" / "exp" / "scores.md").read_text()
+    for text in (shown, markdown):
+        assert f"{np.mean(singles):.4f}" in text
+        for fact in ("trained on stars", "above 128", "stretched", "beta^2 = 0.3"):
+            assert fact in text
+
+
+def test_only_the_metrics_that_were_asked_for(data, capsys):
+    assert evaluate.main(["--config", config(data), "Eval.metrics=[mse, maxIoU, avgBIoU]"]) == 0
+    row = table(data / "results" / "exp" / "scores.csv")["exp", "B"]
+    assert [name for name in list(row)[4:] if not name.endswith(("_low", "_high"))] == ["mse", "maxIoU", "avgBIoU"]
+    assert "F-measure" not in capsys.readouterr().out
+
+
+def test_several_configs_make_one_joint_table(data, capsys):
+    write(data / "other" / "A" / "x.png", np.zeros((4, 4), np.uint8))
+    files = [config(data, "one"), config(data, "two", metrics="[mae, wFm]")]
+    assert evaluate.main(["--config", *files]) == 0
+    joint = table(data / "results" / "joint" / "scores.csv")
+    assert joint.keys() == {(name, dataset) for name in ("one", "two") for dataset in "AB"}
+    assert joint["two", "A"]["Sm"] == ""
+    assert joint["two", "A"]["wFm"] == joint["one", "A"]["wFm"]
+
+
+def test_a_missing_map_and_a_missing_mask_are_errors_that_list_the_names(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    (data / "gt" / "B" / "gt" / "2.png").unlink()
+    assert evaluate.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert "A: 1 of 5 masks have no prediction" in error and error.splitlines()[0].endswith(": 3")
+    assert "B: 1 predictions have no mask" in error and error.splitlines()[1].endswith(": 2")
+    assert not (data / "results").exists()
+
+
+def test_allow_missing_scores_the_rest_and_says_how_many(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    assert evaluate.main(["--config", config(data), "--allow-missing"]) == 0
+    assert "4 of 5" in capsys.readouterr().out
+    assert "4 of 5" in (data / "results" / "exp" / "scores.md").read_text()
+    assert table(data / "results" / "exp" / "scores.csv")["exp", "A"]["images"] == "4"
+
+
+def test_allow_missing_needs_at_least_one_pair(data, capsys):
+    for path in (data / "maps" / "B").rglob("*.png"):
+        path.unlink()
+    assert evaluate.main(["--config", config(data), "--allow-missing"]) == 1
+    assert "no prediction has the name of a mask" in capsys.readouterr().err
+
+
+def test_folders_without_a_config(data, capsys, monkeypatch):
+    monkeypatch.chdir(data)
+    assert evaluate.main(["--pred-root", "maps", "--gt-root", "gt", "Eval.metrics=[mae]"]) == 0
+    assert table(data / "results" / "maps" / "scores.csv").keys() == {("maps", "A"), ("maps", "B")}
+    for truth in ("gt/A/masks", "gt/A"):
+        assert evaluate.main(["--pred-root", "maps/A", "--gt-root", truth, "Eval.metrics=[mae]"]) == 0
+        assert table(data / "results" / "A" / "scores.csv").keys() == {("A", "A")}
+        assert "5  0.04" in capsys.readouterr().out
+
+
+def test_sets_that_were_not_predicted_are_said(data, capsys):
+    (data / "gt" / "C" / "masks").mkdir(parents=True)
+    assert (
+        evaluate.main(["--pred-root", str(data / "maps"), "--gt-root", str(data / "gt"), f"Eval.result_path={data}"])
+        == 0
+    )
+    assert "no folder of that name: C" in capsys.readouterr().err
+
+
+def test_no_data_set_is_an_error(data, capsys):
+    assert evaluate.main(["--config", config(data, datasets="[]")]) == 1
+    assert "Eval.datasets" in capsys.readouterr().err
+
+
+def test_maps_of_a_limited_test_run_are_scored_and_counted(data, capsys):
+    (data / "maps" / "A" / "3.png").unlink()
+    file = Path(config(data))
+    file.write_text(
+        file.read_text() + "Model: {name: InSPyReNet_SwinB}\n"
+        "Test:\n  Dataset: {root: gt, sets: [A], limit: 4, transforms: {static_resize: {size: [64, 64]}}}\n"
+    )
+    assert evaluate.main(["--config", str(file)]) == 0
+    assert "4 of 5" in capsys.readouterr().out
+
+
+def test_one_root_alone_is_a_usage_error(data, capsys):
+    with pytest.raises(SystemExit) as leave:
+        evaluate.main(["--pred-root", str(data / "maps")])
+    assert leave.value.code == 2
+    assert "--gt-root" in capsys.readouterr().err
+
+
+def test_names_in_other_sub_folders_are_found(data):
+    (data / "maps" / "A" / "sub" / "0.png").rename(data / "maps" / "A" / "0.png")
+    assert evaluate.main(["--config", config(data)]) == 0
+
+
+def test_a_map_of_another_size_is_resized_counted_and_said(data, capsys):
+    _, prediction = mask_and_prediction(1)
+    write(data / "maps" / "A" / "1.png", cv2.resize(prediction, (32, 24)))
+    assert evaluate.main(["--config", config(data)]) == 0
+    assert "1 predictions had another size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "empty file"), (b"\x89PNG\r\n\x1a\n broken", "not an image"), (None, "NaN")]
+)
+def test_a_bad_map_is_named(data, capsys, content, message):
+    path = data / "maps" / "A" / "1.png"
+    path.unlink()
+    if content is None:
+        path = path.with_suffix(".npy")
+        np.save(path, np.full((48, 64), np.nan, np.float32))
+    else:
+        path.write_bytes(content)
+    assert evaluate.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert str(path) in error and message in error
+
+
+def test_a_folder_that_cannot_be_written_is_named(data, capsys):
+    (data / "results").write_text("a file stands where the folder should be")
+    assert evaluate.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert str(data / "results") in error and "Eval.result_path" in error
+
+
+def test_debug_draws_the_worst_pairs(data):
+    write(data / "gt" / "A" / "images" / "1.jpg", np.full((48, 64, 3), 99, np.uint8))
+    assert evaluate.main(["--config", config(data), "--debug"]) == 0
+    for dataset in "AB":
+        assert cv2.imread(str(data / "results" / "exp" / f"worst_{dataset}.png")).shape[1] > 500
+
+
+def test_a_config_that_does_not_say_where_the_masks_are(data, capsys):
+    (data / "bare.yaml").write_text("Eval: {datasets: [A]}\n")
+    assert evaluate.main(["--config", str(data / "bare.yaml")]) == 1
+    assert "Eval.gt_root" in capsys.readouterr().err
+
+
+def test_processes_give_the_same_numbers_and_do_not_import_torch(data):
+    """In a fresh interpreter: two spawned workers, which must stay light."""
+    script = data / "script.py"
+    script.write_text(
+        "import sys\n"
+        "from inspyrenet.commands import evaluate as Eval\n"
+        "if __name__ == '__main__':\n"
+        f"    code = Eval.main(['--pred-root', r'{data / 'maps'}', '--gt-root', r'{data / 'gt'}',\n"
+        f"                      'Eval.num_workers=2', r'Eval.result_path={data / 'parallel'}'])\n"
+        "    sys.exit(code or 3 * ('torch' in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert evaluate.main(["--config", config(data, "maps")]) == 0
+    assert table(data / "parallel" / "maps" / "scores.csv") == table(data / "results" / "maps" / "scores.csv")
+
+
+def test_workers_end_with_a_parent_that_was_killed(data):
+    """They hold its output open, so reading that to the end takes as long as the last of them lives."""
+    script = data / "script.py"
+    script.write_text(
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "from inspyrenet.utils.metrics import ScorePair, evaluate_folder\n"
+        "if __name__ == '__main__':\n"
+        f"    pair = Path(r'{data / 'maps' / 'A' / '1.png'}'), Path(r'{data / 'gt' / 'A' / 'masks' / '1.png'}')\n"
+        "    pairs = [ScorePair('A', str(i), *pair) for i in range(20000)]\n"
+        "    signal.setitimer(signal.ITIMER_REAL, 2.5)\n"
+        "    signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "    evaluate_folder(pairs, ['wFm'], workers=2)\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_arrays_in_memory_are_scored_too():
+    masks, predictions = zip(*(mask_and_prediction(i) for i in range(3)), strict=True)
+    pairs = [ScorePair("val", str(i), predictions[i], masks[i]) for i in range(3)]
+    found = evaluate_folder(pairs, ["mae"])["val"].result()
+    assert found.values["mae"] == pytest.approx(
+        np.mean([score(p, m, ["mae"]).value("mae") for p, m in zip(predictions, masks, strict=True)])
+    )
+
+
+def test_the_table_of_dis5k(data, monkeypatch):
+    """The metrics of the shipped config in its order; skeletons are drawn once, for all runs."""
+    truths = [mask_and_prediction(seed)[0] for seed in range(3)]
+    found = [np.roll(truth, 15, axis=1) for truth in truths]  # too far off to be forgiven
+    for i, prediction in enumerate(found):
+        write(data / "maps" / "B" / (f"{i}.png" if i else "sub/0.png"), prediction)
+    (shipped,) = load_config("BiRefNet_SwinL")
+    words = [f"Eval.metrics=[{','.join(shipped.Eval.metrics).replace('HCE', 'hce')}]"]
+    assert evaluate.main(["--config", config(data), *words]) == 0
+    rows = table(data / "results" / "exp" / "scores.csv")
+    assert [name for name in rows["exp", "A"] if name in METRICS] == ["maxFm", "wFm", "mae", "Sm", "avgEm", "HCE"]
+    efforts = [score(*pair, ["HCE"]).value("HCE") for pair in zip(found, truths, strict=True)]
+    assert float(rows["exp", "B"]["HCE"]) == pytest.approx(np.mean(efforts)) and min(efforts) > 0
+    kept = list((data / "results" / "skeletons").glob("*.png"))
+    assert len(kept) == 5  # the masks of B are among those of A
+    monkeypatch.setattr("inspyrenet.utils.metrics.hce._skeletonize", lambda mask: pytest.fail("was drawn again"))
+    assert evaluate.main(["--config", config(data, "other"), *words]) == 0
+    assert table(data / "results" / "other" / "scores.csv")["other", "B"]["HCE"] == rows["exp", "B"]["HCE"]
+
+
+@pytest.mark.parametrize("conventions", ["pysod", "published"])
+def test_haze_beside_the_others_and_masks_without_it(data, capsys, conventions):
+    """Masks of one-pixel stripes are all edge: haze leaves them out, and the table says how many."""
+    stripes = np.zeros((48, 64), np.uint8)
+    stripes[:, ::2] = 255
+    write(data / "gt" / "A" / "masks" / "3.png", stripes)
+    words = ["Eval.metrics=[mae,Haze]", f"Eval.conventions={conventions}"]
+    assert evaluate.main(["--config", config(data), *words, "--report"]) == 0
+    folder = data / "results" / "exp"
+    singles = [score(*reversed(mask_and_prediction(i)), ["haze"]).value("haze") for i in (0, 1, 2, 4)]
+    assert float(table(folder / "scores.csv")["exp", "A"]["haze"]) == pytest.approx(np.mean(singles), abs=1e-12)
+    remark = "haze leaves out 1 masks without a pixel that is more than 7 pixels away from their edge"
+    for text in (capsys.readouterr().out, (folder / "scores.md").read_text(), (folder / "report.html").read_text()):
+        assert remark in text and "not stretched" in text
+    assert min(singles) > 0
+
+
+def test_every_image_in_parquet_as_in_csv(data):
+    import pyarrow.parquet
+
+    assert evaluate.main(["--config", config(data)]) == 0
+    folder = data / "results" / "exp"
+    stored = pyarrow.parquet.read_table(folder / "per_image.parquet").to_pydict()
+    with (folder / "per_image.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 8 and set(rows[0]) == set(stored)
+    assert [float(row["mae"]) for row in rows] == pytest.approx(stored["mae"], abs=1e-6)
+    assert [row["dataset"] for row in rows] == stored["dataset"]

@@ -1,0 +1,201 @@
+"""Train, test, evaluate: the commands as people type them, on a network that trains in seconds."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inspyrenet.commands import evaluate, test, train
+from inspyrenet.commands.experiment import main as expr
+from inspyrenet.lib import build_model
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.train.checkpoint import read_weights
+from tests.integration.conftest import write_config
+
+
+def test_expr_trains_tests_and_scores(tiny, tmp_path, capsys):
+    assert expr(["--config", str(tiny), "--device", "cpu"]) == 0
+    run = tmp_path / "snapshots" / "tiny"
+    assert sorted(path.name for path in (run / "heldout").iterdir()) == ["00000.png", "00001.png", "00002.png"]
+    for path in (run / "heldout").iterdir():
+        source = Image.open(tmp_path / "data" / "heldout" / "images" / f"{path.stem}.jpg")
+        assert Image.open(path).size == source.size
+        assert Image.open(path).mode == "L"
+    printed = capsys.readouterr()
+    assert "maxFm" in printed.out
+    assert "3 maps" in printed.err
+    assert "images/s" in printed.err
+    assert load_config(run / "config.yaml")[0] == load_config(tiny)[0]
+    assert (tmp_path / "results" / "tiny" / "curves.png").is_file()
+    log = next(run.glob("train_*.log")).read_text()
+    assert "torch:" in log
+    assert "Train:" in log
+
+
+def test_several_configs_end_in_one_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = [str(write_config(tmp_path, name)) for name in ("first", "second")]
+    assert expr(["-c", *files, "--device", "cpu"]) == 0
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith(("first", "second"))]
+    assert rows == ["first", "second"]
+
+
+def test_a_grid_of_overrides_trains_each_point(tiny, tmp_path, capsys):
+    words = ["Train.Optimizer.lr=1e-3,1e-4", "Train.Checkpoint.checkpoint_dir=null", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *words, "--device", "cpu"]) == 0
+    runs = [path.name for path in (tmp_path / "snapshots").iterdir()]
+    assert len(runs) == 2
+    assert capsys.readouterr().out.count("tiny") >= 2
+
+
+def test_seeds_end_in_mean_and_deviation(tiny, tmp_path, capsys):
+    free = ["Train.Checkpoint.checkpoint_dir=null", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *free, "--seeds", "2", "--device", "cpu"]) == 0
+    assert sorted(path.name for path in (tmp_path / "snapshots").iterdir()) == ["tiny_seed-0", "tiny_seed-1"]
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "±" in line]
+    assert line.split()[:3] == ["tiny", "heldout", "2"]
+    # a half-done grid goes on: what is finished is not trained again
+    assert expr(["-c", str(tiny), *free, "--seeds", "3", "--resume", "--device", "cpu"]) == 0
+    assert len(list((tmp_path / "snapshots").iterdir())) == 3
+
+
+def test_points_that_differ_in_testing_only_share_their_weights(tiny, tmp_path):
+    words = ["Test.normalize=none,minmax", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *words, "--device", "cpu"]) == 0
+    assert len(list((tmp_path / "snapshots").glob("**/*.pth"))) == 1
+
+
+def test_a_finished_run_is_not_overwritten_by_accident(tiny, capsys):
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 0
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert train.main(["-c", str(tiny), "--device", "cpu", "--overwrite"]) == 0
+
+
+def test_resume_trains_to_the_epoch_that_is_asked_for(tiny, capsys):
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 0
+    assert train.main(["-c", str(tiny), "Train.Scheduler.epoch=3", "--resume", "--device", "cpu"]) == 0
+    assert "trained to epoch 3/3, step 6" in capsys.readouterr().err
+
+
+def test_expr_can_start_later(tiny, tmp_path):
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 0
+    assert expr(["-c", str(tiny), "--from", "test", "--device", "cpu"]) == 0
+    for path in (tmp_path / "snapshots" / "tiny" / "heldout").iterdir():
+        path.unlink()
+    assert expr(["-c", str(tiny), "--from", "eval", "--device", "cpu"]) == 1  # nothing is predicted again
+
+
+def test_debug_writes_pictures_of_every_step(tiny, tmp_path):
+    assert expr(["-c", str(tiny), "--debug", "--device", "cpu"]) == 0
+    run = tmp_path / "snapshots" / "tiny"
+    assert (run / "debug" / "epoch_0001.png").is_file()
+    assert len(list((run / "debug" / "heldout").glob("*.png"))) == 3
+    assert list((tmp_path / "results").glob("**/*.png"))
+
+
+def test_a_prediction_does_not_depend_on_its_batch(tiny, tmp_path):
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 0
+    assert test.main(["-c", str(tiny), "Test.Dataloader.batch_size=3", "--device", "cpu"]) == 0
+    together = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "snapshots/tiny/heldout").iterdir())]
+    assert test.main(["-c", str(tiny), "Test.Dataloader.batch_size=1", "--device", "cpu"]) == 0
+    alone = [np.asarray(Image.open(p)) for p in sorted((tmp_path / "snapshots/tiny/heldout").iterdir())]
+    for a, b in zip(together, alone, strict=True):
+        assert np.abs(a.astype(int) - b.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Model.name=InSPyReNet_SwinBB"], "did you mean"),
+        (["Train.Optimizer.wieght_decay=0"], "weight_decay"),
+        (["Train.Scheduler.epoch=many"], "Train.Scheduler.epoch"),
+        (["Train.Dataset.type=RGB_Dataset", "Train.Dataset.root=nowhere"], "nowhere"),
+        (["Model.encoder=mobilenetv4_conv_smalll"], "no encoder called"),
+        (["Train.Scheduler.warmup_iteration=12000"], "warmup_iteration"),
+        (["Model.pretrained=absent.pth"], "absent.pth"),
+    ],
+)
+def test_mistakes_are_one_clear_line(tiny, capsys, words, message):
+    assert train.main(["-c", str(tiny), *words, "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_a_device_that_is_not_there_is_an_error(tiny, capsys):
+    wanted = "cuda:99" if torch.cuda.is_available() else "cuda"
+    assert train.main(["-c", str(tiny), "--device", wanted]) == 1
+    assert "here: " in capsys.readouterr().err
+
+
+def test_weights_of_another_model_are_refused(tiny, capsys):
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 0
+    assert test.main(["-c", str(tiny), "Model.depth=32", "--device", "cpu"]) == 1
+    assert "depth 16" in capsys.readouterr().err
+
+
+def test_an_empty_data_set_is_an_error(tiny, tmp_path, capsys):
+    (tmp_path / "data" / "void" / "images").mkdir(parents=True)
+    (tmp_path / "data" / "void" / "masks").mkdir()
+    words = ["Train.Dataset.type=RGB_Dataset", "Train.Dataset.sets=[void]", "Train.Dataset.limit=null"]
+    assert train.main(["-c", str(tiny), *words, "--device", "cpu"]) == 1
+    assert "void" in capsys.readouterr().err
+
+
+def test_an_output_folder_that_cannot_be_made_is_an_error(tiny, tmp_path, capsys):
+    """As a read-only folder would, and for the superuser too: a file stands where the folder should be."""
+    (tmp_path / "snapshots").write_text("in the way")
+    assert train.main(["-c", str(tiny), "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert "snapshots" in error
+    assert "Traceback" not in error
+
+
+def test_missing_predictions_are_listed(tiny, tmp_path, capsys):
+    assert expr(["-c", str(tiny), "--device", "cpu"]) == 0
+    (tmp_path / "snapshots/tiny/heldout/00001.png").unlink()
+    assert evaluate.main(["-c", str(tiny)]) == 1
+    assert "00001" in capsys.readouterr().err
+    assert evaluate.main(["-c", str(tiny), "--allow-missing"]) == 0
+    assert "2 of 3" in capsys.readouterr().out
+
+
+def test_data_sets_in_the_older_place_are_found(tiny, tmp_path):
+    assert expr(["-c", str(tiny), "--device", "cpu"]) == 0
+    (tmp_path / "old" / "RGB_Dataset").mkdir(parents=True)
+    (tmp_path / "data").rename(tmp_path / "old" / "RGB_Dataset" / "data")
+    config = tiny.read_text().replace(str(tmp_path / "data"), str(tmp_path / "old" / "data"))
+    tiny.write_text(config.replace("Synthetic", "RGB_Dataset"))
+    assert load_config(tiny)[0].Test.Dataset.root == str(tmp_path / "old" / "RGB_Dataset" / "data")
+    assert test.main(["-c", str(tiny), "--device", "cpu"]) == 0
+
+
+def test_validation_keeps_the_best_and_fine_tuning_starts_from_it(tiny, tmp_path, capsys):
+    held_out = ["Train.Validation.fraction=0.25", "Train.Scheduler.epoch=2", "Train.ema=0.9"]
+    assert train.main(["-c", str(tiny), *held_out, "--device", "cpu"]) == 0
+    best = tmp_path / "snapshots" / "tiny" / "best.pth"
+    assert best.is_file()
+    assert "best maxFm" in capsys.readouterr().err
+    frozen = [
+        "name=tuned",
+        f"Train.Checkpoint.checkpoint_dir={tmp_path}/snapshots/tuned",
+        f"Train.FineTune.weights={best}",
+        "Train.FineTune.freeze_stages=5",
+        "Train.FineTune.freeze_batchnorm=true",
+        "Train.Validation.sets=[heldout]",
+        f"Train.Validation.root={tmp_path}/data",
+    ]
+    assert test.main(["-c", str(tiny), "--device", "cpu"]) == 0  # paints the held-out set
+    assert train.main(["-c", str(tiny), *frozen, "--device", "cpu"]) == 0
+    start, tuned = read_weights(best), read_weights(tmp_path / "snapshots" / "tuned")
+    backbone = [name for name in start if name.startswith("backbone.")]
+    assert all(torch.equal(start[name], tuned[name]) for name in backbone)
+    assert not torch.equal(start["decoder.conv5.conv.weight"], tuned["decoder.conv5.conv.weight"])
+
+
+def test_an_encoder_can_come_from_a_file(tiny, tmp_path, capsys):
+    encoder = build_model("InSPyReNet_Light", depth=16, base_size=(64, 64)).backbone
+    torch.save(encoder.state_dict(), tmp_path / "encoder.pth")
+    assert train.main(["-c", str(tiny), f"Model.pretrained={tmp_path}/encoder.pth", "-v", "--device", "cpu"]) == 0
+    assert "0 entries stay" in capsys.readouterr().err

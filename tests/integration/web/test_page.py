@@ -1,0 +1,298 @@
+"""The page of run/Demo.py: in a real browser (system tests), and what it is made of."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inspyrenet import Remover
+from inspyrenet.demo import command, layout, pictures
+from inspyrenet.remover.compositing import style_of
+from tests.browser import Browser
+from tests.processes import finish, start
+from tests.tiny_network import picture, write_tiny
+
+torch.set_num_threads(1)
+RESULT = "[...document.querySelectorAll('#result img')].find(image => image.complete && image.naturalWidth > 100)"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def remover(files):
+    return Remover(files[0], "cpu", files[1], None, edges="none")
+
+
+# -- parts --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("threshold", "reverse"), [(None, False), (0.5, False), (None, True)])
+@pytest.mark.parametrize("type", ["rgba", "white", "#0f766e", "blur", "overlay", "map"])
+def test_the_page_shows_what_the_remover_makes(remover, type, threshold, reverse):
+    seen = pictures.look(remover, picture())
+    result = pictures.finish(remover, seen, style_of(type), threshold, reverse)
+    assert np.array_equal(result, remover.process(picture(), type, threshold, reverse))
+
+
+def test_the_levels_are_those_of_the_network(remover):
+    stages = pictures.look(remover, picture()).stages
+    assert [[level.name for level in stage] for stage in stages] == [["S3"], ["S2", "U2"], ["S1", "U1"], ["S0", "U0"]]
+    assert [stage[0].size for stage in stages] == [(8, 8), (16, 16), (32, 32), (64, 64)]
+    assert all(level.picture.shape == (192, 320) and level.picture.std() > 1 for stage in stages for level in stage)
+
+
+def test_levels_of_a_network_without_a_pyramid():
+    from inspyrenet.lib.types import SaliencyPyramid
+
+    assert [
+        [one.name for one in stage] for stage in pictures.stages(SaliencyPyramid((torch.ones(1, 1, 8, 8),)), (9, 9))
+    ] == [["S0"]]
+
+
+def test_transparency_is_shown_over_a_checkerboard():
+    cut = np.zeros((30, 40, 4), np.uint8)
+    cut[:, 20:, 3] = 255
+    shown = pictures.shown(cut)
+    assert set(np.unique(shown[:, :20])) == {pictures.LIGHT, pictures.DARK} and not shown[:, 20:].any()
+    assert pictures.shown(np.zeros((4000, 20), np.uint8)).shape == (1600, 8, 3)
+
+
+def test_names_are_not_taken_for_html():
+    assert "<script>" not in layout.header("<script>alert(1)</script>")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--ckpt", "no/such.pth"], "no such weights: no/such.pth"),
+        (["--host", "203.0.113.9"], "cannot listen on 203.0.113.9 port 7860"),
+    ],
+)
+def test_what_cannot_start_says_so_in_one_line(words, message, capsys, monkeypatch):
+    for name in ("GRADIO_TEMP_DIR", "GRADIO_ANALYTICS_ENABLED", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_TELEMETRY"):
+        monkeypatch.setenv(name, "")  # restored afterwards
+    assert command.main(words) == 1
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error
+
+
+def test_without_gradio_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr("inspyrenet.demo.serving.find_spec", lambda name: None)
+    assert command.main([]) == 1 and "pip install 'inspyrenet[web]'" in capsys.readouterr().err
+
+
+# -- the page, served ---------------------------------------------------------------------------------------------
+
+
+def _show(words):
+    code = command.main(words)
+    if code:
+        raise SystemExit(code)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory, files):
+    """The page's port, in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("page")
+    words = ["-m", str(files[0]), "--ckpt", str(files[1]), "--device", "cpu", "--edges", "none"]
+    words += ["--port", str(port), "--max-megapixels", "1"]
+    process = start(_show, words, errors=folder / "error.txt", environment={"TMPDIR": str(folder)})
+    end = time.monotonic() + 60
+    while True:
+        try:
+            assert get(port, "/")[0] == 200
+            break
+        except OSError:
+            assert process.is_alive() and time.monotonic() < end, (folder / "error.txt").read_text()
+            time.sleep(0.1)
+    yield port
+    assert [path.name.startswith("inspyrenet-page-") for path in folder.iterdir() if path.is_dir()] == [True]
+    os.kill(process.pid, signal.SIGTERM)
+    assert finish(process) == 0
+    assert not [path for path in folder.iterdir() if path.is_dir()]  # no upload outlives the page
+
+
+def get(port, path, method="GET", body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../../../etc/passwd", "%2Fetc%2Fpasswd", "pyproject.toml"])
+def test_a_file_outside_the_pages_folder_is_not_served(page, path):
+    status, text = get(page, f"/gradio_api/file={path}")
+    assert status in (403, 404) and "root:" not in text
+
+
+def submit(page, data):
+    """What the network's event answers to a client that speaks the protocol by hand."""
+    config = json.loads(get(page, "/config")[1])
+    photo = next(one["id"] for one in config["components"] if one["props"].get("elem_id") == "photo")
+    event = next(one["id"] for one in config["dependencies"] if [photo, "change"] in one["targets"])
+    body = json.dumps({"data": [data], "fn_index": event, "session_hash": "abc"})
+    assert get(page, "/gradio_api/queue/join", "POST", body)[0] == 200
+    return get(page, "/gradio_api/queue/data?session_hash=abc")[1]
+
+
+def test_an_address_instead_of_a_file_is_not_fetched(page):
+    with socket.create_server(("127.0.0.1", 0)) as elsewhere:
+        elsewhere.settimeout(0.3)
+        address = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/a.png"
+        said = submit(page, {"path": address, "meta": {"_type": "gradio.FileData"}})
+        assert "addresses are not fetched" in said
+        with pytest.raises(TimeoutError):
+            elsewhere.accept()
+
+
+def test_a_path_of_the_machine_instead_of_a_file_is_refused(page):
+    said = submit(page, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}})
+    assert '"success":false' in said.replace(" ", "") and "root:" not in said
+
+
+# -- in a browser -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "my photo.png"
+    Image.fromarray(picture(240, 400)).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(page, tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def opened(browser, page, photo):
+    """The page with an image on it."""
+    browser.size(1280, 900)
+    browser.open(f"http://127.0.0.1:{page}/")
+    browser.wait_for("!!document.querySelector('#photo input[type=file]')")
+    browser.choose_file("#photo input[type=file]", photo)
+    browser.wait_for(f"!!{RESULT}")
+    return browser
+
+
+def seen_result(browser):
+    """The pixels of the result on the screen, uint8 (h, w, 3)."""
+    browser.wait_for(f"{RESULT}.decode().then(() => true)")
+    box = browser.evaluate(f"(box => [box.x, box.y, box.width, box.height])({RESULT}.getBoundingClientRect())")
+    size = browser.evaluate(f"[{RESULT}.naturalWidth, {RESULT}.naturalHeight]")
+    scale = min(1, box[2] / size[0], box[3] / size[1])
+    width, height = (round(side * scale) for side in size)  # object-fit: scale-down
+    left, top = round(box[0] + (box[2] - width) / 2), round(box[1] + (box[3] - height) / 2)
+    return browser.picture()[top : top + height, left : left + width]
+
+
+def close_to(seen, expected):
+    """The same picture, but for what compression does to noise."""
+    small = [np.asarray(Image.fromarray(one).resize((50, 30), Image.Resampling.BOX), float) for one in (seen, expected)]
+    return np.abs(small[0] - small[1]).mean() < 3
+
+
+def wait_until_shown(browser, expected):
+    end = time.monotonic() + 20
+    while not close_to(seen := seen_result(browser), expected):
+        assert time.monotonic() < end, f"differs by {np.abs(seen.astype(float).mean() - expected.mean()):.1f} or more"
+        time.sleep(0.1)
+
+
+def click(browser, selector, text):
+    browser.evaluate(
+        f"[...document.querySelectorAll('{selector}')].find(one => one.textContent.trim() == '{text}').click()"
+    )
+
+
+@pytest.mark.system
+def test_an_image_is_cut_out_on_the_page(opened, remover, tmp_path):
+    expected = remover.process(picture(240, 400))
+    shown = pictures.shown(expected)
+    wait_until_shown(opened, shown)
+    assert not close_to(seen_result(opened), picture(240, 400))  # the check can tell them apart
+
+    opened.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    click(opened, "#download", "Download")
+    file, end = tmp_path / "my photo.out.png", time.monotonic() + 10
+    while not file.is_file():
+        assert time.monotonic() < end, [path.name for path in tmp_path.iterdir()]
+        time.sleep(0.05)
+    assert np.array_equal(np.asarray(Image.open(file)), expected)
+
+
+@pytest.mark.system
+def test_types_and_threshold_change_the_picture(opened, remover):
+    click(opened, "#type label", "White")
+    wait_until_shown(opened, remover.process(picture(240, 400), "white"))
+    script = """(input => { Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set.call(input, '0.6');
+        input.dispatchEvent(new Event('input', {bubbles: true})); input.dispatchEvent(new Event('change', {bubbles: true}));
+        })(document.querySelector('#threshold input[type=range]'))"""
+    opened.evaluate(script)
+    hard = remover.process(picture(240, 400), "white", threshold=0.6)
+    wait_until_shown(opened, hard)
+    assert not close_to(seen_result(opened), remover.process(picture(240, 400), "white"))
+
+
+@pytest.mark.system
+def test_map_compare_and_pyramid_are_there(opened):
+    click(opened, "button[role=tab]", "Map")
+    opened.wait_for("[...document.querySelectorAll('#map img')].some(one => one.naturalWidth == 400)")
+    click(opened, "button[role=tab]", "Compare")
+    opened.wait_for("[...document.querySelectorAll('#compare img')].filter(one => one.naturalWidth == 400).length >= 2")
+    click(opened, "button[role=tab]", "Pyramid")
+    names = (
+        "[...document.querySelectorAll('#pyramid figure')].filter(one => one.querySelector('img').naturalWidth).map("
+    )
+    assert opened.wait_for(names + "one => one.querySelector('b').textContent).join(' ')") == "S3 S2 U2 S1 U1 S0 U0"
+
+
+@pytest.mark.system
+def test_it_fits_a_phone_in_the_order_of_use(opened):
+    opened.size(390, 844, phone=True)
+    opened.wait_for("innerWidth == 390")
+    assert opened.evaluate("document.documentElement.scrollWidth") == 390
+    tops = "['#photo', '#result', '#download', '#type', '#threshold']"
+    top = ".map(one => document.querySelector(one).getBoundingClientRect().top)"
+    opened.wait_for(f"(tops => String(tops) == String([...tops].sort((a, b) => a - b)) && tops[1] < 844)({tops}{top})")
+
+
+@pytest.mark.system
+def test_bad_uploads_are_told(opened, tmp_path):
+    for name, data, message in [
+        ("text.png", b"no image", "Not an image of a known kind"),
+        ("large.png", None, "million pixels"),
+    ]:
+        if data is None:
+            Image.new("RGB", (2000, 1000)).save(tmp_path / name)
+        else:
+            (tmp_path / name).write_bytes(data)
+        opened.evaluate(
+            "document.querySelector('#photo button[aria-label=Clear], #photo button[title=Clear]')?.click()"
+        )
+        opened.wait_for("!!document.querySelector('#photo input[type=file]')")
+        opened.choose_file("#photo input[type=file]", tmp_path / name)
+        opened.wait_for(f"document.body.textContent.includes('{message}')")
+        assert "/tmp" not in opened.evaluate("document.querySelector('.toast-body, .toast-wrap')?.textContent || ''")
+
+
+@pytest.mark.system
+def test_nothing_is_loaded_from_elsewhere(opened, page):
+    own = (f"http://127.0.0.1:{page}", "data:", "blob:", "about:")
+    assert len(opened.requests) > 20 and [one for one in opened.requests if not one.startswith(own)] == []
+    assert opened.said == []

@@ -1,0 +1,181 @@
+"""One worker: rows for whatever happens to an image, and what it does with the work of one that died."""
+
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inspyrenet.batch import network, progress
+from inspyrenet.batch.errors import BatchError
+from inspyrenet.batch.inputs import Item
+from inspyrenet.batch.manifest import DONE, FAILED
+from inspyrenet.batch.marks import TRIES, Marks
+from inspyrenet.batch.worker import Settings, Worker
+from inspyrenet.engine.presets import MissingWeights
+from inspyrenet.remover.compositing import Style
+from tests.fake_worker import HEAVY, NETWORK, ODD, FakeRemover, write_pictures
+
+
+@pytest.fixture
+def place(tmp_path):
+    (tmp_path / "marks").mkdir()
+    return tmp_path
+
+
+def worker(place, **options):
+    settings = Settings(NETWORK, Style("map"), "png", str(place / "marks"), 0, **options)
+    return Worker(settings, "one", lambda _: FakeRemover(place))
+
+
+def items(place, **widths):
+    pictures = write_pictures(place / "in", 0, **widths)
+    return [Item(str(path), str(place / "out" / path.name), shard=3) for path in pictures]
+
+
+def test_each_image_gets_its_row_and_its_result(place):
+    rows = worker(place)(items(place, a=12, b=20))
+    assert [(row.status, row.width, row.height, row.shard, row.attempts) for row in rows] == [
+        (DONE, 12, 8, 3, 1),
+        (DONE, 20, 8, 3, 1),
+    ]
+    for place_, row in enumerate(rows):
+        assert Path(row.output).stat().st_size == row.bytes
+        assert np.array_equal(np.asarray(Image.open(row.output)), np.full((8, row.width), place_, np.uint8))
+        assert row.source_mtime_ns == Path(row.path).stat().st_mtime_ns
+        assert row.seconds > 0 and row.worker.endswith(f":{os.getpid()}")
+    assert list((place / "marks").iterdir()) == []
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 8])
+def test_bad_images_do_not_stop_the_rest(place, batch_size):
+    wanted = items(place, a=12, b=HEAVY, c=ODD, d=12, e=12)
+    Path(wanted[3].path).write_bytes(b"no image")
+    Path(wanted[4].path).unlink()
+    rows = {Path(row.path).stem: row for row in worker(place, batch_size=batch_size)(wanted)}
+    assert "".join(name for name, row in rows.items() if row.status == DONE) == "ab"
+    assert "".join(name for name, row in rows.items() if row.status == FAILED) == "cde"
+    assert "not an image of a known kind" in rows["d"].message and "d.png" not in rows["d"].message
+    assert rows["e"].message == "no such file" and rows["c"].message == "KeyError: 'a bug'"
+    assert not any(row.hopeless for row in rows.values())
+
+
+def test_a_full_disk_is_hopeless(place, monkeypatch):
+    def fail(data, path):
+        raise OSError(errno.ENOSPC, f"cannot write {path} (No space left on device)")
+
+    one = worker(place)
+    wanted = items(place, a=12)
+    one.marks.leave = one.marks.enter = lambda *_: 0
+    monkeypatch.setattr("inspyrenet.data.images.encode.write_bytes", fail)
+    (row,) = one(wanted)
+    assert row.status == FAILED and row.hopeless and "No space left" in row.message and row.bytes is None
+
+
+def test_work_of_a_worker_that_died_is_kept(place):
+    wanted = items(place, a=12, b=12)
+    one = worker(place)
+    one(wanted[:1])
+    made = Path(wanted[0].output).stat().st_mtime_ns
+    one.marks.enter(f"task {wanted[0].path} 2")  # and then it was killed
+    first, second = worker(place)(wanted)
+    assert Path(wanted[0].output).stat().st_mtime_ns == made
+    assert first.message == "made by a worker that died later" and (first.width, first.height) == (12, 8)
+    assert (first.status, second.status, first.attempts, second.attempts) == (DONE, DONE, 2, 2)
+
+
+def test_older_results_are_not_taken_for_a_dead_workers(place):
+    wanted = items(place, a=12)
+    worker(place)(wanted)
+    os.utime(wanted[0].output, ns=(1, 1))
+    one = worker(place)
+    one.settings = Settings(NETWORK, Style("map"), "png", str(place / "marks"), started=2)
+    one.marks.enter(f"task {wanted[0].path} 1")
+    assert one(wanted)[0].message == ""
+    assert Path(wanted[0].output).stat().st_mtime_ns > 2
+
+
+def test_an_image_that_kills_is_given_up(place):
+    wanted = items(place, a=12, b=12)
+    one = worker(place)
+    for _ in range(TRIES):
+        one.marks.enter(f"image {wanted[0].path}")
+    first, second = one([Item(item.path, item.output, suspect=True) for item in wanted])
+    assert first.status == FAILED and f"died {TRIES} times" in first.message and not Path(first.output).exists()
+    assert second.status == DONE
+
+
+def test_a_network_that_kills_is_given_up(place):
+    for _ in range(TRIES):
+        Marks(place / "marks").enter("start one")
+    with pytest.raises(BatchError, match="while it loaded the network"):
+        worker(place)
+
+
+def test_marks_name_the_suspects(place):
+    marks = Marks(place / "marks")
+    assert [marks.enter("task", ["a", "b"]), marks.enter("task", ["a", "b"]), marks.enter("image", ["c"])] == [0, 1, 0]
+    (place / "marks" / "trying-torn").write_bytes(b'{"beg')
+    assert marks.suspects() == {"a", "b", "c"}
+    marks.leave("task")
+    marks.leave("never")
+    assert marks.suspects() == {"c"}
+    marks.clear()
+    assert marks.suspects() == set() == set((place / "marks").iterdir())
+
+
+# -- which network ------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_pinned_by_content_and_whole_path(tmp_path, monkeypatch):
+    (tmp_path / "mine.onnx").write_bytes(b"one")
+    monkeypatch.chdir(tmp_path)
+    first = network.settle(None, "mine.onnx")
+    assert (first.name, first.mode, first.ckpt) == ("mine", None, str(tmp_path / "mine.onnx"))
+    assert network.settle("mine.onnx", None) == first
+    (tmp_path / "mine.onnx").write_bytes(b"two")
+    assert network.settle(None, "mine.onnx").digest != first.digest
+    with pytest.raises(MissingWeights, match=r"no such weights: other\.onnx"):
+        network.settle(None, "other.onnx")
+
+
+# -- what people see ----------------------------------------------------------------------------------------------
+
+
+def test_progress_tells_speed_and_time_left_without_the_start(monkeypatch, capsys):
+    now = iter([50.0, 60.0, 80.0, 81.0, 10**7])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(now))
+    with progress.Progress(1_000_000, bar=False) as shown:
+        for count in (100, 20, 40, 5, 10):
+            shown.add(count)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "160 of 1,000,000, 2.00 images/s, 5 d 18:52:00 left"
+    assert len(lines) == 2
+
+
+def test_a_bar_can_be_talked_over(capsys):
+    with progress.Progress(3, bar=True) as shown:
+        shown.say("a worker died")
+        shown.add(3)
+    said = capsys.readouterr().err
+    assert "a worker died" in said and "3/3" in said
+
+
+def test_a_summary_says_what_to_do():
+    summary = progress.Summary(
+        Path("m.parquet"), done=1200, skipped=3, again=4, left=5, seconds=10.0, first=2.0, at_first=200
+    )
+    text = str(summary)
+    assert summary.exit_code == 1 and summary.rate == 125
+    for part in (
+        "1,200 done, 3 skipped",
+        "5 not tried",
+        "4 were taken up again",
+        "125.00 images/s",
+        "make room",
+        "m.parquet",
+    ):
+        assert part in text
+    assert "images/s" not in str(progress.Summary(Path("m"), done=1, seconds=3.0, first=3.0, at_first=1))

@@ -1,0 +1,189 @@
+"""The command `inspyrenet`: quick to answer, clear about mistakes. What needs a network is in test_inference_cli."""
+
+import importlib
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from inspyrenet import __version__, cli
+from inspyrenet.data.hub import registry
+from inspyrenet.engine import presets
+
+HEAVY = ("torch", "numpy", "PIL", "cv2", "timm", "yaml", "pydantic", "tqdm")
+
+
+def seconds_of_children():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def test_help_answers_at_once_without_loading_anything_heavy():
+    script = "import sys, json, inspyrenet.cli as c; c.main(['--help']); "
+    script += f"print(json.dumps([name for name in {HEAVY} if name in sys.modules]))"
+    before = seconds_of_children()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert seconds_of_children() - before < 0.3  # of computing time: the machine may be busy
+    assert json.loads(done.stdout.splitlines()[-1]) == []
+    assert "inspyrenet IMAGE" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "words", [["i", "--help"], ["p", "-h"], ["d", "--help"], ["models", "--help"], ["train", "-h"]]
+)
+def test_help_of_commands_needs_no_torch(words):
+    script = f"""
+import sys, inspyrenet.cli as c
+try:
+    c.main({words!r})
+except SystemExit as end:
+    assert end.code == 0
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+
+def test_version_and_no_words(capsys):
+    assert cli.main(["--version"]) == 0 and capsys.readouterr().out == f"inspyrenet {__version__}\n"
+    assert cli.main([]) == 2 and "commands:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "module"), [("train", "train"), ("test", "test"), ("eval", "evaluate")])
+def test_experiments_are_handed_over_with_their_words(monkeypatch, name, module):
+    seen = []
+    command = importlib.import_module(f"inspyrenet.commands.{module}")
+    monkeypatch.setattr(command, "main", lambda argv: seen.append(argv) or 7)
+    assert cli.main([name, "--config", "a.yaml", "seed=1"]) == 7
+    assert seen == [["--config", "a.yaml", "seed=1"]]
+
+
+def test_serving_without_its_extra_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "find_spec", lambda name: None)
+    assert cli.main(["s"]) == 1 and "inspyrenet[web]" in capsys.readouterr().err
+
+
+# -- mistakes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_loaded(monkeypatch, tmp_path):
+    """Mistakes are found before a network is loaded; the cache folder is an empty one."""
+    monkeypatch.setenv("INSPYRENET_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("inspyrenet.commands.cut_out.load", lambda options: pytest.fail("loaded a network"))
+
+
+@pytest.fixture
+def image(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"image")
+    return tmp_path / "a.jpg"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["no/such.jpg"], "no/such.jpg: no such file"),
+        (["help"], "neither an image nor a command"),
+        (["a.jpg", "-t", "rgb"], "there is map, rgba"),
+        (["a.jpg", "-t", "[1,2]"], "three whole numbers"),
+        (["a.jpg", "--threshold", "7"], "between 0 and 1"),
+        (["a.jpg", "--format", "gif"], "png, jpg"),
+        (["a.jpg", "out.jpg"], "no transparency"),
+        (["a.jpg", "a.jpg"], "--overwrite replaces it"),
+        (["a.jpg", "a.jpg", "--overwrite", "-t", "map"], "would replace the image itself"),
+        (["i", "."], "inspyrenet p"),
+        (["https://host/a.jpg"], "addresses are not fetched"),
+        (["p", "empty"], "empty: no images in this folder (looked for .jpg"),
+        (["p", "*.png"], "no image matches"),
+        (["p", "nowhere"], "no such file or folder"),
+        (["p", ".", "plain"], "cannot write to plain"),
+    ],
+)
+def test_a_mistake_is_one_line(image, tmp_path, capsys, words, message):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "plain").write_text("a file, not a folder")
+    assert cli.main(words) == 1
+    error = capsys.readouterr().err
+    assert message in error and error.startswith("error: ") and error.count("\n") == 1
+    assert image.read_bytes() == b"image"
+
+
+@pytest.mark.parametrize("words", [["a.jpg", "b.jpg", "c.jpg"], ["a.jpg", "--resize", "big"], ["d"], ["p"]])
+def test_a_wrong_command_line_is_told(image, words):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2
+
+
+# -- d and models -------------------------------------------------------------------------------------------------
+
+
+def test_models_lists_size_terms_and_what_is_here(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets, "BOX_WEIGHTS", tmp_path / "none")
+    file = registry.place_of(registry.find("fast")[0])
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    assert cli.main(["models"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
+    assert " yes " in rows["fast"] and "363 MB" in rows["fast"] and "MIT" in rows["fast"]
+    assert " no " in rows["base"] and " no " in rows["(default)"] and "BiRefNet" in rows
+
+
+def test_d_lists_everything(capsys):
+    assert cli.main(["d", "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("base-nightly", "DUT-OMRON", "InSPyReNet_SwinB: DUTS-TE", "research use"))
+
+
+def test_d_takes_names_of_each_kind(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "inspyrenet.data.hub.download.obtain", lambda entry, **options: seen.append((entry.kind, entry.name))
+    )
+    words = [
+        "d",
+        "fast",
+        "--weights",
+        "base",
+        "--weights",
+        "BiRefNet",
+        "--data",
+        "HRSOD",
+        "--sota",
+        "InSPyReNet_SwinB/ECSSD",
+    ]
+    assert cli.main(words) == 0
+    assert seen == [
+        ("weights", "fast"),
+        ("weights", "base"),
+        ("weights", "BiRefNet"),
+        ("data", "HRSOD-TR"),
+        ("data", "HRSOD-TE"),
+        ("maps", "InSPyReNet_SwinB/ECSSD"),
+    ]
+
+
+def test_d_goes_on_after_a_failure_and_says_so(monkeypatch, capsys):
+    from inspyrenet.data.hub.download import DownloadError
+
+    def obtain(entry, **options):
+        if entry.name == "fast":
+            raise DownloadError("cannot download fast: github.com: no connection")
+
+    monkeypatch.setattr("inspyrenet.data.hub.download.obtain", obtain)
+    assert cli.main(["d", "fast", "base"]) == 1
+    shown = capsys.readouterr().err
+    assert "error: cannot download fast" in shown and "base: terms" in shown and "Traceback" not in shown
+
+
+def test_d_with_an_unknown_name_fetches_nothing(monkeypatch, capsys):
+    monkeypatch.setattr("inspyrenet.data.hub.download.obtain", lambda *args, **options: pytest.fail("fetched"))
+    assert cli.main(["d", "base", "fsat"]) == 1 and "did you mean fast?" in capsys.readouterr().err
+
+
+def test_d_from_a_file_is_verified(tmp_path, capsys):
+    (tmp_path / "usb.pth").write_bytes(b"else")
+    assert cli.main(["d", "fast", "--from", "usb.pth"]) == 1 and "wrong md5" in capsys.readouterr().err
+    assert not registry.is_present(registry.find("fast")[0])

@@ -1,0 +1,369 @@
+"""Config files: what is read, and what is said about mistakes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inspyrenet.utils.config import yaml_loader
+from inspyrenet.utils.config.errors import _all_keys
+from inspyrenet.utils.config.load import _FILES, _FOLDERS, ConfigError, load_config, save_resolved
+
+BASE = """\
+Model:
+  name: InSPyReNet_SwinB
+  base_size: [384, 384]
+Train:
+  Dataset:
+    root: data/Train_Dataset
+    sets: [DUTS-TR]
+    transforms:
+      static_resize:
+        size: [384, 384]
+      random_flip:
+        p: 0.25
+  Optimizer:
+    lr: 1e-5
+Test:
+  Dataset:
+    root: data/Test_Dataset
+    sets: [ECSSD, PASCAL-S]
+    transforms:
+      dynamic_resize: {}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    """Tests run in an empty folder that holds base.yaml."""
+    monkeypatch.chdir(tmp_path)
+    write("base.yaml", BASE)
+    return tmp_path
+
+
+def write(name: str, text: str) -> str:
+    Path(name).parent.mkdir(parents=True, exist_ok=True)
+    Path(name).write_text(text, encoding="utf-8")
+    return name
+
+
+def messages(*arguments, **options) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load_config(*arguments, **options)
+    assert str(caught.value) == "\n".join(caught.value.messages)
+    return caught.value.messages
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_reads_a_file_with_defaults():
+    (config,) = load_config("base.yaml")
+    assert config.name == "base"
+    assert config.Train.Optimizer.lr == 1e-5
+    assert config.Train.Optimizer.head_factor == 10
+    assert config.Train.Dataset.transforms.random_flip.p == 0.25
+    assert config.Test.Dataset.transforms.dynamic_resize.size == 1280
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("1E5", 1e5),
+        ("+.5", 0.5),
+        ("2.", 2.0),
+        ("1_000", 1000),
+        ("-3", -3),
+        ("0x10", 16),
+        ("010", "010"),
+        ("1:30", "1:30"),
+        ("2020-01-01", "2020-01-01"),
+        ("'1e-4'", "1e-4"),
+        ("yes", True),
+        ("off", False),
+        ("~", None),
+        ("", None),
+        ("nullx", "nullx"),
+        ("DUT-OMRON", "DUT-OMRON"),
+        ("[1, 1e1, a]", [1, 10.0, "a"]),
+    ],
+)
+def test_scalars(text, value):
+    problems = []
+    read = yaml_loader.parse(f"key: {text}", "f", problems).data["key"]
+    assert (read, type(read), problems) == (value, type(value), [])
+
+
+def test_folders_left_out_are_filled_in():
+    (config,) = load_config("base.yaml")
+    assert config.Train.Checkpoint.checkpoint_dir == "snapshots/base"
+    assert config.Test.Checkpoint.checkpoint_dir == "snapshots/base"
+    assert config.Eval.pred_root == "snapshots/base"
+    assert config.Eval.gt_root == "data/Test_Dataset"
+    assert config.Eval.datasets == ("ECSSD", "PASCAL-S")
+
+
+def test_test_takes_its_weights_where_training_wrote_them():
+    (config,) = load_config("base.yaml", ["Train.Checkpoint.checkpoint_dir=elsewhere"])
+    assert config.Test.Checkpoint.checkpoint_dir == "elsewhere"
+
+
+def test_shipped_config_by_name():
+    (config,) = load_config("InSPyReNet_SwinT")
+    assert (config.name, config.Model.name) == ("InSPyReNet_SwinT", "InSPyReNet_SwinT")
+    assert load_config("configs/InSPyReNet_SwinT.yaml") == [config]
+
+
+def test_import_needs_neither_torch_nor_numpy():
+    code = "import sys, inspyrenet.utils.config.load; print({'torch', 'numpy', 'timm'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# -- extends ------------------------------------------------------------------------------------------------------
+
+
+def test_extends_merges_sections_and_replaces_values():
+    write("sub/child.yaml", "extends: ../base.yaml\nTrain:\n  Dataset:\n    sets: [A, B]\n")
+    (child,) = load_config("sub/child.yaml")
+    (base,) = load_config("base.yaml")
+    assert child.name == "child"
+    assert child.Train.Dataset.sets == ("A", "B")
+    assert child.Train.Dataset.transforms == base.Train.Dataset.transforms
+    assert child.Model == base.Model
+
+
+def test_extends_in_a_chain_and_null_switches_off():
+    write("one.yaml", "extends: base.yaml\nname: first\nseed: 1\nnote: kept\n")
+    write(
+        "two.yaml",
+        "extends: one.yaml\nseed: 2\nTrain: {Dataset: {transforms: {random_flip: null}}}\nModel: {depth: 8}\n",
+    )
+    (config,) = load_config("two.yaml")
+    assert (config.name, config.seed, config.note, config.Model.depth) == ("two", 2, "kept", 8)
+    assert config.Train.Dataset.transforms.random_flip is None
+    assert config.Train.Dataset.transforms.static_resize.size == (384, 384)
+
+
+def test_extends_in_a_circle():
+    write("one.yaml", "extends: two.yaml\n")
+    write("two.yaml", "seed: 1\nextends: one.yaml\n")
+    assert messages("one.yaml") == ["two.yaml:2: extends: goes round in a circle: one.yaml → two.yaml → one.yaml"]
+    write("self.yaml", "extends: self.yaml\n")
+    assert messages("self.yaml") == ["self.yaml:1: extends: goes round in a circle: self.yaml → self.yaml"]
+
+
+def test_extends_something_absent():
+    write("one.yaml", "# comment\nextends: bsae.yaml\n")
+    assert messages("one.yaml") == ["one.yaml:2: extends: no such file bsae.yaml; did you mean base.yaml?"]
+    write("one.yaml", "extends: [base.yaml]\n")
+    assert messages("one.yaml") == ["one.yaml:1: extends: must be the name of one YAML file, not ['base.yaml']"]
+
+
+def test_a_mistake_is_reported_where_it_was_written():
+    write("bad.yaml", "seed: 1\nTrain:\n  Optimizer:\n    wieght_decay: 0\n    lr: fast\n")
+    write("sub/child.yaml", "extends: ../bad.yaml\nTrain:\n  Optimizer: {lr: 0}\n")
+    assert set(messages("sub/child.yaml")) == {
+        "sub/child.yaml:2: Train.Dataset: is missing",
+        "bad.yaml:4: Train.Optimizer.wieght_decay: unknown; did you mean weight_decay?",
+        "sub/child.yaml:3: Train.Optimizer.lr: must be greater than 0, not 0",
+    }
+
+
+# -- mistakes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    lr: 1e-5", "    lr: -1", "base.yaml:14: Train.Optimizer.lr: must be greater than 0, not -1"),
+        ("    lr: 1e-5", "    lr: .inf", "base.yaml:14: Train.Optimizer.lr: must be a finite number, not inf"),
+        ("    lr: 1e-5", "    lr: [1]", "base.yaml:14: Train.Optimizer.lr: must be a valid number, not [1]"),
+        ("    lr: 1e-5", "    mode: x", "base.yaml:14: Train.Optimizer.mode: unknown"),
+        ("    lr: 1e-5", "    type: adam", "did you mean Adam?"),
+        ("Train:", "Trian:", "base.yaml:4: Trian: unknown; did you mean Train?"),
+        ("Train:", "lr: 1\nTrain:", "or Train.Optimizer.lr or"),
+        ("sets: [DUTS-TR]", "sets: DUTS-TR", "Train.Dataset.sets: must be a list, such as [DUTS-TR], not 'DUTS-TR'"),
+        ("sets: [DUTS-TR]", "sets: []", "Train.Dataset.sets: has too few values: at least 1"),
+        (
+            "sets: [DUTS-TR]",
+            "sets: [a, 7]",
+            "base.yaml:7: Train.Dataset.sets[1]: must be text, not 7 (write it in quotes)",
+        ),
+        ("base_size: [384, 384]", "base_size: [384]", "base.yaml:3: Model.base_size: has too few values: [384]"),
+        (
+            "base_size: [384, 384]",
+            "base_size: [1, 2, 3]",
+            "base.yaml:3: Model.base_size: has too many values: at most 2",
+        ),
+        (
+            "base_size: [384, 384]",
+            "base_size: [384, 16]",
+            "Model.base_size[1]: must be greater than or equal to 32, not 16",
+        ),
+        ("    root: data/Train_Dataset\n", "", "base.yaml:5: Train.Dataset.root: is missing"),
+        (
+            "        p: 0.25",
+            "        p: 2",
+            "Train.Dataset.transforms.random_flip.p: must be less than or equal to 1, not 2",
+        ),
+        ("dynamic_resize: {}", "dynamic_resize: 3", "dynamic_resize: must be a section with keys below it, not 3"),
+        (
+            "dynamic_resize: {}",
+            "tonumpy: null",
+            "base.yaml:19: Test.Dataset.transforms: give exactly one of static_resize",
+        ),
+        (
+            "random_flip:",
+            "random_rotate: {range: [3, 1]}\n      random_flip:",
+            "range: must be [low, high], not [3.0, 1.0]",
+        ),
+        ("name: InSPyReNet_SwinB", "name: a\n  name: b", "base.yaml:3: Model.name: is written twice (first in line 2)"),
+        (
+            "name: InSPyReNet_SwinB",
+            "name: a\n  pretrained: [1]",
+            "must be a valid boolean, not [1] or must be text, not [1]",
+        ),
+        ("name: InSPyReNet_SwinB", "name: !!python/name:os.system a", "base.yaml:2: Model.name: the tag"),
+        ("name: InSPyReNet_SwinB", "name: *a", "base.yaml:2: not valid YAML: anchors and aliases are not used here"),
+        ("name: InSPyReNet_SwinB", "name: [a", "base.yaml:3: not valid YAML: "),
+        ("name: InSPyReNet_SwinB", "\tname: a", "base.yaml:2: not valid YAML: found character '\\t'"),
+        ("name: InSPyReNet_SwinB", "? [a]\n  : b", "base.yaml:2: Model: a key must be one word"),
+        ("Model:", "name: ../../x\nModel:", "base.yaml:1: name: must be usable as the name of a folder, not '../../x'"),
+        ("Model:", "name: 2024\nModel:", "base.yaml:1: name: must be text, not 2024 (write it in quotes)"),
+        ("Model:", "seed: -1\nModel:", "base.yaml:1: seed: must be greater than or equal to 0, not -1"),
+    ],
+)
+def test_one_mistake(old, new, message):
+    assert BASE.count(old) >= 1
+    write("base.yaml", BASE.replace(old, new, 1))
+    said = messages("base.yaml")
+    assert [line for line in said if message in line], said
+
+
+def test_all_mistakes_of_all_files_at_once():
+    write("one.yaml", "extends: base.yaml\nModel: {depht: 1, threshold: x}\nseed: a\nseed: 2\n")
+    write("two.yaml", "extends: base.yaml\nEvl: {}\n")
+    said = messages(["one.yaml", "two.yaml", "three.yaml"], ["Train.Optimiser.lr=1", "nonsense"])
+    assert sorted(said) == [
+        "one.yaml:2: Model.depht: unknown; did you mean depth?",
+        "one.yaml:2: Model.threshold: must be a valid integer, not 'x'",
+        "one.yaml:3: seed: must be a valid integer, not 'a'",
+        "one.yaml:4: seed: is written twice (first in line 3)",
+        "override: 'nonsense': write it as Section.key=value, e.g. Train.Optimizer.lr=1e-5",
+        "override: Train.Optimiser: unknown; did you mean Optimizer?",
+        "three.yaml: no such file",
+        "two.yaml:2: Evl: unknown; did you mean Eval?",
+    ]
+
+
+def test_names_that_the_caller_knows():
+    choices = {"Model.name": ["InSPyReNet_SwinB"], "Eval.metrics": ["Sm", "maxFm"], "Train.Loss": ["released"]}
+    assert load_config("base.yaml", ["Eval.metrics=[Sm]"], choices=choices)
+    write("one.yaml", "extends: base.yaml\nModel:\n  name: InSPyReNet_Swin\nEval:\n  metrics: [Sm, maxF]\n")
+    assert messages("one.yaml", ["Train.Loss=zzz"], choices=choices) == [
+        "one.yaml:3: Model.name: unknown name 'InSPyReNet_Swin'; did you mean InSPyReNet_SwinB?",
+        "one.yaml:5: Eval.metrics[1]: unknown name 'maxF'; did you mean maxFm?",
+        "override: Train.Loss: unknown name 'zzz'; there is released",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "x.yaml: is empty"),
+        (b"# only a comment\n", "x.yaml: is empty"),
+        (b"- a\n", "x.yaml: must consist of sections (`key: value`)"),
+        (b"\xff\xfe\x00", "x.yaml: is not a text file in UTF-8"),
+        (b"a: \x00", "x.yaml: not valid YAML: unacceptable character #x0000: special characters are not allowed"),
+        (b"seed: " + b"[" * 1500, "x.yaml: is nested too deeply"),
+        (b"seed: " + b"9" * 5000, "x.yaml:1: seed: '" + "9" * 37 + "...' cannot be read as a number"),
+    ],
+)
+def test_files_that_are_no_config(content, message):
+    Path("x.yaml").write_bytes(content)
+    assert messages("x.yaml")[0] == message
+
+
+def test_a_folder_is_not_a_config(folder):
+    assert messages(folder) == [f"{folder}: is a folder"]
+    assert messages("/") == ["/: is a folder"]
+
+
+def test_shipped_name_with_a_typo():
+    assert messages("InSPyReNet_SwinBB") == ["InSPyReNet_SwinBB: no such file; did you mean InSPyReNet_SwinB?"]
+
+
+def test_two_runs_of_one_name():
+    write("sub/base.yaml", BASE)
+    said = messages(["base.yaml", "sub/base.yaml"])
+    assert said == ["sub/base.yaml: name: 'base' is the name of two runs (also base.yaml)"]
+
+
+def test_a_finished_config_does_not_change():
+    (config,) = load_config("base.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        config.Model.name = "other"
+
+
+# -- where relative paths belong ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clone(folder):
+    """A clone of the project beside the current folder."""
+    write("clone/Expr.py", "")
+    write("clone/configs/exp/a.yaml", BASE)
+    return folder / "clone"
+
+
+def test_paths_in_a_clone_count_from_the_clone(clone, monkeypatch):
+    (config,) = load_config("clone/configs/exp/a.yaml")
+    assert config.Train.Dataset.root == str(clone / "data/Train_Dataset")
+    assert config.Train.Checkpoint.checkpoint_dir == str(clone / "snapshots/a")
+    assert config.Eval.result_path == str(clone / "results")
+    monkeypatch.chdir(clone)
+    (config,) = load_config("configs/exp/a.yaml")
+    assert config.Train.Dataset.root == "data/Train_Dataset"
+    assert config.Train.Checkpoint.checkpoint_dir == "snapshots/a"
+
+
+def test_paths_on_the_command_line_count_from_the_current_folder(clone):
+    (config,) = load_config("clone/configs/exp/a.yaml", ["Train.Dataset.root=mine", "Test.Dataset.root=~/mine"])
+    assert config.Train.Dataset.root == "mine"
+    assert config.Test.Dataset.root == os.path.expanduser("~/mine")  # noqa: PTH111
+
+
+def test_own_file_that_extends_one_in_a_clone(clone):
+    write("own.yaml", "extends: clone/configs/exp/a.yaml\nTest: {Dataset: {root: here}}\n")
+    (config,) = load_config("own.yaml")
+    assert config.Train.Dataset.root == str(clone / "data/Train_Dataset")
+    assert config.Test.Dataset.root == "here"
+    assert config.Train.Checkpoint.checkpoint_dir == "snapshots/own"
+
+
+def test_pretrained_may_be_a_file_or_a_name(clone):
+    write("clone/data/backbone_ckpt/swin.pth", "")
+    for text, expected in (
+        ("data/backbone_ckpt/swin.pth", str(clone / "data/backbone_ckpt/swin.pth")),
+        ("swin.pth", str(clone / "data/backbone_ckpt/swin.pth")),
+        ("other.pth", "other.pth"),
+        ("true", True),
+    ):
+        write("clone/configs/b.yaml", f"extends: exp/a.yaml\nModel: {{pretrained: {text}}}\n")
+        assert load_config("clone/configs/b.yaml")[0].Model.pretrained == expected
+
+
+def test_path_keys_exist_in_the_schema():
+    assert {".".join(keys) for keys in (*_FOLDERS, *_FILES)} <= set(_all_keys())
+
+
+def test_save_resolved_makes_folders_and_says_where_it_cannot(folder):
+    (config,) = load_config("base.yaml")
+    save_resolved(config, "a/b/config.yaml")
+    assert load_config("a/b/config.yaml") == [config]
+    with pytest.raises(OSError, match=r"base\.yaml"):
+        save_resolved(config, "base.yaml/config.yaml")

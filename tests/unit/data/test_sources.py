@@ -1,0 +1,243 @@
+"""Reading and writing image files of every kind."""
+
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image, ImageFile, ImageOps
+
+from inspyrenet.data.images.headers import parse
+from inspyrenet.data.images.read import ImageError, find_images, read_image, read_mask, upright_size
+from inspyrenet.data.images.write import write_map
+
+RAMP = np.linspace(0, 255, 24 * 32).astype(np.uint8).reshape(24, 32)
+COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)
+
+
+def encode(image, kind="PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def smooth_photo(height=48, width=64):
+    y, x = np.mgrid[:height, :width]
+    return Image.fromarray(np.stack([x * 3, y * 4, x + y], axis=2).astype(np.uint8))
+
+
+def test_rgb_is_returned_unchanged_from_path_string_bytes_and_stream(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encode(Image.fromarray(COLOUR)))
+    for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
+        image = read_image(source)
+        assert image.dtype == np.uint8
+        assert image.flags.c_contiguous
+        np.testing.assert_array_equal(image, COLOUR)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "1"])
+def test_grey_modes_become_equal_channels_and_exact_masks(mode):
+    grey = Image.fromarray(RAMP if mode != "1" else np.where(RAMP > 99, 255, 0).astype(np.uint8))
+    stored = grey.convert(mode)
+    if mode == "LA":
+        stored.putalpha(Image.fromarray(RAMP.T.copy().reshape(24, 32)))
+    data = encode(stored)
+    np.testing.assert_array_equal(read_image(data), np.repeat(np.asarray(grey)[..., None], 3, axis=2))
+    np.testing.assert_array_equal(read_mask(data), np.asarray(grey))
+
+
+def test_alpha_is_dropped_not_composited():
+    data = encode(Image.fromarray(np.dstack([COLOUR, np.zeros_like(RAMP)])))
+    np.testing.assert_array_equal(read_image(data), COLOUR)
+
+
+@pytest.mark.filterwarnings("error")
+def test_palette_with_transparency():
+    image = Image.fromarray(COLOUR).quantize(16)
+    expected = np.asarray(image.convert("RGB"))
+    data = encode(image, transparency=bytes([0, 100, 255]))
+    np.testing.assert_array_equal(read_image(data), expected)
+
+
+def test_cmyk_jpeg_has_the_colours_of_the_rgb_one():
+    photo = smooth_photo()
+    data = encode(photo.convert("CMYK"), "JPEG", quality=95)
+    difference = np.abs(read_image(data).astype(int) - np.asarray(photo))
+    assert difference.mean() < 3
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_16_bit_grey_is_scaled_not_clipped(kind):
+    values = RAMP.astype(np.uint16) * 257
+    data = encode(Image.fromarray(values), kind)
+    np.testing.assert_array_equal(read_mask(data), RAMP)
+    np.testing.assert_array_equal(read_image(data)[..., 2], RAMP)
+
+
+@pytest.mark.parametrize(("extension", "alpha"), [(".png", False), (".png", True), (".tiff", False)])
+def test_16_bit_colour_is_rounded(extension, alpha):
+    nearby = COLOUR[..., ::-1].astype(int) * 257 + np.where(RAMP % 2, 100, -100)[..., None]  # BGR, off each level
+    deep = np.clip(nearby, 0, 65535).astype(np.uint16)
+    deep = np.dstack([deep, np.full_like(RAMP, 9, np.uint16)]) if alpha else deep
+    ok, data = cv2.imencode(extension, deep)
+    assert ok
+    np.testing.assert_array_equal(read_image(data.tobytes()), COLOUR)
+    expected = np.asarray(Image.fromarray(COLOUR).convert("L"))
+    np.testing.assert_array_equal(read_mask(data.tobytes()), expected)
+
+
+def test_floating_point_tiff_in_0_to_1_and_out_of_range():
+    data = encode(Image.fromarray(RAMP.astype(np.float32) / 255), "TIFF")
+    np.testing.assert_array_equal(read_mask(data), RAMP)
+    with pytest.raises(ImageError, match="no known scale"):
+        read_mask(encode(Image.fromarray(RAMP.astype(np.float32) - 99), "TIFF"))
+    with pytest.raises(ImageError, match="no known scale"):
+        read_mask(encode(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF"))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_orientation_is_applied_to_image_mask_and_size(tmp_path, orientation, kind):
+    photo = smooth_photo()
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{kind.lower()}"
+    options = {"quality": 95} if kind == "JPEG" else {"lossless": True} if kind == "WEBP" else {}
+    photo.save(path, kind, exif=exif, **options)
+    with Image.open(path) as stored:
+        stored.load()
+        expected = np.asarray(ImageOps.exif_transpose(stored).convert("RGB"))
+    assert expected.shape[:2] == ((48, 64) if orientation < 5 else (64, 48))
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert read_mask(path).shape == expected.shape[:2]
+    assert upright_size(path) == expected.shape[:2]
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+def test_damaged_exif_counts_as_upright(tmp_path):
+    data = encode(smooth_photo(), "JPEG")
+    block = b"Exif\0\0" + b"II*\0\xff\xff\xff\x7f"
+    broken = data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]
+    (tmp_path / "a.jpg").write_bytes(broken)
+    assert read_image(broken).shape == (48, 64, 3)
+    assert upright_size(tmp_path / "a.jpg") == (48, 64)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "TIFF"])
+def test_truncated_files_are_found_on_checking_and_on_reading(tmp_path, kind):
+    whole = encode(Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)), kind)
+    path = tmp_path / f"cut.{kind.lower()}"
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    with pytest.raises(ImageError, match=r"cut\.\w+"):
+        read_image(path)
+    with pytest.raises(ImageError, match=r"cut\.\w+"):
+        upright_size(path)
+
+
+def test_trailing_bytes_do_not_make_a_file_bad(tmp_path):
+    for kind in ("JPEG", "PNG"):
+        path = tmp_path / f"a.{kind.lower()}"
+        path.write_bytes(encode(smooth_photo(), kind) + b"\0" * 40)
+        assert upright_size(path) == (48, 64)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "0 bytes"), (b"<html>not found</html>", "not an image"), (b"\xff\xd8", "image")]
+)
+def test_files_that_are_no_images_say_so(tmp_path, content, message):
+    path = tmp_path / "page.jpg"
+    path.write_bytes(content)
+    for read in (read_image, read_mask, upright_size):
+        with pytest.raises(ImageError, match=message) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(ImageError, match="no such file"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(tmp_path)
+    with pytest.raises(ImageError, match="no such folder"):
+        find_images(tmp_path / "none")
+
+
+def huge_png(width, height):
+    """A PNG of 70 bytes that claims any size."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+def test_bombs_are_refused_before_decoding_and_pillow_is_left_as_it_was(tmp_path):
+    before = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
+    path = tmp_path / "bomb.png"
+    path.write_bytes(huge_png(20000, 20000))
+    for read in (read_image, read_mask, upright_size):
+        with pytest.raises(ImageError, match=r"bomb\.png.*scale the image down"):
+            read(path)
+    with pytest.raises(ImageError, match="limit"):
+        read_image(encode(smooth_photo()), max_pixels=1000)
+    assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
+def test_animation_gives_the_first_frame():
+    frames = [Image.fromarray(np.full((8, 9), value, np.uint8)) for value in (10, 200)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+    assert (read_image(data) == 10).all()
+
+
+def test_find_images_is_sorted_recursive_any_case_and_skips_hidden(tmp_path):
+    for name in ("b.JPG", "a.jpeg", "sub/c.WebP", "sub/deep/d.Tif", "note.txt", "._b.jpg", ".cache/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "sub" / "loop").symlink_to(tmp_path, target_is_directory=True)
+    found = [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)]
+    assert found == ["a.jpeg", "b.JPG", "sub/c.WebP", "sub/deep/d.Tif"]
+
+
+def test_header_parser_leaves_unknown_bytes_to_others():
+    assert parse(b"") is None
+    assert parse(b"\xff\xd8" + b"\0" * 50) is None
+    assert parse(b"\x89PNG\r\n\x1a\n") is None
+    assert parse(b"RIFF0000WEBP") is None
+    photo = encode(smooth_photo(), "JPEG", progressive=True)
+    header = parse(photo)
+    assert (header.height, header.width, header.channels, header.plain) == (48, 64, 3, True)
+
+
+def test_write_map_makes_folders_and_keeps_values(tmp_path):
+    path = tmp_path / "set" / "sub" / "a.png"
+    write_map(RAMP, path)
+    np.testing.assert_array_equal(read_mask(path), RAMP)
+    assert [entry.name for entry in path.parent.iterdir()] == ["a.png"]
+
+
+def test_write_map_failing_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    write_map(RAMP, path)
+
+    def full(self, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match=r"a\.png.*No space left"):
+        write_map(255 - RAMP, path)
+    monkeypatch.undo()
+    np.testing.assert_array_equal(read_mask(path), RAMP)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_write_map_refuses_other_arrays_and_impossible_folders(tmp_path):
+    with pytest.raises(ValueError, match="uint8"):
+        write_map(RAMP.astype(float), tmp_path / "a.png")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="cannot write"):
+        write_map(RAMP, tmp_path / "file" / "a.png")

@@ -1,0 +1,185 @@
+"""The parts of exported graphs compute what the parts that they replace compute; sizes, cards and devices."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inspyrenet.data.hub.onnx_files import KEY, Card, GraphFileError, card_of
+from inspyrenet.engine.export import Compared, ExportError, cases, parse_size, table
+from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
+from inspyrenet.lib import build_model
+from inspyrenet.lib.backbones.swin import SwinEncoder
+from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, dilate_minus_erode, exportable, recording
+from inspyrenet.lib.export.wrappers import OnePass, size_rule
+from inspyrenet.lib.inference import transition
+from inspyrenet.lib.modules.deform_conv import DeformConv
+from inspyrenet.lib.modules.sica import SICA
+from inspyrenet.lib.sizes import SizeRule
+from inspyrenet.lib.types import SizeError
+from inspyrenet.utils.system.device import DeviceError
+from tests.thin_networks import Toy
+
+torch.set_num_threads(1)
+CARD = Card(
+    "net", "InSPyReNet_Light", ("image", "resized"), ("saliency", "low"), 32, 0, 32, (64, 64), "dynamic", 160,
+    (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), threshold=100,
+)  # fmt: skip
+
+
+# -- parts --------------------------------------------------------------------------------------------------------
+
+
+@torch.no_grad()
+def test_a_swin_encoder_of_picked_lines_is_the_same_at_any_size():
+    torch.manual_seed(0)
+    encoder = SwinEncoder("SwinT").eval()
+    for stage in encoder.layers:
+        del stage.blocks[2:]
+    graph = exportable(encoder)
+    for size in ((64, 96), (32, 32), (224, 224), (100, 250), (20, 44)):  # the last: odd maps
+        image = torch.randn(2, 3, *size)
+        for ours, theirs in zip(graph(image), encoder(image), strict=True):
+            torch.testing.assert_close(ours, theirs, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["as_trained", "corrected"])
+@torch.no_grad()
+def test_context_attention_is_the_same(layout):
+    torch.manual_seed(0)
+    sica = SICA(8, 4, 1, (64, 64), True, layout).eval()
+    x, smap, lmap = torch.randn(2, 8, 48, 32), torch.randn(2, 1, 24, 16), torch.randn(2, 1, 24, 16)
+    for ours, theirs in zip(GraphSICA(sica)(x, smap, lmap), sica(x, smap, lmap), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+@torch.no_grad()
+def test_deformable_convolution_by_one_grid_sampling_is_the_same(kernel):
+    torch.manual_seed(0)
+    conv = DeformConv(4, 6, kernel).double()
+    for part in (conv.offset_conv, conv.modulator_conv):
+        torch.nn.init.normal_(part.weight)
+    graph = GridDeformConv(conv).double()
+    for size in ((5, 9), (1, 3), (12, 1)):
+        x = torch.randn(2, 4, *size, dtype=torch.float64)
+        torch.testing.assert_close(graph(x), conv(x).to(torch.float64), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [5, 9, 17])
+def test_an_ellipse_is_the_union_of_its_rectangles(size):
+    for shape in ((2, 1, 40, 30), (1, 1, 3, 50), (1, 2, 8, 8)):
+        x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(dilate_minus_erode(x, size), transition.dilate_minus_erode(x, size))
+
+
+@torch.no_grad()
+def test_the_copy_leaves_the_network_alone():
+    model = build_model("InSPyReNet_Light", depth=8, base_size=(64, 64)).train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    exportable(model)
+    assert model.fast and model.training and all(p.requires_grad for p in model.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="grid or native"):
+        exportable(model, "bent")
+
+
+def test_recording_ends():
+    autocast, resize = torch.autocast, transition.resize
+    with pytest.raises(KeyError), recording():
+        assert torch.autocast is not autocast and transition.resize is not resize
+        raise KeyError
+    assert torch.autocast is autocast and transition.resize is resize and torch.is_grad_enabled()
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------
+
+
+@given(
+    st.sampled_from([SizeRule(32), SizeRule(32, least=64), SizeRule(8, 1, 33), SizeRule(1)]),
+    st.tuples(st.integers(0, 3000), st.integers(1, 3000)),
+)
+def test_the_nearest_size_is_admitted_and_near(rule, size):
+    fit = rule.nearest(size)
+    assert rule.admits(fit)
+    assert all(abs(ours - max(theirs, rule.least)) <= rule.multiple for ours, theirs in zip(fit, size, strict=True))
+    if rule.admits(size):
+        assert fit == size
+        rule.check(size)
+    else:
+        with pytest.raises(SizeError, match=f"{fit[0]}×{fit[1]}"):
+            rule.check(size)
+
+
+def test_every_family_has_its_rule():
+    with torch.device("meta"):
+        assert size_rule(build_model("BiRefNet_SwinT")) == SizeRule(32, least=64)
+        assert size_rule(build_model("PSPNet_ResNet50", sizes="8n+1")) == SizeRule(8, 1, 33)
+        assert size_rule(build_model("PSPNet_ResNet50")) == SizeRule(1)
+        assert str(size_rule(build_model("InSPyReNet_SwinT"))) == "multiples of 32 from 32 on"
+    assert OnePass(Toy(), SizeRule(32))(torch.zeros(1, 3, 64, 32)).shape == (1, 1, 64, 32)
+
+
+@pytest.mark.parametrize("text", ["384", "384x", "axb", "0x32", "1x2x3", "-3x4"])
+def test_what_is_no_size_is_told(text):
+    assert parse_size("384x640") == parse_size("384×640") == (384, 640)
+    with pytest.raises(ExportError, match="HEIGHTxWIDTH"):
+        parse_size(text)
+
+
+def test_cases_show_batches_other_shapes_and_blending():
+    found = cases(CARD, (96, 320))
+    assert ((96, 320), 1) in found and {batch for _, batch in found} == {1, 2}
+    assert any(min(size) > CARD.threshold for size, _ in found)
+    assert all(SizeRule(32).admits(size) for size, _ in found)
+    assert cases(replace(CARD, fixed={"image": (64, 96)})) == [((64, 96), 1)]
+
+
+def test_the_table_marks_what_is_too_much():
+    text = table([Compared((64, 64), 1, 2e-6, 0.9), Compared((96, 64), 2, 3e-3, 0.8)], "onnx")
+    assert text.count("TOO MUCH") == 1 and "96×64        2      3.0e-03     0.800  TOO MUCH" in text
+    assert "flat" not in text and "maps are flat" in table([Compared((64, 64), 1, 0.0, 1e-9)], "onnx")
+
+
+# -- cards --------------------------------------------------------------------------------------------------------
+
+
+def test_a_card_survives_its_text():
+    for card in (CARD, replace(CARD, sizing="static", size=(64, 96), fixed={"image": (64, 96)})):
+        assert card_of({KEY: card.to_json()}, "x.onnx") == card
+
+
+def test_a_wrong_card_is_told():
+    with pytest.raises(GraphFileError, match=r"x\.onnx is an ONNX file, but not one"):
+        card_of({"author": "someone"}, "x.onnx")
+    newer = json.dumps({**json.loads(CARD.to_json()), "format": 99})
+    with pytest.raises(GraphFileError, match="newer version"):
+        card_of({KEY: newer}, "x.onnx")
+    for text in ("{}", "no json", "[]", json.dumps({"format": 1, "name": "x"})):
+        with pytest.raises(GraphFileError, match="cannot be read"):
+            card_of({KEY: text}, "x.onnx")
+
+
+def test_sizing_is_the_cards_unless_another_is_asked_for():
+    assert graph_preprocess(CARD, None, 1280) == graph_preprocess(CARD, "dynamic", 1280)
+    own = graph_preprocess(CARD, None, 1280)
+    assert (own.sizing, own.size, own.base_size) == ("dynamic", 160, (64, 64))
+    assert graph_preprocess(CARD, "static", 1280).size == (64, 64)
+    fixed = replace(CARD, sizing="static", size=(64, 96), fixed={"image": (64, 96)}, inputs=("image",))
+    assert graph_preprocess(fixed, "static", 1280).base_size is None
+    with pytest.raises(SizeError, match="takes images of 64×96 only"):
+        graph_preprocess(fixed, "dynamic", 1280)
+
+
+def test_devices_are_providers():
+    both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    assert choose_provider("auto", both) == ("CUDAExecutionProvider", torch.device("cuda"))
+    assert choose_provider("cpu", both)[0] == choose_provider("auto", both[1:])[0] == "CPUExecutionProvider"
+    assert choose_provider("cuda:1", both)[1].index == 1
+    with pytest.raises(DeviceError, match="has cpu only; the package onnxruntime-gpu has it"):
+        choose_provider("cuda", both[1:])
+    with pytest.raises(DeviceError, match="no device called 'gpu'; here: cpu"):
+        choose_provider("gpu", both[1:])

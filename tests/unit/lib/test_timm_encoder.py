@@ -1,0 +1,76 @@
+"""Encoders from timm start from the files that people have: other names, another normalization."""
+
+import pytest
+import timm
+import torch
+
+from inspyrenet.lib import build_model
+from inspyrenet.lib.checkpoints.state_dict import WeightsError, load_backbone
+
+MEAN, STD = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1), torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+
+
+def network(encoder: str) -> torch.nn.Module:
+    return build_model("InSPyReNet_Light", encoder=encoder, depth=8, base_size=(64, 64)).eval()
+
+
+def classifier(name: str) -> torch.nn.Module:
+    torch.manual_seed(1)
+    return timm.create_model(name, num_classes=10).eval()
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "convnextv2_atto", "mobilenetv2_100", "regnetx_004_tv"])
+def test_a_timm_classifier_starts_its_encoder(name):
+    """Its maps are those of timm's own feature extractor, on the image as the classifier expects it."""
+    source, model = classifier(name), network(name)
+    assert load_backbone(model, source.state_dict()) == []
+    settings = source.pretrained_cfg
+    mean, std = (torch.tensor(settings[key]).view(3, 1, 1) for key in ("mean", "std"))
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected = source.forward_intermediates((image - mean) / std, intermediates_only=True)
+        found = model.backbone((image - MEAN) / STD)
+    for ours, theirs in zip(found[-len(expected) :], expected, strict=True):
+        assert (ours - theirs).abs().max() <= 1e-4 * theirs.abs().max()
+
+
+def test_other_names_are_matched_by_order():
+    """The names of efficientnet_pytorch, whose files of EfficientNet-Lite are the ones that packages bring."""
+    source = classifier("tf_efficientnet_lite0").state_dict()
+    renamed = {
+        f"_layer{number}.{name.rpartition('.')[2]}": value for number, (name, value) in enumerate(source.items())
+    }
+    one, other = network("tf_efficientnet_lite0"), network("tf_efficientnet_lite0")
+    assert load_backbone(one, renamed) == [] == load_backbone(other, source)
+    assert all(torch.equal(a, b) for a, b in zip(one.backbone.parameters(), other.backbone.parameters(), strict=True))
+
+
+def test_a_checkpoint_of_ours_starts_the_encoder_too():
+    source, model = network("tf_efficientnet_lite0"), network("tf_efficientnet_lite0")
+    assert load_backbone(model, source.state_dict()) == []
+    assert all(
+        torch.equal(a, b) for a, b in zip(source.backbone.parameters(), model.backbone.parameters(), strict=True)
+    )
+
+
+def test_another_encoder_is_refused():
+    with pytest.raises(WeightsError, match="do not fit"):
+        load_backbone(network("tf_efficientnet_lite0"), classifier("mobilenetv4_conv_small").state_dict())
+
+
+def test_depthwise_gradients_in_bfloat16_are_those_of_float32():
+    """The convolution computes in float32 while it trains: equal gradients, where bfloat16 ones differ by per cents."""
+    model = network("tf_efficientnet_lite0").train()
+    name, conv = next((n, m) for n, m in model.named_modules() if isinstance(m, torch.nn.Conv2d) and m.groups > 1)
+    x = torch.randn(2, conv.in_channels, 16, 16, generator=torch.Generator().manual_seed(0)).bfloat16()
+    gradients = []
+    for autocast in (True, False):
+        conv.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+            y = conv(x if autocast else x.float())
+        assert y.dtype == torch.float32, name
+        y.square().sum().backward()
+        gradients.append(conv.weight.grad.clone())
+    assert torch.equal(*gradients)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        assert conv(x).dtype == torch.bfloat16

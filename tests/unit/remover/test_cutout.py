@@ -1,0 +1,226 @@
+"""Output types: what each makes of an image and its map."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from inspyrenet.data.images.read import ImageError
+from inspyrenet.remover.compositing import (
+    GREEN,
+    NAMED,
+    CutoutError,
+    Style,
+    alpha_of,
+    blurred_background,
+    composite,
+    cover,
+    keep_solid,
+    render,
+    style_of,
+)
+
+FEW = settings(max_examples=25)
+SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))
+BYTES = st.integers(0, 255)
+COLOURS = st.tuples(BYTES, BYTES, BYTES)
+
+
+@st.composite
+def scenes(draw):
+    """An image and a map of one size."""
+    height, width = draw(SIZES)
+    return draw(arrays(np.uint8, (height, width, 3))), draw(arrays(np.uint8, (height, width)))
+
+
+# -- types --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_names_are_understood_in_any_case(name):
+    assert style_of(f" {name.upper()} ") == Style(name)
+
+
+@pytest.mark.parametrize("written", [(255, 0, 7), [255, 0, 7], "[255,0,7]", "255, 0, 7", "(255,0,7)", "#ff0007"])
+def test_a_colour_in_each_spelling(written):
+    assert style_of(written) == Style("colour", colour=(255, 0, 7))
+
+
+def test_a_colour_as_numpy_array():
+    assert style_of(np.array([1, 2, 3])).colour == (1, 2, 3)
+
+
+@pytest.mark.parametrize("wrong", ["[256,0,0]", "[-1,0,0]", [1, 2], "1,2,3,4", "[1.5,2,3]", [None, 1, 2], "[,,]"])
+def test_a_wrong_colour_is_refused(wrong):
+    with pytest.raises(CutoutError, match=r"three whole numbers 0\.\.255"):
+        style_of(wrong)
+
+
+@pytest.mark.parametrize("wrong", ["rbga", "", "no/such.png", "__import__('os')", 7, None, "."])
+def test_an_unknown_type_lists_the_types(wrong):
+    with pytest.raises(CutoutError) as caught:
+        style_of(wrong)
+    assert all(name in str(caught.value) for name in NAMED)
+
+
+def test_a_background_that_is_no_image_says_so(tmp_path):
+    (tmp_path / "back.png").write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"back\.png"):
+        style_of(tmp_path / "back.png")
+
+
+@pytest.mark.parametrize("array", [np.zeros((2, 2, 4), np.uint8), np.zeros((2, 2, 3)), np.zeros((0, 2, 3), np.uint8)])
+def test_a_background_array_of_another_kind_is_refused(array):
+    with pytest.raises(CutoutError, match="a background is a uint8 array"):
+        style_of(array)
+
+
+def test_a_background_as_file_or_array(tmp_path):
+    picture = np.full((4, 5, 3), 9, np.uint8)
+    Image.fromarray(picture).save(tmp_path / "back.png")
+    for background in (picture, tmp_path / "back.png", str(tmp_path / "back.png")):
+        assert np.array_equal(style_of(background).picture, picture)
+
+
+# -- alpha --------------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(arrays(np.uint8, SIZES))
+def test_reverse_twice_is_nothing(saliency):
+    assert np.array_equal(alpha_of(alpha_of(saliency, reverse=True), reverse=True), saliency)
+
+
+@FEW
+@given(arrays(np.uint8, SIZES), st.floats(0, 1, allow_subnormal=False))
+def test_a_threshold_leaves_two_values(saliency, threshold):
+    alpha = alpha_of(saliency, threshold)
+    assert set(np.unique(alpha)) <= {0, 255}
+    assert np.array_equal(alpha == 255, saliency / 255 > threshold)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, "0.5", True, float("nan")])
+def test_a_wrong_threshold_is_refused(wrong):
+    with pytest.raises(CutoutError, match="between 0 and 1"):
+        alpha_of(np.zeros((2, 2), np.uint8), wrong)
+
+
+# -- compositing --------------------------------------------------------------------------------------------------
+
+
+@FEW
+@given(scenes(), COLOURS)
+def test_composite_is_exact_at_the_ends_and_between_elsewhere(scene, colour):
+    image, alpha = scene
+    mixed = composite(image, colour, alpha)
+    behind = np.broadcast_to(np.asarray(colour, np.uint8), image.shape)
+    assert np.array_equal(mixed[alpha == 255], image[alpha == 255])
+    assert np.array_equal(mixed[alpha == 0], behind[alpha == 0])
+    exact = (image * (alpha[..., None] / 255.0)) + behind * (1 - alpha[..., None] / 255.0)
+    assert np.abs(mixed - exact).max() <= 0.5 + 1e-9
+
+
+@FEW
+@given(scenes(), st.sampled_from([n for n in NAMED if n != "debug"]), st.booleans())
+def test_every_type_keeps_size_and_inputs(scene, name, reverse):
+    image, saliency = scene
+    before = image.copy(), saliency.copy()
+    result = render(image, saliency, name, reverse=reverse)
+    channels = {"map": (), "rgba": (4,)}.get(name, (3,))
+    assert result.dtype == np.uint8 and result.shape == (*saliency.shape, *channels)
+    assert np.array_equal(image, before[0]) and np.array_equal(saliency, before[1])
+
+
+@FEW
+@given(scenes())
+def test_rgba_is_the_image_and_its_map(scene):
+    image, saliency = scene
+    result = render(image, saliency, "rgba")
+    assert np.array_equal(result[..., :3], image) and np.array_equal(result[..., 3], saliency)
+
+
+@FEW
+@given(scenes(), st.sampled_from(["green", "white", (3, 4, 5), "blur"]))
+def test_a_full_map_leaves_the_image_alone(scene, type):
+    image, saliency = scene
+    assert np.array_equal(render(image, np.full_like(saliency, 255), type), image)
+
+
+def test_an_empty_map_leaves_the_background_only():
+    image, empty = np.full((3, 4, 3), 50, np.uint8), np.zeros((3, 4), np.uint8)
+    assert np.array_equal(render(image, empty, "green"), np.broadcast_to(np.uint8(GREEN), image.shape))
+    assert np.array_equal(render(image, empty, "overlay"), image)
+    assert render(image, empty, "white").min() == 255
+
+
+def test_reverse_swaps_object_and_background():
+    image, saliency = np.full((2, 2, 3), 50, np.uint8), np.array([[255, 0], [255, 0]], np.uint8)
+    result = render(image, saliency, (9, 9, 9), reverse=True)
+    assert (result[:, 0] == 9).all() and (result[:, 1] == 50).all()
+
+
+def test_a_map_of_another_size_is_refused():
+    with pytest.raises(CutoutError, match=r"map is \(2, 2\)"):
+        render(np.zeros((3, 3, 3), np.uint8), np.zeros((2, 2), np.uint8))
+
+
+@FEW
+@given(SIZES, SIZES)
+def test_cover_fills_any_size_and_keeps_the_middle(picture_size, size):
+    picture = np.zeros((*picture_size, 3), np.uint8)
+    picture[...] = 77
+    assert np.array_equal(cover(picture, size), np.full((*size, 3), 77, np.uint8))
+
+
+def test_cover_cuts_the_longer_side_evenly():
+    picture = np.zeros((10, 30, 3), np.uint8)
+    picture[:, 10:20] = 200
+    assert (cover(picture, (10, 10)) == 200).all()
+
+
+def test_one_background_serves_images_of_different_sizes():
+    style = style_of(np.full((8, 8, 3), 7, np.uint8))
+    for size in ((5, 9), (20, 3)):
+        assert (render(np.zeros((*size, 3), np.uint8), np.zeros(size, np.uint8), style) == 7).all()
+
+
+def test_blur_does_not_smear_the_object_into_the_background():
+    image, alpha = np.full((60, 60, 3), 40, np.uint8), np.zeros((60, 60), np.uint8)
+    image[20:40, 20:40], alpha[20:40, 20:40] = 255, 255
+    assert blurred_background(image, alpha, 6)[alpha == 0].max() <= 42  # a plain blur gives 140 beside the object
+
+
+@FEW
+@given(scenes(), BYTES)
+def test_blur_keeps_a_flat_background_flat(scene, grey):
+    image, alpha = scene
+    flat = np.full_like(image, grey)
+    assert np.abs(blurred_background(flat, alpha).astype(int) - grey).max() <= 1
+
+
+# -- edges --------------------------------------------------------------------------------------------------------
+
+
+def test_edge_colours_count_in_soft_edges_only():
+    image, alpha = np.full((1, 3, 3), 10, np.uint8), np.array([[0, 128, 255]], np.uint8)
+    result = keep_solid(image, np.full_like(image, 99), alpha)
+    assert result[0, :, 0].tolist() == [10, 99, 10]
+
+
+@pytest.mark.parametrize(("type", "used"), [("rgba", True), ("white", True), ("map", False), ("blur", False)])
+def test_edge_colours_are_asked_for_where_they_show(type, used):
+    calls = []
+
+    def edges(image, alpha):
+        calls.append(alpha)
+        return image
+
+    render(np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 100, np.uint8), type, edges=edges)
+    assert bool(calls) == used
+
+
+def test_debug_without_a_network_says_what_to_use():
+    with pytest.raises(CutoutError, match=r"Remover\.process"):
+        render(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8), "debug")

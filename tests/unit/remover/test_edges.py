@@ -1,0 +1,115 @@
+"""Edge colours: the object's own colour where the photograph shows a mixture."""
+
+import sys
+import types
+
+import numpy as np
+import pytest
+import torch
+
+from inspyrenet.remover import foreground
+from inspyrenet.remover.foreground import ForegroundError, blur_fusion, box_blur, choose_method, estimate
+
+RED, BLUE = np.array([220, 20, 30]), np.array([10, 30, 200])
+
+
+def disc(size=96, radius=26, soft=8):
+    """A red disc with a soft edge before blue: image, alpha."""
+    y, x = np.mgrid[:size, :size] - size / 2
+    alpha = np.clip((radius - np.hypot(y, x)) / soft + 0.5, 0, 1)
+    alpha = np.rint(alpha * 255).astype(np.uint8)
+    share = alpha[..., None] / 255
+    return np.rint(share * RED + (1 - share) * BLUE).astype(np.uint8), alpha
+
+
+def error(colours, alpha):
+    """Mean distance from red in the soft edge, in grey levels."""
+    edge = (alpha > 60) & (alpha < 255)
+    return np.abs(colours[edge].astype(float) - RED).mean()
+
+
+def test_fusion_finds_the_colour_of_the_object():
+    image, alpha = disc()
+    assert error(image, alpha) > 30
+    assert error(estimate(image, alpha, "fusion"), alpha) < 7
+
+
+def test_fusion_keeps_what_is_plainly_object():
+    image, alpha = disc()
+    colours = estimate(image, alpha, "fusion")
+    assert np.abs(colours[alpha == 255].astype(int) - image[alpha == 255]).max() <= 1
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 300), (200, 3)])
+def test_fusion_takes_any_size(size):
+    rng = np.random.default_rng(0)
+    image, alpha = rng.integers(0, 256, (*size, 3), np.uint8), rng.integers(1, 255, size, np.uint8)
+    colours = estimate(image, alpha, "fusion")
+    assert colours.dtype == np.uint8 and colours.shape == image.shape
+
+
+@pytest.mark.parametrize("width", [1, 2, 6, 7, 90])
+def test_box_blur_is_the_mean_of_the_window(width):
+    x = torch.rand(1, 2, 9, 13, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    before, after = width // 2, (width - 1) // 2
+    for row, column in ((0, 0), (4, 6), (8, 12)):
+        rows, columns = slice(max(0, row - before), row + after + 1), slice(max(0, column - before), column + after + 1)
+        expected = x[..., rows, columns].mean((-2, -1))
+        assert torch.allclose(box_blur(x, width)[..., row, column], expected)
+
+
+def test_box_blur_stays_exact_on_long_lines():
+    x = torch.full((1, 1, 1, 30000), 0.9)
+    assert (box_blur(x, 90) - 0.9).abs().max() < 1e-6
+
+
+def test_a_flat_image_has_one_colour():
+    image = torch.full((1, 3, 20, 20), 0.4)
+    alpha = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(1))
+    assert (blur_fusion(image, alpha) - 0.4).abs().max() < 1e-2
+
+
+def test_a_hard_edge_needs_no_estimate():
+    image, alpha = disc()
+    hard = np.where(alpha > 127, np.uint8(255), np.uint8(0))
+    assert estimate(image, hard, "fusion") is image
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    """A pymatting that answers with the object's colour and notes its input; the real one compiles for half a minute."""
+    calls = []
+
+    def estimate_foreground_ml(image, alpha):
+        calls.append((image, alpha))
+        return np.broadcast_to(RED / 255, image.shape) + 1.0 * (image < 0)
+
+    monkeypatch.setitem(sys.modules, "pymatting", types.SimpleNamespace(estimate_foreground_ml=estimate_foreground_ml))
+    return calls
+
+
+def test_matting_gets_values_from_0_to_1_and_gives_bytes(stub):
+    image, alpha = disc()
+    colours = estimate(image, alpha, "matting")
+    assert colours.dtype == np.uint8 and error(colours, alpha) == 0
+    given_image, given_alpha = stub[0]
+    assert given_image.max() <= 1 and given_alpha.max() == 1 and given_alpha.ndim == 2
+
+
+def test_auto_takes_matting_where_it_is_installed(stub, monkeypatch):
+    assert choose_method("auto") == "matting"
+    monkeypatch.delitem(sys.modules, "pymatting")
+    monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
+    assert choose_method("auto") == "none"
+
+
+def test_matting_without_its_package_says_how_to_get_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pymatting", raising=False)
+    monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ForegroundError, match=r"inspyrenet\[matting\].*edges=fusion"):
+        choose_method("matting")
+
+
+def test_an_unknown_method_lists_them():
+    with pytest.raises(ForegroundError, match="auto, matting, fusion, none"):
+        choose_method("magic")

@@ -1,0 +1,71 @@
+"""Names of results: no two results share a file, no result replaces an input."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspyrenet.remover.output_paths import beside, is_result, plan
+
+NAMES = st.sampled_from(
+    ["a.jpg", "a.png", "A.JPG", "a.jpg.png", "a.out.png", "b.webp", "sub/a.jpg", "sub/a.PNG", "sub/b.c.jpg"]
+)
+
+
+def targets(*names, root="in", dest="out", form="png"):
+    sources = [Path(root, name) for name in names]
+    return [str(job.target) for job in plan(sources, Path(root), Path(dest), form)]
+
+
+def test_sub_folders_are_kept():
+    assert targets("a.jpg", "sub/a.jpg", "sub/deep/b.webp") == ["out/a.png", "out/sub/a.png", "out/sub/deep/b.png"]
+
+
+def test_images_that_differ_in_suffix_only_keep_it():
+    assert targets("a.jpg", "a.png", "b.jpg") == ["out/a.jpg.png", "out/a.png.png", "out/b.png"]
+
+
+def test_names_that_a_file_system_may_take_for_the_same_stay_apart():
+    assert targets("a.jpg", "A.png") == ["out/a.jpg.png", "out/A.png.png"]
+
+
+def test_results_among_the_images_are_marked():
+    assert targets("a.png", "b.jpg", "sub/c.jpg", dest="in") == ["in/a.out.png", "in/b.out.png", "in/sub/c.out.png"]
+    assert targets("a.png", "a.jpg", dest="in") == ["in/a.png.out.png", "in/a.jpg.out.png"]
+    assert targets("in/a.png", dest=".") == ["in/a.out.png"]
+
+
+def test_results_below_the_images_are_not_marked():
+    assert targets("a.png", dest="in/cut") == ["in/cut/a.png"]
+
+
+def test_another_format():
+    assert targets("a.png", form="webp") == ["out/a.webp"]
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(NAMES, unique=True, min_size=1), st.sampled_from(["in", "out", "in/sub"]), st.sampled_from(["png", "jpg"])
+)
+def test_results_never_meet_each_other_or_an_input(names, dest, form):
+    found = targets(*names, dest=dest, form=form)
+    inputs = {str(Path("in", name)).casefold() for name in names}
+    folded = [target.casefold() for target in found]
+    assert len(set(folded)) == len(names) and not set(folded) & inputs
+    assert found == targets(*names, dest=dest, form=form)
+
+
+def test_beside_an_image_a_twin_makes_the_name_longer(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    assert beside(tmp_path / "a.jpg") == tmp_path / "a.out.png"
+    (tmp_path / "a.png").touch()
+    assert beside(tmp_path / "a.jpg") == tmp_path / "a.jpg.out.png"
+    assert beside(tmp_path / "a.png") == tmp_path / "a.png.out.png"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("a.out.png", True), ("a.png", False), ("out.png", False), ("a.b.png", False)]
+)
+def test_results_are_known_by_their_names(name, expected):
+    assert is_result(Path(name)) == expected

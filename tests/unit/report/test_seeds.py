@@ -1,0 +1,25 @@
+import math
+
+from inspyrenet.utils.report.seeds import seed_table, spread
+from inspyrenet.utils.report.tables import Row
+
+
+def row(method: str, value: float) -> Row:
+    return Row(method, "ECSSD", {"maxFm": value}, 3, 3)
+
+
+def test_runs_that_differ_in_their_seed_are_one_line():
+    rows = [row("a_lr-1e-5_seed-0", 0.8), row("a_lr-1e-5_seed-1", 0.9), row("b", 0.5)]
+    table = seed_table(rows, ["maxFm"])
+    assert "a_lr-1e-5" in table
+    assert "0.8500 ± 0.0707" in table
+    assert "b" not in table.splitlines()[-1].split()
+
+
+def test_without_several_seeds_there_is_no_table():
+    assert seed_table([row("a_seed-0", 0.8), row("b", 0.5)], ["maxFm"]) is None
+
+
+def test_values_that_do_not_exist_do_not_count():
+    assert spread("mae", [0.1, math.nan, 0.3]) == "0.2000 ± 0.1414"
+    assert spread("mae", [math.nan]) == "-"

@@ -1,0 +1,241 @@
+"""Parts of the video way that need no video: the queue between threads, formats, names, requests, a missing package."""
+
+import builtins
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from inspyrenet.data.images.encode import FormatError
+from inspyrenet.files import request
+from inspyrenet.remover import output_paths
+from inspyrenet.video.channel import Channel, Closed
+from inspyrenet.video.errors import VideoExtraMissing, load_av
+from inspyrenet.video.formats import check_video_format, default_format, encoding_of
+from inspyrenet.video.stopping import Stop
+
+# -- the queue ----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=30)
+@given(st.lists(st.integers(1, 20), max_size=40), st.integers(1, 30))
+def test_everything_arrives_in_order_and_never_more_than_the_room_waits(weights, room):
+    channel = Channel(room, lambda item: item[1])
+    waiting = []
+
+    def send():
+        for item in enumerate(weights):
+            channel.put(item)
+            waiting.append(channel._weight)
+        channel.end()
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    assert list(channel) == list(enumerate(weights))
+    sender.join()
+    assert all(weight <= max(room, *weights) for weight in waiting)
+
+
+def test_an_offer_is_dropped_where_there_is_no_room():
+    channel = Channel(10, lambda item: item)
+    assert channel.offer(50)  # one item always fits
+    assert not channel.offer(1)
+    channel.end()
+    assert list(channel) == [50]
+
+
+def test_the_senders_error_comes_after_its_items():
+    channel = Channel(10, lambda item: 1)
+    channel.put("a")
+    channel.end(ValueError("broken"))
+    items = iter(channel)
+    assert next(items) == "a"
+    with pytest.raises(ValueError, match="broken"):
+        next(items)
+
+
+def test_a_receiver_that_is_gone_frees_a_waiting_sender():
+    channel = Channel(1, lambda item: 1)
+    channel.put("a")
+    caught = []
+
+    def send():
+        try:
+            channel.put("b")
+        except Closed as error:
+            caught.append(error)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    channel.abandon()
+    sender.join(5)
+    assert len(caught) == 1 and list(channel) == []
+
+
+def test_the_receivers_error_reaches_the_sender_and_stays():
+    channel = Channel(1, lambda item: 1)
+    channel.abandon(OSError(28, "full"))
+    with pytest.raises(OSError, match="full"):
+        channel.put("a")
+    channel.end()
+    with pytest.raises(OSError, match="full"):
+        channel.raise_error()
+
+
+# -- stopping -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_a_wish_and_the_second_interrupts(number, capfd):
+    before = signal.getsignal(number)
+    with Stop() as stop:
+        assert not stop.wanted
+        signal.raise_signal(number)
+        assert stop.wanted and "finishing the file" in capfd.readouterr().err
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(number)
+    assert signal.getsignal(number) is before
+
+
+def test_outside_the_main_thread_signals_stay_as_they_are():
+    before = signal.getsignal(signal.SIGINT)
+    seen = []
+
+    def work():
+        with Stop() as stop:
+            seen.append((stop.wanted, signal.getsignal(signal.SIGINT)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [(False, before)]
+
+
+# -- formats ------------------------------------------------------------------------------------------------------
+
+
+def test_formats():
+    assert [check_video_format(name) for name in (".MP4", "webm", "mov")] == ["mp4", "webm", "mov"]
+    assert (
+        check_video_format("webm", True) == "webm" and default_format(True) == "webm" and default_format(False) == "mp4"
+    )
+    with pytest.raises(FormatError, match="mp4 has no transparency: take webm or mov"):
+        check_video_format("mp4", True)
+    with pytest.raises(FormatError, match="there is mp4, webm, mov"):
+        check_video_format("gif")
+
+
+def test_a_camera_is_encoded_faster():
+    assert encoding_of("mp4", False, live=True).options["preset"] == "ultrafast"
+    assert int(encoding_of("webm", True, True).options["cpu-used"]) > int(encoding_of("webm", True).options["cpu-used"])
+
+
+# -- names --------------------------------------------------------------------------------------------------------
+
+
+def test_names_of_videos_among_images():
+    sources = [Path("in", name) for name in ("a.jpg", "a.mp4", "b.mov", "b.mp4", "c.webm")]
+    made = output_paths.plan(sources, Path("in"), Path("out"), "png", "mp4")
+    assert [(str(job.target), job.kind) for job in made] == [
+        ("out/a.png", "image"),
+        ("out/a.mp4", "video"),
+        ("out/b.mov.mp4", "video"),
+        ("out/b.mp4.mp4", "video"),
+        ("out/c.mp4", "video"),
+    ]
+    among = output_paths.plan(sources, Path("in"), Path("in"), "png", "webm")
+    assert [job.target.name for job in among][1:3] == ["a.out.webm", "b.mov.out.webm"]
+
+
+def test_a_live_photo_is_no_twin_of_its_video(tmp_path):
+    for name in ("a.mov", "a.jpg"):
+        (tmp_path / name).touch()
+    assert output_paths.beside(tmp_path / "a.jpg").name == "a.out.png"
+    assert output_paths.beside(tmp_path / "a.mov", "webm").name == "a.out.webm"
+    (tmp_path / "a.mp4").touch()
+    assert output_paths.beside(tmp_path / "a.mov", "webm").name == "a.mov.out.webm"
+
+
+def test_partial_results_are_no_inputs():
+    assert output_paths.partial(Path("x/clip.out.webm")) == Path("x/clip.out.partial.webm")
+    assert output_paths.is_result(Path("clip.out.partial.webm")) and not output_paths.is_result(
+        Path("clip.partial.webm")
+    )
+
+
+# -- requests -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(request, "_check_videos", lambda jobs: None)
+    for name in ("a.jpg", "b.mp4", "sub/c.MOV", "notes.txt", "d.out.webm"):
+        path = tmp_path / "in" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"content")
+    return tmp_path
+
+
+def targets(*words, **options):
+    return sorted(
+        (job.target.as_posix(), job.kind) for job in request.understand(request.Request(*words, **options)).jobs
+    )
+
+
+def test_a_folder_of_both(folder):
+    expected = [("out/a.png", "image"), ("out/b.webm", "video"), ("out/sub/c.webm", "video")]
+    assert targets("in", "out") == expected
+    assert targets("in", "out", type="map")[1:] == [("out/b.mp4", "video"), ("out/sub/c.mp4", "video")]
+    assert targets("in", "out", format="mov") == [(n.replace("webm", "mov"), kind) for n, kind in expected]
+    assert targets("in", "out", type="map", format="jpg")[:2] == [("out/a.jpg", "image"), ("out/b.mp4", "video")]
+    assert str(request.understand(request.Request("in", "out"))) == "1 image, 2 videos"
+
+
+def test_one_video(folder):
+    assert targets("in/b.mp4") == [("in/b.out.webm", "video")]
+    assert targets("in/b.mp4", "cut") == [("cut/b.webm", "video")]
+    assert targets("in/b.mp4", "cut.mov") == [("cut.mov", "video")]
+
+
+def test_a_camera(folder):
+    assert targets("0") == [("camera0.out.webm", "camera")]
+    assert targets("1", "cut", type="green") == [("cut/camera1.mp4", "camera")]
+    assert targets("0", "cut/me.mov") == [("cut/me.mov", "camera")]
+    (folder / "0").mkdir()
+    with pytest.raises(request.JobError, match="0: no images in this folder"):
+        targets("0")
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "message"),
+    [
+        (("in/b.mp4",), {"format": "png"}, "png is a format of images; for videos there is mp4, webm, mov"),
+        (("in/b.mp4",), {"format": "gif"}, "gif is unknown as a format; for videos"),
+        (("in/b.mp4", "x.jpg"), {}, "jpg is a format of images"),
+        (("in/b.mp4", "x.mp4"), {}, "mp4 has no transparency"),
+        (("in/a.jpg", "x.mp4"), {}, "mp4 is a format of videos; for images"),
+        (("in", "out"), {"format": "mp4"}, "mp4 has no transparency"),
+        (("0",), {"format": "webp"}, "webp is a format of images"),
+        (("in/b.mp4", "in/b.mp4"), {"type": "map"}, "would replace the video itself"),
+    ],
+)
+def test_requests_that_cannot_be(folder, words, options, message):
+    with pytest.raises(ValueError, match=message):
+        targets(*words, **options)
+
+
+def test_without_pyav_the_extra_is_named(monkeypatch):
+    original = builtins.__import__
+
+    def without(name, *rest, **options):
+        if name == "av":
+            raise ImportError("No module named 'av'", name="av")
+        return original(name, *rest, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(VideoExtraMissing, match=r"pip install 'inspyrenet\[video\]'"):
+        load_av()

@@ -1,0 +1,296 @@
+"""Writing videos: formats, transparency, sizes, times, sound; and the three threads, with a network that is none."""
+
+import threading
+import weakref
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from inspyrenet.remover.compositing import Style
+from inspyrenet.video import process
+from inspyrenet.video.errors import VideoError
+from inspyrenet.video.formats import encoding_of
+from inspyrenet.video.process import Look, cut_video
+from inspyrenet.video.reading import VideoFile
+from inspyrenet.video.source import Colours, Picture
+from inspyrenet.video.writing import VideoWriter
+from tests.moving import look, make_video, painted
+
+BASE = Fraction(1, 600)
+
+
+class Film:
+    """A source of painted pictures, without a file."""
+
+    tracks, shift, aspect, colours, complaint = (), Fraction(0), Fraction(1), Colours(), None
+    name, time_base, rate = "film", BASE, Fraction(20)
+
+    def __init__(self, count=12, size=(48, 64), live=False, times=None):
+        self.count, self.size, self.live, self.frames, self.closed = count, size, live, count, 0
+        self.times = times or [30 * number for number in range(count)]
+        self.alive = weakref.WeakSet()
+
+    def __iter__(self):
+        for number in range(self.count):
+            array = painted(number, *self.size)
+            holder = Picture(array, self.times[number], 30)
+            self.alive.add(holder)
+            yield holder
+
+    def close(self):
+        self.closed += 1
+
+
+class FakeRemover:
+    """The map is where the picture is red; answers as Remover does."""
+
+    device, edges = torch.device("cpu"), "matting"
+
+    def __init__(self, merging=False, fail=None):
+        self.predictor, self.fail, self.batches, self.seen = SimpleNamespace(merging=merging), fail, [], []
+
+    def process_batch(self, images, type, threshold, reverse, batch_size):
+        self.seen.append((type, threshold, reverse, self.edges))
+        for start in range(0, len(images), batch_size):
+            self.batches.append(len(images[start : start + batch_size]))
+            if self.fail:
+                self.fail(len(self.batches), self.batches[-1])
+        return [(image[..., 0] > 200).astype(np.uint8) * 255 for image in images]
+
+
+def run(tmp_path, source, remover=None, form="mp4", style="map", **options):
+    target = tmp_path / f"made.{form}"
+    writer = VideoWriter(target, encoding_of(form, style == "rgba", source.live), source)
+    return cut_video(source, writer, remover or FakeRemover(), Look(Style(style)), **options)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write(path, arrays, transparent, form, source=None):
+    writer = VideoWriter(path, encoding_of(form, transparent), source or Film())
+    for number, array in enumerate(arrays):
+        writer.picture(Picture(array, 30 * number, 30))
+    writer.finish(path)
+    return look(path)
+
+
+# -- formats ------------------------------------------------------------------------------------------------------
+
+
+def soft(number, height=48, width=64):
+    alpha = np.broadcast_to(np.linspace(0, 255, width).astype(np.uint8), (height, width))
+    return np.dstack([painted(number, height, width), alpha])
+
+
+@pytest.mark.parametrize(("form", "codec", "near"), [("webm", "vp9", 6), ("mov", "prores", 2)])
+@pytest.mark.parametrize("size", [(48, 64), (47, 63)])
+def test_transparency_comes_back(tmp_path, form, codec, near, size):
+    seen = write(tmp_path / f"a.{form}", [soft(number, *size) for number in range(4)], True, form)
+    assert seen.codec == codec and len(seen.frames) == 4 and seen.rate == 20
+    for number, frame in enumerate(seen.frames):
+        error = np.abs(frame.astype(int) - soft(number, *size))
+        assert frame.shape == (*size, 4) and error[..., 3].max() <= near and error[..., :3].mean() < 5
+
+
+@pytest.mark.parametrize(("form", "codec"), [("mp4", "h264"), ("webm", "vp9"), ("mov", "prores")])
+def test_opaque_videos_and_maps(tmp_path, form, codec):
+    ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8), (48, 64))
+    for name, arrays in (("map", [ramp] * 3), ("colour", [painted(number) for number in range(3)])):
+        seen = write(tmp_path / f"{name}.{form}", arrays, False, form)
+        assert seen.codec == codec
+        for frame, array in zip(seen.frames, arrays, strict=True):
+            expected = array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+            assert np.abs(frame[..., :3].astype(int) - expected).mean() < 4
+            if name == "map":
+                assert np.abs(frame[..., 0].astype(int) - ramp).max() < 8  # the whole range
+
+
+@pytest.mark.parametrize("size", [(47, 63), (1, 1), (48, 63)])
+def test_h264_repeats_the_last_line_of_an_odd_side(tmp_path, size):
+    frame = write(tmp_path / "a.mp4", [painted(3, *size)] * 2, False, "mp4").frames[0]
+    assert frame.shape[:2] == tuple(side + side % 2 for side in size)
+    assert np.abs(frame[-1, -1, :3].astype(int) - painted(3, *size)[-1, -1]).max() < 12
+
+
+def test_a_picture_of_another_size_is_scaled_to_the_first(tmp_path):
+    seen = write(tmp_path / "a.mp4", [painted(1), painted(1, 96, 128)], False, "mp4")
+    assert seen.frames[1].shape == seen.frames[0].shape
+    assert np.abs(seen.frames[1].astype(int) - seen.frames[0]).mean() < 4
+
+
+def test_large_red_stays_red(tmp_path):
+    array = np.full((720, 1280, 3), (230, 20, 20), np.uint8)
+    seen = VideoFile(write_and_name(tmp_path / "a.mp4", array))
+    assert np.abs(next(iter(seen)).array.astype(int) - array).max() < 5
+    seen.close()
+
+
+def write_and_name(path, array):
+    write(path, [array], False, "mp4")
+    return path
+
+
+def test_colours_beyond_bt709_are_carried_over(tmp_path):
+    film = Film()
+    film.colours = Colours(9, 9, 18)  # BT.2020, HLG
+    write(tmp_path / "a.mp4", [painted(0)], False, "mp4", film)
+    file = VideoFile(tmp_path / "a.mp4")
+    assert np.abs(next(iter(file)).array.astype(int) - painted(0)).mean() < 4
+    assert file.colours == film.colours
+    file.close()
+
+
+def test_a_source_without_pictures_or_an_unwritable_place_leave_nothing(tmp_path):
+    with pytest.raises(VideoError, match="film: no frames could be had"):
+        run(tmp_path, Film(0))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match=r"cannot write .*made\.mp4 .*; choose a writable folder"):
+        run(tmp_path / "file", Film())
+    assert names(tmp_path) == ["file"]
+
+
+# -- sound and times ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sound", "form", "codec"),
+    [("aac", "mp4", "aac"), ("aac", "mov", "aac"), ("aac", "webm", "opus"), ("ac3", "mp4", "ac3")],
+)
+def test_sound_is_kept(tmp_path, sound, form, codec):
+    original = make_video(tmp_path / "in.mkv", 20, sound=sound, form="matroska")
+    run(tmp_path, VideoFile(original), form=form)
+    before, after = look(original), look(tmp_path / f"made.{form}")
+    assert after.sound_codec == codec and after.sound_seconds == pytest.approx(before.sound_seconds, abs=0.06)
+    if codec == sound:
+        assert after.sound == before.sound  # not one byte is encoded again
+
+
+def test_sound_in_broadcast_packets_is_unpacked(tmp_path):
+    run(tmp_path, VideoFile(make_video(tmp_path / "in.mts", 20, sound="aac", form="mpegts")))
+    assert look(tmp_path / "made.mp4").sound_seconds == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm", "mov"])
+def test_variable_times_are_kept(tmp_path, form):
+    times = [0, 30, 40, 120, 360, 372, 600]
+    run(tmp_path, VideoFile(make_video(tmp_path / "in.mp4", 7, times=times)), form=form)
+    assert look(tmp_path / f"made.{form}").times == pytest.approx([time / 600 for time in times], abs=0.0011)
+
+
+@pytest.mark.parametrize("rate", [Fraction(30000, 1001), 24, Fraction(25, 2)])
+def test_the_frame_rate_is_kept(tmp_path, rate):
+    base = Fraction(1, rate.numerator if isinstance(rate, Fraction) else 600)
+    original = make_video(tmp_path / "in.mp4", 25, rate=rate, base=base)
+    run(tmp_path, VideoFile(original))
+    before, after = look(original), look(tmp_path / "made.mp4")
+    assert after.rate == before.rate and after.times == pytest.approx(before.times)
+
+
+# -- the three threads --------------------------------------------------------------------------------------------
+
+
+def test_frames_go_through_the_network_in_batches_and_come_out_in_order(tmp_path):
+    remover, ticks = FakeRemover(), []
+    film = Film(10)
+    outcome = run(tmp_path, film, remover, tick=ticks.append)
+    assert (outcome.frames, outcome.seconds, outcome.complaint, outcome.stopped) == (10, 0.5, None, False)
+    assert remover.batches == ticks == [4, 4, 2] and film.closed
+    assert look(tmp_path / "made.mp4").times == pytest.approx([number / 20 for number in range(10)])
+    assert outcome.path == tmp_path / "made.mp4" and names(tmp_path) == ["made.mp4"]
+
+
+def test_edges_are_left_as_they_are_unless_asked_for(tmp_path):
+    remover = FakeRemover()
+    run(tmp_path, Film(4), remover)
+    assert remover.seen[0][3] == "none" and remover.edges == "matting"
+    writer = VideoWriter(tmp_path / "b.mp4", encoding_of("mp4", False), Film())
+    cut_video(Film(4), writer, remover, Look(Style("map"), 0.5, True, edges="matting"))
+    assert remover.seen[1] == (Style("map"), 0.5, True, "matting")
+
+
+@pytest.mark.parametrize(("live", "merging"), [(True, False), (False, True)])
+def test_one_at_a_time_from_a_camera_and_with_merged_patches(tmp_path, live, merging):
+    remover = FakeRemover(merging)
+    run(tmp_path, Film(3, live=live), remover)
+    assert set(remover.batches) == {1}
+
+
+def test_a_batch_that_the_memory_does_not_hold_is_halved_for_good(tmp_path):
+    def fail(number, size):
+        if size > 2:
+            raise RuntimeError(f"not enough memory for {size} images")
+
+    remover = FakeRemover(fail=fail)
+    assert run(tmp_path, Film(12), remover).frames == 12
+    assert remover.batches == [4, 2, 2, 2, 2, 2, 2]
+
+
+def test_memory_does_not_grow_with_the_length(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "ROOM", 6 * painted(0).nbytes)
+    film, most = Film(150), []
+    remover = FakeRemover(fail=lambda *_: most.append(len(film.alive)))
+    run(tmp_path, film, remover)
+    assert max(most) < 20  # six wait, four are in the network, a few are on their way
+
+
+def test_a_wish_to_stop_leaves_a_playable_part(tmp_path):
+    film = Film(40)
+    asked = iter([True, True, False])
+    outcome = run(tmp_path, film, wanted=lambda: next(asked))
+    assert outcome.stopped and outcome.path.name == "made.partial.mp4" and outcome.frames == 8
+    assert len(look(outcome.path).frames) == 8 and names(tmp_path) == ["made.partial.mp4"] and film.closed
+
+
+def test_a_camera_that_is_stopped_is_whole(tmp_path):
+    asked = iter([True] * 3 + [False])
+    outcome = run(tmp_path, Film(40, live=True), wanted=lambda: next(asked), form="webm", style="map")
+    assert outcome.stopped and outcome.path.name == "made.webm" and len(look(outcome.path).frames) == 3
+
+
+def test_a_camera_drops_what_nobody_has_time_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "ROOM", 2 * painted(0).nbytes)
+    ended = threading.Event()
+
+    class Quick(Film):
+        def __iter__(self):
+            yield from super().__iter__()
+            ended.set()
+
+    remover = FakeRemover(fail=lambda number, size: ended.wait(10))  # the camera never waits for the network
+    outcome = run(tmp_path, Quick(50, live=True), remover)
+    assert ended.is_set() and 1 <= outcome.frames < 6 and outcome.path.name == "made.mp4"
+
+
+def test_a_network_that_fails_in_the_middle_costs_only_what_comes_after(tmp_path):
+    def fail(number, size):
+        if number > 2:
+            raise RuntimeError("the device is gone")
+
+    outcome = run(tmp_path, Film(40), FakeRemover(fail=fail))
+    assert outcome.complaint == "could not be taken further (the device is gone)" and not outcome.stopped
+    assert outcome.path.name == "made.partial.mp4" and len(look(outcome.path).frames) == 8
+
+
+def test_an_interrupt_leaves_nothing(tmp_path):
+    def fail(number, size):
+        raise KeyboardInterrupt
+
+    film = Film(40)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, film, FakeRemover(fail=fail))
+    assert names(tmp_path) == [] and film.closed and threading.active_count() < 5
+
+
+def test_a_full_disk_ends_it_and_leaves_nothing(tmp_path, monkeypatch):
+    def full(self, picture):
+        raise OSError(28, "cannot write made.mp4 (No space left on device)")
+
+    monkeypatch.setattr(VideoWriter, "picture", full)
+    with pytest.raises(OSError, match="No space left") as caught:
+        run(tmp_path, Film(200))
+    assert caught.value.errno == 28 and names(tmp_path) == []

@@ -1,0 +1,285 @@
+"""From YAML files and command-line words to validated configs, with every mistake reported at once.
+
+`load_config` reads a file, lays it over the file that it `extends`, lays the overrides on top and validates the result
+against `schema.py`. Mistakes read `file:line: Section.key: what is wrong; did you mean …`; the line is where the key was
+written, be it in an extended file.
+
+**Relative paths** in a file inside a clone of this project count from the clone, so that commands work from any folder;
+in any other file, and on the command line, they count from the current folder.
+**Folders left out** are filled in: checkpoints and maps go to `snapshots/<name>`, `Eval` takes `Test`'s data sets.
+**A grid** writes each run's name with a suffix. Runs that differ in `Test` or `Eval` only share one checkpoint folder.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from . import yaml_loader
+from .errors import explain, explain_choices, suggest
+from .overrides import SOURCE, Point, read_overrides
+from .schema import Config
+from .yaml_loader import Document, Keys, Mark
+
+ENCODERS = "data/backbone_ckpt"  # where Model.pretrained looks for a file that has no folder
+SHIPPED = Path(__file__).resolve().parents[2] / "configs"
+
+_FOLDERS: tuple[Keys, ...] = (
+    ("Train", "Dataset", "root"),
+    ("Train", "Validation", "root"),
+    ("Train", "Checkpoint", "checkpoint_dir"),
+    ("Test", "Dataset", "root"),
+    ("Test", "Checkpoint", "checkpoint_dir"),
+    ("Eval", "gt_root"),
+    ("Eval", "pred_root"),
+    ("Eval", "result_path"),
+)
+_DATA_ROOTS: tuple[Keys, ...] = (
+    ("Train", "Dataset", "root"),
+    ("Train", "Validation", "root"),
+    ("Test", "Dataset", "root"),
+    ("Eval", "gt_root"),
+)
+_FILES: tuple[Keys, ...] = (("Model", "pretrained"), ("Train", "FineTune", "weights"))  # or something else than a path
+_TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
+_PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
+
+
+Check = Callable[[Config], Iterable[tuple[str, str]]]
+
+
+class ConfigError(ValueError):
+    """Everything that is wrong with the configuration, one line each in `messages`."""
+
+    def __init__(self, messages: Iterable[str]) -> None:
+        self.messages = list(dict.fromkeys(messages))
+        super().__init__("\n".join(self.messages))
+
+
+def load_config(
+    files: str | Path | Sequence[str | Path],
+    overrides: Sequence[str] = (),
+    choices: Mapping[str, Collection[str]] | None = None,
+    check: Check | None = None,
+) -> list[Config]:
+    """Configs of all runs that these files and override words ask for: files in order, the grid's points within each.
+
+    A file may be given as a path or as the name of a shipped config (`InSPyReNet_SwinB`). `choices` limits text values
+    to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`. `check` finds what else the schema cannot
+    know in a config: it gives (dotted key, what is wrong).
+    Raises ConfigError with all problems of all files and words; nothing is built or created here.
+    """
+    problems: list[str] = []
+    points = read_overrides(list(overrides), problems)
+    runs: list[tuple[Config, str]] = []
+    for file in [files] if isinstance(files, str | Path) else files:
+        path, source = _locate(file, problems)
+        document = _read_chain(path, source, problems, ()) if path is not None else None
+        for point in points if document is not None else ():
+            config = _build(document, path, point, choices or {}, check, problems)
+            runs += [(config, source)] if config is not None else []
+    problems += _same_names(runs)
+    if problems:
+        raise ConfigError(problems)
+    return [config for config, _ in runs]
+
+
+def resolved_text(config: Config) -> str:
+    """The complete config as YAML, defaults included. Reading it back gives an equal config."""
+    return yaml_loader.write(config.model_dump())
+
+
+def save_resolved(config: Config, path: str | Path) -> None:
+    """Write `resolved_text` to `path`; folders are made. Raises OSError where that is not possible."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(resolved_text(config), encoding="utf-8")
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def _locate(file: str | Path, problems: list[str]) -> tuple[Path | None, str]:
+    """The file, or the shipped config of that name; and how to call it in messages."""
+    path = Path(file).expanduser()
+    if path.is_file():
+        return path, os.path.normpath(file)
+    shipped = SHIPPED / os.path.relpath(path, "configs") if path.parts[:1] == ("configs",) else SHIPPED / path
+    for candidate in (shipped, Path(f"{shipped}.yaml")):
+        if not path.is_absolute() and candidate.is_file():
+            return candidate, str(candidate)
+    near = _suggest_file(path) or suggest(path.stem, [shipped.stem for shipped in SHIPPED.glob("*.yaml")])
+    problems.append(f"{file}: {'is a folder' if path.is_dir() else 'no such file'}{near}")
+    return None, str(file)
+
+
+def _suggest_file(path: Path) -> str:
+    """The nearest YAML file in the same folder."""
+    near = suggest(path.stem, [other.stem for other in path.parent.glob("*.yaml")])
+    return near.replace("?", ".yaml?")
+
+
+def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path, ...]) -> Document | None:
+    """A file laid over the file that it extends, and so on down."""
+    document = yaml_loader.read(path, source, problems)
+    if document is None or "extends" not in document.data:
+        return document
+    target = document.data.pop("extends")
+    where = f"{document.marks.pop(('extends',))}: extends"
+    if not isinstance(target, str):
+        problems.append(f"{where}: must be the name of one YAML file, not {target!r}")
+        return document
+    base = Path(os.path.normpath(path.parent / target))
+    chain = (*below, path.resolve())
+    if base.resolve() in chain:
+        names = [p.name for p in (*chain[chain.index(base.resolve()) :], base)]
+        problems.append(f"{where}: goes round in a circle: {' → '.join(names)}")
+        return None
+    if not base.is_file():
+        problems.append(f"{where}: no such file {base}{_suggest_file(base)}")
+        return None
+    lower = _read_chain(base, os.path.normpath(Path(source).parent / target), problems, chain)
+    if lower is None:
+        return None
+    lower.data.pop("name", None)  # a name belongs to one file
+    return merge(lower, document)
+
+
+def merge(base: Document, top: Document) -> Document:
+    """`top` laid over `base`: sections are merged key by key, everything else (lists too) is replaced."""
+    marks = dict(base.marks)
+
+    def fold(low: dict, high: dict, keys: Keys) -> dict:
+        out = dict(low)
+        for key, value in high.items():
+            here = (*keys, key)
+            if isinstance(value, dict) and isinstance(out.get(key), dict):
+                out[key] = fold(out[key], value, here)
+                continue
+            for stale in [known for known in marks if known[: len(here)] == here]:
+                del marks[stale]
+            out[key] = value
+        return out
+
+    return Document(fold(base.data, top.data, ()), {**marks, **top.marks})
+
+
+# -- building -----------------------------------------------------------------------------------------------------
+
+
+def _build(
+    document: Document,
+    path: Path,
+    point: Point,
+    choices: Mapping[str, Collection[str]],
+    check: Check | None,
+    problems: list[str],
+) -> Config | None:
+    """One run: overrides on top, validated, named, its folders filled in. None where there were problems."""
+    for choice in point.choices:
+        document = merge(document, choice.document())
+    data = {"name": path.stem, **document.data}
+    wrong = explain_choices(data, document, choices) + _shared_folder(data, document, point)
+    try:
+        config = Config.model_validate(data)
+    except ValidationError as error:
+        wrong += explain(error, Document(data, document.marks), str(path))
+    else:
+        found = check(config) if check is not None and not wrong else ()
+        wrong += [f"{document.mark(tuple(key.split('.'))) or path}: {key}: {text}" for key, text in found]
+    problems += wrong
+    return None if wrong else _complete(config, document, path, point)
+
+
+def _shared_folder(data: dict, document: Document, point: Point) -> list[str]:
+    """A grid that trains several models into one folder that the file names is a mistake."""
+    keys = ("Train", "Checkpoint", "checkpoint_dir")
+    folder = _get(data, keys)
+    if folder is None or keys in point.varied or not any(other[0] in (*_TRAINING, "name") for other in point.varied):
+        return []
+    return [
+        f"{document.mark(keys)}: {yaml_loader.dotted(keys)}: all runs of the grid would write to {folder}: set it to null"
+    ]
+
+
+def _complete(config: Config, document: Document, path: Path, point: Point) -> Config:
+    """Names the run, sets relative paths to where they belong and fills in the folders that were left out."""
+    data = config.model_dump()
+    here = Path.cwd()
+    home = _home(path, here)
+    for keys in (*_FOLDERS, *_FILES):
+        value = _get(data, keys)
+        if isinstance(value, str):
+            mark = document.mark(keys) if keys in document.marks else None
+            place = _place(value, _home_of(mark, here) if mark else home, here)
+            known = _place(f"{ENCODERS}/{value}", home, here)
+            if keys in _FOLDERS or Path(place).exists():
+                _set(data, keys, _older_layout(place) if keys in _DATA_ROOTS else place)
+            elif keys == _FILES[0] and Path(known).is_file():
+                _set(data, keys, known)
+    name = config.name
+    data["name"] = name + point.label((*_PREDICTING, "Eval", "note"))
+    trained = _place(f"snapshots/{name}{point.label(_TRAINING)}", home, here)
+    if config.Train is not None:
+        folder = data["Train"]["Checkpoint"]
+        trained = folder["checkpoint_dir"] = folder["checkpoint_dir"] or trained
+    scored = data["Eval"]
+    scored["pred_root"] = scored["pred_root"] or _place(f"snapshots/{name}{point.label(_PREDICTING)}", home, here)
+    if config.Test is not None:
+        folder = data["Test"]["Checkpoint"]
+        folder["checkpoint_dir"] = folder["checkpoint_dir"] or trained
+        scored["gt_root"] = scored["gt_root"] or data["Test"]["Dataset"]["root"]
+        scored["datasets"] = scored["datasets"] or data["Test"]["Dataset"]["sets"]
+    return Config.model_validate(data)
+
+
+def _older_layout(root: str) -> str:
+    """`data/RGB_Dataset/X` where that is there and `data/X` is not: where older clones keep their data sets."""
+    path = Path(root)
+    older = path.parent / "RGB_Dataset" / path.name
+    return str(older) if older.is_dir() and not path.exists() else root
+
+
+def _home(file: Path, here: Path) -> Path:
+    """The clone that this file lies in, else the current folder."""
+    for folder in file.resolve().parents:
+        if (folder / "Expr.py").is_file() and (folder / "configs").is_dir():
+            return folder
+    return here
+
+
+def _home_of(mark: Mark, here: Path) -> Path:
+    return here if mark.source == SOURCE else _home(Path(mark.source), here)
+
+
+def _place(text: str, home: Path, here: Path) -> str:
+    """`text` as it is if it is right from the current folder, else absolute."""
+    path = Path(text).expanduser()
+    if not path.is_absolute() and home != here:
+        return str(home / path)
+    return str(path)
+
+
+def _get(data: Any, keys: Keys) -> Any:
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _set(data: dict, keys: Keys, value: Any) -> None:
+    for key in keys[:-1]:
+        data = data[key]
+    data[keys[-1]] = value
+
+
+def _same_names(runs: Sequence[tuple[Config, str]]) -> list[str]:
+    """Two runs of one name would overwrite each other."""
+    first: dict[str, str] = {}
+    problems = []
+    for config, source in runs:
+        if config.name in first:
+            problems.append(f"{source}: name: {config.name!r} is the name of two runs (also {first[config.name]})")
+        first.setdefault(config.name, source)
+    return problems

@@ -1,0 +1,362 @@
+"""Checkpoint files: written atomically, read without running code, kept in a folder that survives a torn file.
+
+A checkpoint is a dictionary of tensors and plain Python values with `format` and `version`; `utils/train/state.py`
+says what a training run puts in. Everything is read with `weights_only=True`: no file can run code.
+"""
+
+import errno
+import logging
+import os
+import pickle
+import re
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+FORMAT = "inspyrenet-checkpoint"
+VERSION = 1
+BEST = "best.pth"
+WEIGHT_FILES = (".pth", ".pt", ".safetensors")
+PREFIXES = ("module.", "_orig_mod.")  # left behind by DataParallel and torch.compile
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+LOG = logging.getLogger(__name__)
+
+
+class CheckpointError(ValueError):
+    """A file is not what it should be: torn, of another kind, or of another model."""
+
+
+class SaveError(OSError):
+    """A checkpoint could not be written; what was there before is intact."""
+
+
+# -- writing ------------------------------------------------------------------------------------------------------
+
+
+def save_atomic(content: Any, path: str | Path) -> Path:
+    """Write `content` with torch.save so that `path` is, at any moment, either the old file or the whole new one.
+
+    Raises:
+        SaveError: the disk is full or the folder cannot be written; an older file at `path` is untouched.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as stream:
+            _write(content, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:
+        cause = _os_error(error)
+        written = _remove(partial)
+        if cause is None:
+            raise
+        raise SaveError(cause.errno, _save_message(cause, path, written)) from error
+    except BaseException:
+        _remove(partial)
+        raise
+    return path
+
+
+def _remove(path: Path) -> int:
+    """Remove a file if it is there; its size in bytes."""
+    try:
+        size = path.stat().st_size
+        path.unlink()
+    except OSError:
+        return 0
+    return size
+
+
+def _write(content: Any, stream) -> None:
+    torch.save(content, stream)
+
+
+def _os_error(error: BaseException | None) -> OSError | None:
+    """The OSError behind `error`: torch hides one that its stream raised behind a RuntimeError."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _save_message(cause: OSError, path: Path, written: int) -> str:
+    kept = f"; the older {path.name} is intact" if path.exists() else "; earlier checkpoints are intact"
+    if cause.errno not in FULL:
+        return f"cannot write {path}: {cause.strerror or cause}{kept}"
+    try:
+        free = shutil.disk_usage(path.parent).free
+    except OSError:
+        free = 0
+    return (
+        f"cannot write {path}: the disk is full ({written / 1e6:.1f} MB were written, {free / 1e6:.1f} MB are free)"
+        f"{kept}. Free some space or lower Train.Checkpoint.keep, then go on with --resume"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut (POSIX only: Windows cannot open folders)."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+
+
+def load_file(path: str | Path) -> Any:
+    """Read a file of torch.save on the CPU, verifying the checksums of its parts (torch itself does not).
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CheckpointError: one line that says what is wrong with it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such weights file", str(path))
+    _refuse_other_kinds(path)
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                broken = archive.testzip()
+            if broken:
+                raise CheckpointError(f"{path} is corrupt: wrong checksum in {broken}")
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"Unsupported (?:global|class|operand)[^\n]*?([\w.]+\.[\w.]+)", str(error))
+        what = f" ({found[1]})" if found else ""
+        raise CheckpointError(
+            f"{path} holds more than tensors{what} or is no torch file; such a file could run code and is not opened: "
+            "save a plain state dict"
+        ) from error
+    except (CheckpointError, OSError):
+        raise
+    except Exception as error:  # an unpickler that is fed with garbage raises whatever it stumbles over
+        raise CheckpointError(f"{path} is truncated or corrupt: {str(error)[:150].partition(chr(10))[0]}") from error
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    """Name the usual wrong files: an error page, a pointer, a picture."""
+    with path.open("rb") as stream:
+        head = stream.read(256)
+    kinds = {
+        b"\x89PNG": "a PNG picture",
+        b"\xff\xd8\xff": "a JPEG picture",
+        b"%PDF": "a PDF",
+        b"\x1f\x8b": "a gzip archive: unpack it first",
+        b"7z\xbc\xaf": "a 7z archive: unpack it first",
+        b"version https://git-lfs": "a Git LFS pointer, not the file itself: run `git lfs pull`",
+    }
+    what = next((name for start, name in kinds.items() if head.startswith(start)), None)
+    if not head:
+        what = "empty"
+    elif head.lstrip()[:1] == b"<":
+        what = "a web page: the download failed or asked for a confirmation"
+    if what:
+        raise CheckpointError(f"{path} is {what}")
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Read one of our own checkpoints.
+
+    Raises:
+        CheckpointError: torn, corrupt, of another origin, or of a newer version of this program.
+    """
+    return _checked(load_file(path), path)
+
+
+def _checked(content: Any, path: str | Path) -> dict[str, Any]:
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(f"{path} is not a checkpoint of this program: it can start a run, but not continue one")
+    if content.get("version", 0) > VERSION:
+        raise CheckpointError(f"{path} was written by a newer version (format {content['version']}); update first")
+    return content
+
+
+def read_weights(path: str | Path, *, prefer_ema: bool = True) -> dict[str, Tensor]:
+    """Read a state dict from a .pth/.pt/.safetensors file, or from a run folder (its best, else its newest file).
+
+    Our own checkpoints, wrapped dictionaries (`state_dict`, `model`, …) and the prefixes of DataParallel and
+    torch.compile are all undone.
+
+    Args:
+        prefer_ema: of our own checkpoints, take the averaged weights where there are any.
+
+    Returns:
+        Parameter name → tensor, on the CPU.
+
+    Raises:
+        FileNotFoundError: there is no such file, or no checkpoint in the folder.
+        CheckpointError: one line that says what the file is instead.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path = CheckpointFolder(path).weights_file()
+    if path.suffix.lower() == ".safetensors":
+        return _strip_prefixes(_read_safetensors(path))
+    content = load_file(path)
+    if isinstance(content, Mapping) and content.get("format") == FORMAT:
+        averaged = _checked(content, path).get("ema") if prefer_ema else None
+        return dict(averaged["weights"] if averaged else content["model"])
+    return _strip_prefixes(_unwrap(content, path))
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file as load_safetensors
+
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such weights file", str(path))
+    _refuse_other_kinds(path)
+    try:
+        return load_safetensors(path)
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is no safetensors file, or a truncated one: {error}") from error
+
+
+def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
+    """Find the state dict inside dictionaries that other programs put around it."""
+    inner = content
+    while isinstance(inner, Mapping):
+        wrapped = next((key for key in WRAPPERS if isinstance(inner.get(key), Mapping)), None)
+        if wrapped is None:
+            break
+        inner = inner[wrapped]
+    if not isinstance(inner, Mapping) or not inner:
+        raise CheckpointError(f"{path} holds {_kind(inner)}, not a state dict (parameter name → tensor)")
+    others = [key for key, value in inner.items() if not isinstance(value, Tensor)]
+    if others:
+        raise CheckpointError(
+            f"{path} holds no state dict: the entry {others[0]!r} is {_kind(inner[others[0]])}, not a tensor"
+        )
+    return dict(inner)
+
+
+def _kind(value: Any) -> str:
+    return "an empty dictionary" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
+
+
+def _strip_prefixes(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    weights = {str(name).replace("._orig_mod.", "."): value for name, value in weights.items()}
+    for _ in range(4):  # the two may be nested either way round
+        for prefix in PREFIXES:
+            if weights and all(name.startswith(prefix) for name in weights):
+                weights = {name.removeprefix(prefix): value for name, value in weights.items()}
+    return weights
+
+
+# -- the folder of a run ------------------------------------------------------------------------------------------
+
+
+class CheckpointFolder:
+    """The checkpoints of one run: `checkpoint_<iteration>.pth`, of which the last `keep` stay, and `best.pth`."""
+
+    def __init__(self, folder: str | Path, keep: int = 2) -> None:
+        if keep < 1:
+            raise ValueError(f"keep must be at least 1, not {keep}")
+        self.folder = Path(folder)
+        self.keep = keep
+
+    @property
+    def best(self) -> Path:
+        """Where the best weights lie, whether or not there are any yet."""
+        return self.folder / BEST
+
+    def files(self) -> list[Path]:
+        """The checkpoints, newest first."""
+        numbered = [
+            (int(found[1]), path)
+            for path in self.folder.glob("checkpoint_*.pth")
+            if (found := re.fullmatch(r"checkpoint_(\d+)\.pth", path.name))
+        ]
+        return [path for _, path in sorted(numbered, reverse=True)]
+
+    def save(self, content: Mapping[str, Any], iteration: int) -> Path:
+        """Write a checkpoint, then remove all but the last `keep`.
+
+        Raises:
+            SaveError: see `save_atomic`.
+        """
+        path = save_atomic(stamped(content), self.folder / f"checkpoint_{iteration:08d}.pth")
+        for old in self.files()[self.keep :]:
+            old.unlink(missing_ok=True)
+        return path
+
+    def save_best(self, content: Mapping[str, Any]) -> Path:
+        """Replace `best.pth`."""
+        return save_atomic(stamped(content), self.best)
+
+    def latest(self) -> tuple[Path, dict[str, Any]] | None:
+        """The newest checkpoint that can be read, with its content; None if there is none at all.
+
+        A newer file that is torn or corrupt is passed over with a warning.
+
+        Raises:
+            CheckpointError: there are files, and none can be read.
+        """
+        problems = []
+        for path in self.files():
+            try:
+                content = read_checkpoint(path)
+            except (CheckpointError, OSError) as error:
+                problems.append(str(error))
+                continue
+            for problem in problems:
+                LOG.warning("%s; going back to %s", problem, path.name)
+            return path, content
+        if problems:
+            raise CheckpointError(f"no checkpoint in {self.folder} can be read: " + "; ".join(problems))
+        return None
+
+    def weights_file(self) -> Path:
+        """The file to take weights from: the best, else the newest that can be read, else the only weights file.
+
+        Raises:
+            FileNotFoundError: there is none.
+            CheckpointError: there are several, none of them ours, or none of ours can be read.
+        """
+        if self.best.is_file():
+            return self.best
+        found = self.latest()
+        if found is not None:
+            return found[0]
+        others = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in WEIGHT_FILES)
+        if not others:
+            raise FileNotFoundError(errno.ENOENT, "no checkpoint in this folder; train first", str(self.folder))
+        if len(others) > 1:
+            names = ", ".join(path.name for path in others)
+            raise CheckpointError(f"{self.folder} holds several weights files ({names}): name one of them")
+        return others[0]
+
+    def clear(self) -> None:
+        """Remove the checkpoints of an earlier run, the best one too."""
+        for path in [*self.files(), self.best]:
+            path.unlink(missing_ok=True)
+
+    def drop_newer(self, iteration: int) -> None:
+        """Remove checkpoints beyond `iteration`: torn ones, or those of a run that goes on from an earlier one."""
+        for path in self.files():
+            if int(path.stem.removeprefix("checkpoint_")) > iteration:
+                path.unlink(missing_ok=True)
+
+    def remove_partial(self) -> None:
+        """Remove what a killed process left half written. Only for the one who holds the folder's lock."""
+        for path in self.folder.glob(".*.partial"):
+            path.unlink(missing_ok=True)
+
+
+def stamped(content: Mapping[str, Any]) -> dict[str, Any]:
+    """`content` with the marks by which `read_checkpoint` knows it."""
+    return {"format": FORMAT, "version": VERSION, **content}
