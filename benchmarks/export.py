@@ -17,9 +17,9 @@ import onnxruntime
 import torch
 
 from inspyrenet.engine import build
-from inspyrenet.engine.export import Order, card_for, parse_size, pictures, runner
+from inspyrenet.engine.export import ExportOptions, metadata_for, parse_size, pictures, runner
 from inspyrenet.engine.predictor import Predictor
-from inspyrenet.engine.presets import resolve
+from inspyrenet.engine.presets import resolve_model
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.lib.export.wrappers import size_rule
 from inspyrenet.utils.system.precision import flush_denormals
@@ -29,12 +29,12 @@ from inspyrenet.utils.train.checkpoint import read_weights
 
 def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
-    recipe = resolve(options.config, options.ckpt)
-    model = load_state(build.network(recipe.config, start=False), read_weights(recipe.weights)).eval()
+    spec = resolve_model(options.config, options.ckpt)
+    model = load_state(build.network(spec.config, start=False), read_weights(spec.weights)).eval()
     graph = runner(options.file)
     flush_denormals()
     for text in options.input:
-        case = measure(recipe, model, graph, parse_size(text), options.rounds)
+        case = measure(spec, model, graph, parse_size(text), options.rounds)
         print(json.dumps(case, ensure_ascii=False), flush=True)
         if options.json:
             add(options.json, case)
@@ -52,11 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def measure(recipe, model: torch.nn.Module, graph, size: tuple[int, int], rounds: int) -> dict:
+def measure(spec, model: torch.nn.Module, graph, size: tuple[int, int], rounds: int) -> dict:
     """Seconds of each variant, and how many times faster than torch the graph is, pair by pair."""
-    section = recipe.config.Model
-    card = card_for(recipe, Order(dynamic=True), size_rule(model))
-    image, small = pictures(card, size, 1)
+    section = spec.config.Model
+    metadata = metadata_for(spec, ExportOptions(dynamic=True), size_rule(model))
+    image, small = pictures(metadata, size, 1)
     network = Predictor(model, torch.device("cpu"), section.threshold, section.alignment)
     work = {"torch": lambda: network(image, small), "onnxruntime": lambda: graph(image, small)}
     seconds = interleave(work, rounds, warmup=2)

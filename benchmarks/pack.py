@@ -26,7 +26,7 @@ from inspyrenet.data.datasets.packed import find_parts
 from inspyrenet.data.datasets.pairs import Pair, find_pairs, pick_evenly
 from inspyrenet.data.datasets.torch_datasets import read_pair
 from inspyrenet.data.hub.archives import unpack_parts
-from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.system.device import resolve_device
 from inspyrenet.utils.system.precision import flush_denormals
@@ -186,8 +186,8 @@ def build_parser() -> argparse.ArgumentParser:
         help="of the images; reading AVIF takes Pillow 11.3 or newer",
     )
     add("--quality", type=int, help=f"of the images, {QUALITIES[0]} to {QUALITIES[1]}; default: the highest that fits")
-    add("--config", type=Path, default=BOX_CONFIG, help="of the network that scores; default: the model in the box")
-    add("--ckpt", type=Path, default=BOX_WEIGHTS, help="its weights, or the folder of its run")
+    add("--config", type=Path, default=BUNDLED_CONFIG, help="of the network that scores; default: the model in the box")
+    add("--ckpt", type=Path, default=BUNDLED_WEIGHTS, help="its weights, or the folder of its run")
     add("--no-score", action="store_true", help="do not score a network on both")
     add("--device", default="auto")
     add("--weights", type=Path, nargs="+", default=[], help="files of weights that training starts from")

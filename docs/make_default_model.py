@@ -14,7 +14,7 @@ from safetensors.torch import save
 from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 from inspyrenet.data.images.preprocess import Preprocess
 from inspyrenet.engine import build
-from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
@@ -45,15 +45,15 @@ def main(config_name: str, folder: str) -> int:
     content = save({name: value.contiguous() for name, value in half.items()}, {"recipe": config.name, "terms": terms})
     if len(content) > LARGEST:
         raise SystemExit(f"error: the weights have {len(content):,} bytes, more than {LARGEST:,}")
-    BOX_WEIGHTS.parent.mkdir(exist_ok=True)
-    BOX_WEIGHTS.write_bytes(content)
+    BUNDLED_WEIGHTS.parent.mkdir(exist_ok=True)
+    BUNDLED_WEIGHTS.write_bytes(content)
     sections = config.model_dump(include={"Model", "Test"}, exclude_defaults=True)
     sections["Test"]["Checkpoint"] = {
-        "checkpoint_dir": str(BOX_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
+        "checkpoint_dir": str(BUNDLED_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
     }
     header = f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n# Weights {terms}.\n"
-    BOX_CONFIG.write_text(header + write(sections))
-    print(f"{BOX_WEIGHTS}: {len(content):,} bytes")
+    BUNDLED_CONFIG.write_text(header + write(sections))
+    print(f"{BUNDLED_WEIGHTS}: {len(content):,} bytes")
     return 0
 
 

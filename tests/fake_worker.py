@@ -52,7 +52,7 @@ class FakeRemover:
 
 def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
     """In place of `job.make_worker`. Pictures that take long are asked for by --threshold, in seconds."""
-    folder, pause = Path(settings.marks).parent, settings.threshold or 0.0
+    folder, pause = Path(settings.in_flight).parent, settings.threshold or 0.0
     return Worker(replace(settings, device=device, threads=threads), name, lambda _: FakeRemover(folder, pause))
 
 
@@ -79,21 +79,21 @@ def write_pictures(folder: Path, count: int, **widths: int) -> list[Path]:
     return sorted(folder.glob("*.png"))
 
 
-def request(folder: Path, **options) -> job.Request:
+def request(folder: Path, **options) -> job.BatchRequest:
     """A request for the pictures in folder/in; results go to folder/out."""
     settings = {"type": "map", "workers": 2, "device": "cpu", "shard_size": 8, "edges": "none"} | options
-    return job.Request(str(folder / "in"), str(folder / "out"), **settings)
+    return job.BatchRequest(str(folder / "in"), str(folder / "out"), **settings)
 
 
-def run(request: job.Request, say=None):
+def run(request: job.BatchRequest, say=None):
     """`job.run` without a network."""
-    before = job.settle, job.make_worker
-    job.settle = lambda *_: NETWORK
+    before = job.resolve_network, job.make_worker
+    job.resolve_network = lambda *_: NETWORK
     job.make_worker = make_worker if job.make_worker.__module__ == job.__name__ else job.make_worker
     try:
         return job.run(request, say)
     finally:
-        job.settle, job.make_worker = before
+        job.resolve_network, job.make_worker = before
 
 
 if __name__ == "__main__":  # python -m tests.fake_worker FOLDER WORKERS SECONDS: a command that a test kills

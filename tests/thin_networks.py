@@ -36,7 +36,7 @@ class Toy(Switchable):
         self.levels = nn.ModuleList(nn.Conv2d(3, 1, 3, padding=1) for _ in range(4))
         self.pyramid = ImagePyramid()
 
-    def lean(self, size: tuple[int, int]) -> bool:
+    def uses_tiles(self, size: tuple[int, int]) -> bool:
         return False
 
     def forward(self, image: Tensor) -> SaliencyPyramid:

@@ -50,7 +50,7 @@ FAST = {"float32": 1e-4, "tf32": 2e-3, "bfloat16": 1e-2, "float16": 2e-3}
 
 
 def _formulations(name: str) -> Check:
-    work = partial(paths.fast_against_plain, precision=name)
+    work = partial(paths.fast_against_reference, precision=name)
     return Check(f"fast against plain, {name}", work, FAST[name], name != "float16")
 
 

@@ -42,7 +42,7 @@ def small_of(image: Tensor, small: Tensor | None) -> Tensor:
     return interpolate(image, size=size, mode="bilinear", antialias=True) if small is None else small
 
 
-def fast_against_plain(setting: Setting, precision: str) -> float:
+def fast_against_reference(setting: Setting, precision: str) -> float:
     """float32: the largest difference of a pixel's probability; else the mean difference, which rounding makes."""
     difference = (saliency(setting, precision) - saliency(setting, precision, fast=False)).abs()
     return float(difference.max() if precision == "float32" else difference.mean())
@@ -144,7 +144,7 @@ def graphs(setting: Setting) -> float:
 
 @torch.no_grad()
 def blended(setting: Setting) -> float:
-    """A large image, blended the lean way and the plain way: the largest difference of a pixel's probability."""
+    """A large image, blended in tiles and by the reference formulation: the largest difference of a pixel's probability."""
     model, (image, copy) = box(setting.device), box_images(setting.device)
     if getattr(model, "finest_stage", 0):
         raise Skip("the bundled model ends at a coarse stage, which is not blended")

@@ -13,7 +13,7 @@ from inspyrenet.engine.options import Options
 from inspyrenet.engine.train import build_trainer
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.train.errors import DeviceMemoryError, friendly_errors
-from inspyrenet.utils.train.train_log import Reporter
+from inspyrenet.utils.train.train_log import TrainLogger
 from inspyrenet.utils.train.trainer import Trainer
 
 from .setting import Setting, Skip, prepare_process, scratch
@@ -38,10 +38,10 @@ def toy_trainer(folder: Path, name: str, epochs: int, device: torch.device) -> T
     ]
     config = load_config(["Quickstart"], words)[0]
     trainer = build_trainer(config, Options((config.name,), extra=Namespace(overwrite=False)), device, LOG)
-    trainer.hooks, trainer.curves, trainer.report = (
+    trainer.hooks, trainer.curves, trainer.logger = (
         (),
         None,
-        Reporter(True, False, LOG),
+        TrainLogger(True, False, LOG),
     )  # weights alone are of interest
     return trainer
 

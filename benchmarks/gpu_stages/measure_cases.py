@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from inspyrenet.engine import build
-from inspyrenet.engine.benchmark import find_a_disc
+from inspyrenet.engine.benchmark import force_disc_prediction
 from inspyrenet.engine.jit import compiled
 from inspyrenet.engine.predictor import Predictor
 from inspyrenet.utils.config.load import load_config
@@ -26,14 +26,14 @@ from .networks import box, box_config, box_images
 from .records import Record
 from .setting import Setting, Skip, use_tf32
 
-BOX = "the bundled model"
+BUNDLED = "the bundled model"
 TINY = ("Model.encoder=mobilenetv4_conv_small", "Model.depth=8")
 ROUNDS, SECONDS, STEPS = 50, 2.0, 10
 
 
 @dataclass(frozen=True)
 class Case:
-    """One figure. network: a shipped config, or BOX. blended: threshold on, an object found; training: steps, not passes."""
+    """One figure. network: a shipped config, or BUNDLED. blended: threshold on, an object found; training: steps, not passes."""
 
     network: str
     size: tuple[int, int] | None  # None: as the bundled model is shipped, compiled for its base size
@@ -63,14 +63,14 @@ CASES = [
     *_in(ALL, Case(SWINB, (384, 384))),
     *_in(ALL, Case(SWINB, (384, 384), 16)),
     *_in(ALL, Case(SWINB, (1280, 1920), blended=True)),
-    *_in(ALL, Case(BOX, None)),
+    *_in(ALL, Case(BUNDLED, None)),
     *(Case(name, (384, 384), batch, "bfloat16", training=True) for name in (RES2NET, SWINB) for batch in (16, 6)),
     *_in((*ALL, "float16"), Case(BIREFNET, (1024, 1024))),
     *_in(ALL, Case(RES2NET, (384, 384))),
     *_in(ALL, Case(RES2NET, (384, 384), 16)),
     *_in(ALL, Case(PSPNET, (473, 473))),
     Case(SWINB, (384, 384), precision="bfloat16", jit=True),
-    Case(BOX, None, precision="bfloat16", jit=True),
+    Case(BUNDLED, None, precision="bfloat16", jit=True),
     Case(RES2NET, (384, 384), precision="bfloat16", jit=True),
     Case(SWINB, (384, 384), 16, "bfloat16", jit=True),
     Case(BIREFNET, (1024, 1024), precision="bfloat16", jit=True),
@@ -80,7 +80,7 @@ LIGHT = Case("InSPyReNet_Light", (64, 64), words=TINY)
 TINY_CASES = [
     *_in(ALL, LIGHT),
     replace(LIGHT, size=(96, 128), blended=True),
-    Case(BOX, (128, 128)),
+    Case(BUNDLED, (128, 128)),
     replace(LIGHT, batch=2, precision="bfloat16", training=True),
     replace(LIGHT, jit=True),
 ]
@@ -92,7 +92,7 @@ def measure(setting: Setting, floor: Floor, case: Case) -> Record:
 
 
 def _config(case: Case) -> Config:
-    if case.network == BOX:
+    if case.network == BUNDLED:
         return box_config()
     base = case.size if not case.blended else (64, 64) if case.words else (384, 384)
     threshold = "null" if not case.blended else str(base[0])
@@ -108,11 +108,11 @@ def _config(case: Case) -> Config:
 @functools.lru_cache(maxsize=1)
 def _network(network: str, words: tuple[str, ...], size: tuple[int, int] | None, blended: bool, device) -> nn.Module:
     """The last network is kept for the next case; compiled ones are changed and get a fresh one."""
-    if network == BOX:
+    if network == BUNDLED:
         return box(device)
     model = build.network(_config(Case(network, size, blended=blended, words=words)), start=False).to(device)
     if blended:
-        find_a_disc(model)
+        force_disc_prediction(model)
     return model.eval()
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from inspyrenet.data.datasets.synthetic import SyntheticShapes
 from inspyrenet.engine import build
-from inspyrenet.engine.presets import BOX_CONFIG, BOX_WEIGHTS
+from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import Config
@@ -17,14 +17,14 @@ from inspyrenet.utils.train.checkpoint import read_weights
 
 def box_config() -> Config:
     """Config of the bundled model."""
-    return load_config([BOX_CONFIG])[0]
+    return load_config([BUNDLED_CONFIG])[0]
 
 
 @functools.lru_cache(maxsize=1)
 def box(device: torch.device) -> nn.Module:
     """The bundled model with its weights, in eval mode: maps of photographs as people get them."""
     model = build.network(box_config(), start=False)
-    return load_state(model, read_weights(BOX_WEIGHTS)).to(device).eval()
+    return load_state(model, read_weights(BUNDLED_WEIGHTS)).to(device).eval()
 
 
 def painted(height: int, width: int, seed: int = 3) -> np.ndarray:

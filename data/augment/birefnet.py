@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from .sample import Drawn, Sample
+from .sample import RandomTransform, Sample
 
 ENHANCERS = {  # in the order of application; factors in tenths, both ends drawn
     ImageEnhance.Brightness: (5, 15),
@@ -22,7 +22,7 @@ NOISE_SHARE = 0.0015
 
 
 @dataclass(frozen=True)
-class RandomTurn(Drawn):
+class RandomTurn(RandomTransform):
     """With probability p: image and mask turned by whole degrees from `range` (its upper end excluded), bicubic, black outside.
 
     The size stays, corners are cut off.
@@ -46,7 +46,7 @@ class RandomTurn(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomColour(Drawn):
+class RandomColour(RandomTransform):
     """Always: brightness and contrast by 0.5 … 1.5, then saturation by 0 … 2, then sharpness by 0 … 3, in steps of 0.1."""
 
     def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
@@ -61,7 +61,7 @@ class RandomColour(Drawn):
 
 
 @dataclass(frozen=True)
-class SaltAndPepper(Drawn):
+class SaltAndPepper(RandomTransform):
     """Always: a share of the pixels of the image black or white, each with the same chance."""
 
     share: float = NOISE_SHARE
@@ -90,7 +90,7 @@ class Background(NamedTuple):
 
 
 @dataclass(frozen=True)
-class BackgroundColour(Drawn):
+class BackgroundColour(RandomTransform):
     """The background replaced by one colour, with the mask as its alpha.
 
     40 % a grey level, 40 % the mean colour of the object times 0.8 … 1.2 per channel, 20 % any colour. p: how often.

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 
 from ..images.preprocess import MEAN, limit_threads
-from .sample import Drawn, Sample, is_binary
+from .sample import RandomTransform, Sample, is_binary
 
 FILL = tuple(round(255 * value) for value in MEAN)  # the mean colour: 0 once it is normalised
 
 
 @dataclass(frozen=True)
-class RandomBlur(Drawn):
+class RandomBlur(RandomTransform):
     """With probability p: the image through a Gaussian of `size` × `size` pixels."""
 
     p: float = 0.5

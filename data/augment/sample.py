@@ -22,7 +22,7 @@ class Transform(Protocol):
     def apply(self, sample: Sample, drawn: Any) -> Sample: ...
 
 
-class Drawn:
+class RandomTransform:
     """A transform as its two halves; `draw` gives None where nothing is to be done."""
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:

@@ -28,7 +28,7 @@ from ..images.preprocess import (
 )
 from .birefnet import TRANSFORMS_BIREFNET
 from .pspnet import TRANSFORMS_PSPNET, RandomCrop
-from .sample import Drawn, Sample, Transform, is_binary
+from .sample import RandomTransform, Sample, Transform, is_binary
 
 __all__ = [
     "TRANSFORMS",
@@ -50,7 +50,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class StaticResize(Drawn):
+class StaticResize(RandomTransform):
     """To `size` (height, width).
 
     backend "pillow": the image antialiased bilinear, a mask of 0 and 255 nearest, a soft mask bilinear. "opencv": image and
@@ -86,7 +86,7 @@ class DynamicResize(StaticResize):
 
 
 @dataclass(frozen=True)
-class RandomScaleCrop(Drawn):
+class RandomScaleCrop(RandomTransform):
     """With probability p: scaled by U(range), bicubic, then the centre cropped or padded with zeros to the old size."""
 
     range: tuple[float, float] = (0.75, 1.25)
@@ -109,7 +109,7 @@ class RandomScaleCrop(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomFlip(Drawn):
+class RandomFlip(RandomTransform):
     """Mirrored left-right and upside-down, each where switched on and with probability p."""
 
     lr: bool = True
@@ -128,7 +128,7 @@ class RandomFlip(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomRotate(Drawn):
+class RandomRotate(RandomTransform):
     """With probability p: turned counter-clockwise by degrees from `range`, its upper end excluded; nearest, zeros outside.
 
     Whole-numbered ends draw whole degrees, as published; other ends draw uniformly.
@@ -153,7 +153,7 @@ class RandomRotate(Drawn):
 
 
 @dataclass(frozen=True)
-class RandomImageEnhance(Drawn):
+class RandomImageEnhance(RandomTransform):
     """In random order, each with probability p: contrast, sharpness, brightness by the factor 1 + U(range)."""
 
     methods: tuple[str, ...] = ("contrast", "sharpness", "brightness")

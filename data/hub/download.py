@@ -28,7 +28,7 @@ class DownloadError(RuntimeError):
     """A published file could not be had; one line says why, source by source."""
 
 
-def obtain(
+def fetch_published(
     entry: Published,
     *,
     root: Path | None = None,

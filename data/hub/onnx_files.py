@@ -1,4 +1,4 @@
-"""Exported networks: files with a graph, its weights, and a card that says how images go in and maps come out."""
+"""Exported networks: files with a graph, its weights, and metadata that says how images go in and maps come out."""
 
 import json
 import os
@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-KEY = "inspyrenet"  # of the card in an ONNX file's metadata
-EXTRA_FILE = "inspyrenet.json"  # of the card in a torch.export archive
+KEY = "inspyrenet"  # of our metadata in an ONNX file's
+EXTRA_FILE = "inspyrenet.json"  # of the metadata in a torch.export archive
 FORMAT = 1
 
 
@@ -17,7 +17,7 @@ class GraphFileError(ValueError):
 
 
 @dataclass(frozen=True)
-class Card:
+class ModelMetadata:
     """What one needs to know to run an exported network. Sizes are [height, width]; sides are multiple·n + offset, from `least` on.
 
     inputs: "image", or "image" and "resized" (the image at base_size) where two passes are blended. outputs: "saliency"; with
@@ -53,12 +53,12 @@ class Card:
         return "resized" in self.inputs
 
     def to_json(self) -> str:
-        """The card as text."""
+        """The metadata as JSON."""
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str, source: str) -> "Card":
-        """The card of `source`. Raises GraphFileError for text that is none, or of a newer version."""
+    def from_json(cls, text: str, source: str) -> "ModelMetadata":
+        """The metadata of `source`. Raises GraphFileError for text that is none, or of a newer version."""
         try:
             found = json.loads(text)
             if found.pop("format") > FORMAT:
@@ -76,19 +76,19 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
-def card_of(metadata: Mapping[str, str], source: str) -> Card:
-    """The card in an ONNX file's metadata. Raises GraphFileError for a file of another origin."""
+def metadata_of(metadata: Mapping[str, str], source: str) -> ModelMetadata:
+    """Our metadata among that of an ONNX file. Raises GraphFileError for a file of another origin."""
     if KEY not in metadata:
         raise GraphFileError(
             f"{source} is an ONNX file, but not one that run/Export.py wrote: it does not say how to prepare images"
         )
-    return Card.from_json(metadata[KEY], source)
+    return ModelMetadata.from_json(metadata[KEY], source)
 
 
-def save_onnx(program: Any, card: Card, path: Path) -> None:
-    """Write what torch.onnx.export returned, weights and card inside; an older file stays until the new one is whole."""
-    program.model.metadata_props[KEY] = card.to_json()
-    program.model.producer_name, program.model.producer_version = "inspyrenet", card.version
+def save_onnx(program: Any, metadata: ModelMetadata, path: Path) -> None:
+    """Write what torch.onnx.export returned, weights and metadata inside; an older file stays until the new one is whole."""
+    program.model.metadata_props[KEY] = metadata.to_json()
+    program.model.producer_name, program.model.producer_version = "inspyrenet", metadata.version
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
     tidy(program.model)
@@ -121,22 +121,22 @@ def _name_sides(graph: Any) -> None:
                 value.shape[axis] = names[side.value]
 
 
-def save_program(program: Any, card: Card, path: Path) -> None:
-    """Write a torch.export program with its card."""
+def save_program(program: Any, metadata: ModelMetadata, path: Path) -> None:
+    """Write a torch.export program with its metadata."""
     import torch
 
-    _whole(path, lambda partial: torch.export.save(program, str(partial), extra_files={EXTRA_FILE: card.to_json()}))
+    _whole(path, lambda partial: torch.export.save(program, str(partial), extra_files={EXTRA_FILE: metadata.to_json()}))
 
 
-def load_program(path: Path) -> tuple[Any, Card]:
-    """Program and card. Raises GraphFileError for a file of another origin."""
+def load_program(path: Path) -> tuple[Any, ModelMetadata]:
+    """Program and metadata. Raises GraphFileError for a file of another origin."""
     import torch
 
     extra = {EXTRA_FILE: ""}
     program = torch.export.load(str(path), extra_files=extra)
     if not extra[EXTRA_FILE]:
         raise GraphFileError(f"{path} is a torch.export program, but not one that run/Export.py wrote")
-    return program, Card.from_json(extra[EXTRA_FILE], str(path))
+    return program, ModelMetadata.from_json(extra[EXTRA_FILE], str(path))
 
 
 def _whole(path: Path, write: Callable[[Path], None]) -> None:

@@ -47,7 +47,7 @@ class Published:
         """A zip file that is unpacked."""
         return self.kind != "weights"
 
-    def words(self, overrides: Iterable[str] = ()) -> list[str]:
+    def with_settings(self, overrides: Iterable[str] = ()) -> list[str]:
         """`settings` and then `overrides`, which replace settings of the same keys."""
         overrides = list(overrides)
         keys = {word.partition("=")[0] for word in overrides}

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..fast.recompute import norm_relu, recording, remade
+from ..fast.recompute import grad_enabled, norm_relu, recompute
 from ..modules.conv import plain_norm
 
 
@@ -34,15 +34,17 @@ class Res2NetEncoder(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → maps at H/4, H/4, H/8, H/16, H/32."""
-        frugal = self.fast and recording() and all(plain_norm(m) for m in self.modules() if hasattr(m, "running_mean"))
-        x = self.maxpool(self._stem(image) if frugal else self.act1(self.bn1(self.conv1(image))))
+        save_memory = (
+            self.fast and grad_enabled() and all(plain_norm(m) for m in self.modules() if hasattr(m, "running_mean"))
+        )
+        x = self.maxpool(self._stem(image) if save_memory else self.act1(self.bn1(self.conv1(image))))
         maps = [x]
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             for block in layer:
                 if self.checkpointing and self.training:
                     x = checkpoint(block, x, use_reentrant=False)
                 else:
-                    x = train_block(block, x) if frugal else block(x)
+                    x = train_block(block, x) if save_memory else block(x)
             maps.append(x)
         return tuple(maps)
 
@@ -60,15 +62,15 @@ class Res2NetEncoder(nn.Module):
 
 def train_block(block: nn.Module, x: Tensor) -> Tensor:
     """timm's Res2Net block in training; of what is between its convolutions nothing is kept that can be made again."""
-    wide = norm_relu(block.conv1(x), block.bn1, relu=True)
-    parts = [_part(wide, i, block.width) for i in range(block.scale)]
+    hidden = norm_relu(block.conv1(x), block.bn1, relu=True)
+    parts = [_part(hidden, i, block.width) for i in range(block.scale)]
     outs: list[Tensor] = []
     for i, (conv, norm) in enumerate(zip(block.convs, block.bns, strict=True)):
         alone = i == 0 or block.is_first
-        part = parts[i] if alone else remade(outs[-1] + parts[i], operator.add, outs[-1], parts[i])
+        part = parts[i] if alone else recompute(outs[-1] + parts[i], operator.add, outs[-1], parts[i])
         outs.append(norm_relu(conv(part), norm, relu=True))
     outs.append(parts[-1] if block.pool is None else block.pool(parts[-1]))
-    out = norm_relu(block.conv3(remade(_joined(*outs), _joined, *outs)), block.bn3, relu=False)
+    out = norm_relu(block.conv3(recompute(_concat(*outs), _concat, *outs)), block.bn3, relu=False)
     return (out + (x if block.downsample is None else block.downsample(x))).relu_()
 
 
@@ -78,10 +80,10 @@ def _part(x: Tensor, index: int, width: int) -> Tensor:
     def cut(x: Tensor) -> Tensor:
         return x[:, index * width : (index + 1) * width]
 
-    return remade(cut(x), cut, x)
+    return recompute(cut(x), cut, x)
 
 
-def _joined(*maps: Tensor) -> Tensor:
+def _concat(*maps: Tensor) -> Tensor:
     return torch.cat(maps, dim=1)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.recompute import layer_norm, recording, remade
+from ..fast.recompute import grad_enabled, layer_norm, recompute
 from ..fast.window_attention import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
 
 VARIANTS = {
@@ -36,13 +36,13 @@ class SwinBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
-            return self._forward_lean(x)
-        if self.fast and self.training and recording() and self.frugal:
+            return self._forward_inference(x)
+        if self.fast and self.training and grad_enabled() and self.can_recompute:
             return self._forward_training(x)
         x = x + self.drop_path1(self._attention(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
 
-    def _forward_lean(self, x: Tensor) -> Tensor:
+    def _forward_inference(self, x: Tensor) -> Tensor:
         """The same for inference: in place, and a part of the map at a time, so that no wide map is ever whole."""
         x = self.drop_path1(self._attention(self.norm1(x))).add_(x)
         rows = max(1, TOKENS // x.shape[2])
@@ -52,15 +52,15 @@ class SwinBlock(nn.Module):
         return x
 
     def _forward_training(self, x: Tensor) -> Tensor:
-        """The same with gradients, with notes on how to make again what LayerNorm and GELU gave."""
+        """The same with gradients, recomputing what LayerNorm and GELU gave."""
         x = x + self.drop_path1(self._attention(layer_norm(x, self.norm1)))
         tokens = x.reshape(-1, x.shape[-1])
-        wide = self.mlp.fc1(layer_norm(tokens, self.norm2))
-        wide = remade(F.gelu(wide), F.gelu, wide)
-        return x + self.drop_path2(self.mlp.fc2(wide).view_as(x))
+        hidden = self.mlp.fc1(layer_norm(tokens, self.norm2))
+        hidden = recompute(F.gelu(hidden), F.gelu, hidden)
+        return x + self.drop_path2(self.mlp.fc2(hidden).view_as(x))
 
     @property
-    def frugal(self) -> bool:
+    def can_recompute(self) -> bool:
         """Whether the MLP and the attention are what `_forward_training` takes them for."""
         rates = (self.mlp.drop1.p, self.mlp.drop2.p, self.attn.attn_drop.p, self.attn.proj_drop.p)
         return not any(rates) and isinstance(self.mlp.act, nn.GELU) and isinstance(self.mlp.norm, nn.Identity)
@@ -70,7 +70,7 @@ class SwinBlock(nn.Module):
         size = padded(height, self.window), padded(width, self.window)
         mask = shift_mask(size, self.window, self.shift, x.device, x.dtype) if self.shift else None
         cut = functools.partial(windows, window=self.window, shift=self.shift)
-        x = self._attend(remade(cut(x), cut, x), mask)  # (B·windows, window², C)
+        x = self._attend(recompute(cut(x), cut, x), mask)  # (B·windows, window², C)
         x = unpartition(x, self.window, size, batch)
         if self.shift:
             x = x.roll((self.shift, self.shift), dims=(1, 2))
@@ -80,7 +80,7 @@ class SwinBlock(nn.Module):
         if not self.fast or torch.compiler.is_compiling():
             return attend(self.attn, x, mask)
         if torch.is_grad_enabled():
-            return attend_training(self.attn, x, mask) if self.frugal else attend(self.attn, x, mask)
+            return attend_training(self.attn, x, mask) if self.can_recompute else attend(self.attn, x, mask)
         return attend_fast(self.attn, x, mask, TOKENS // self.window**2)
 
 

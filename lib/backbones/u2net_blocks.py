@@ -32,7 +32,7 @@ class RSU(nn.Module):
             maps.append(unit(F.max_pool2d(maps[-1], 2, ceil_mode=True)))
         y = self.bottom(maps[-1])
         for unit, beside in zip(self.up, reversed(maps), strict=True):
-            y = unit.of_both(resize(y, beside.shape[-2:]), beside)
+            y = unit.forward_concat(resize(y, beside.shape[-2:]), beside)
         return y + entered
 
 
@@ -54,7 +54,7 @@ class DilatedRSU(nn.Module):
             maps.append(unit(maps[-1]))
         y = self.bottom(maps[-1])
         for unit, beside in zip(self.up, reversed(maps[1:]), strict=True):
-            y = unit.of_both(y, beside)
+            y = unit.forward_concat(y, beside)
         return y + entered
 
 

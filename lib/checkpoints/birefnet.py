@@ -140,7 +140,7 @@ def _square(index: Tensor) -> tuple[int, int]:
     return side, side
 
 
-def recognise(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
+def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
     """(description, name of the config that fits) of a normalised BiRefNet state dict under either names."""
     if any("pyramid_neck" in name for name in state):
         return "BiRefNet on a DINOv3 encoder, which is not among the encoders here", None

@@ -66,7 +66,7 @@ def encoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def recognise(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
+def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
     """(description, name of the config that fits) of a normalised PSPNet state dict under either names."""
     prefix = "backbone." if any(name.startswith("backbone.") for name in state) else ""
     blocks = sum(name.startswith(f"{prefix}layer3.") and name.endswith(".conv1.weight") for name in state)

@@ -1,4 +1,4 @@
-"""State dicts of other people: recognise them, bring them into our names, load them strictly.
+"""State dicts of other people: recognize them, bring them into our names, load them strictly.
 
 Our parameter names are the published ones, so only wrappers and derived buffers differ.
 """
@@ -18,7 +18,7 @@ class WeightsError(ValueError):
     """Weights that do not fit the model; the message says what they look like and which config fits."""
 
 
-def normalise(state: Mapping) -> dict[str, Tensor]:
+def normalize_state(state: Mapping) -> dict[str, Tensor]:
     """Unwrap a container, strip prefixes of parallel or compiled training, drop derived buffers."""
     for key in WRAPPERS:
         if isinstance(state.get(key), Mapping):
@@ -38,7 +38,7 @@ def load_state(model: nn.Module, state: Mapping, source: str | None = None) -> n
     source: path or name of the file that it comes from; some models know published files by it.
     Raises WeightsError that names what is missing, unexpected or of another shape, what the file looks like, and what fits it.
     """
-    state = normalise(state)
+    state = normalize_state(state)
     if hasattr(model, "from_published"):
         state = model.from_published(state, source)
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
@@ -57,7 +57,7 @@ def load_backbone(model: nn.Module, state: Mapping) -> list[str]:
     A classifier's head and final norm are left out. Raises WeightsError where a shape differs or less than half fits.
     """
     own = {name: v for name, v in model.backbone.state_dict().items() if not name.endswith(DERIVED)}
-    state = normalise(state)
+    state = normalize_state(state)
     if hasattr(model, "encoder_names"):
         state = model.encoder_names(state)
     state = {name.removeprefix("backbone."): value for name, value in state.items()}
@@ -86,22 +86,22 @@ def _mismatch(state, own, missing: list[str], unexpected: list[str], shapes: lis
 
 def describe(state: Mapping) -> str:
     """What a normalised state dict looks like, and the config that fits it, in one sentence."""
-    family, config = recognise(state)
+    family, config = recognize(state)
     if family is None:
         some = ", ".join(list(state)[:3]) or "nothing at all"
         return f"no network known here ({len(state)} entries: {some}, …)"
     return f"{family}" + (f"; use --config configs/{config}.yaml" if config else "")
 
 
-def recognise(state: Mapping) -> tuple[str | None, str | None]:
+def recognize(state: Mapping) -> tuple[str | None, str | None]:
     """(description, name of the config that fits) of a normalised state dict; None where unknown."""
     names = set(state)
     if "attention0.threshold" in names and "decoder.conv5.conv.weight" in names:
         return _recognise_inspyrenet(state)
     if any(name.startswith("decoder.decoder_block4.") for name in names):
-        return birefnet.recognise(state)
+        return birefnet.recognize(state)
     if "ppm.features.0.1.weight" in names:
-        return pspnet.recognise(state)
+        return pspnet.recognize(state)
     encoder = _encoder(state, "")
     return (f"a bare {encoder} encoder (give it as Model.pretrained)", None) if encoder else (None, None)
 

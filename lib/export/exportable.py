@@ -50,7 +50,7 @@ def _substituted(module: nn.Module, swaps: dict[type, Callable[[nn.Module], nn.M
 
 
 @contextlib.contextmanager
-def recording() -> Iterator[None]:
+def tracing() -> Iterator[None]:
     """While a graph is recorded, maps are resized without asking whether they have the size already, ellipses are few
     operations, and the regions that keep half precision out are left out: a graph has one precision anyway, and each region
     costs a pass over the graph.
@@ -59,9 +59,9 @@ def recording() -> Iterator[None]:
         stack.enter_context(torch.no_grad())
         stack.enter_context(mock.patch.object(torch, "autocast", _NoRegion))
         stack.enter_context(mock.patch.object(transition, "dilate_minus_erode", dilate_minus_erode))
-        plain, package = conv.resize, __name__.rpartition(".export.")[0]
+        original, package = conv.resize, __name__.rpartition(".export.")[0]
         for name, module in list(sys.modules.items()):
-            if name.startswith(package) and getattr(module, "resize", None) is plain:
+            if name.startswith(package) and getattr(module, "resize", None) is original:
                 stack.enter_context(mock.patch.object(module, "resize", resize))
         yield
 
@@ -131,7 +131,7 @@ class GridDeformConv(nn.Module):
 
 
 class GraphSICA(nn.Module):
-    """`SICA` without tiles and without notes for a backward pass."""
+    """`SICA` without tiles and without recomputation for a backward pass."""
 
     def __init__(self, sica: SICA):
         super().__init__()

@@ -13,7 +13,7 @@ from ..inference.pyramid_blending import blend
 from ..models.birefnet import BiRefNet
 from ..models.pspnet import PSPNet
 from ..sizes import SizeRule
-from .exportable import exportable, recording
+from .exportable import exportable, tracing
 
 LARGEST = 1 << 14  # pixels of a side that a graph of any size is recorded for
 MOST = 1 << 10  # images of a batch
@@ -30,7 +30,7 @@ def size_rule(model: nn.Module) -> SizeRule:
     return SizeRule(32, least=64) if isinstance(model, BiRefNet) else SizeRule(32)
 
 
-class OnePass(nn.Module):
+class SinglePass(nn.Module):
     """image (B, 3, H, W) → saliency (B, 1, H, W) in 0..1."""
 
     outputs = ("saliency",)
@@ -43,7 +43,7 @@ class OnePass(nn.Module):
         return self.model(in_steps(image, self.rule)).logits.sigmoid()
 
 
-class TwoPasses(nn.Module):
+class PyramidBlending(nn.Module):
     """Pyramid blending: image (B, 3, H, W) and its base-size copy `resized` (B, 3, h, w) → saliency (B, 1, H, W) of the blended
     pyramid, and low (B, 1, h, w), that of the copy alone, which is the answer for images that are not above the threshold.
     """
@@ -83,7 +83,7 @@ def record(
     alignment: str = "as_trained",
     deform: str = "grid",
 ) -> ExportedProgram:
-    """The network as a graph with the inputs `image` and, if blended, `resized`; outputs as OnePass and TwoPasses say.
+    """The network as a graph with the inputs `image` and, if blended, `resized`; outputs as SinglePass and PyramidBlending say.
 
     sizes: (height, width) of each input, for batches of one image; None: any admitted size, any batch.
     deform: see `exportable`. The graph computes in float32, on the CPU's copy of the weights.
@@ -91,7 +91,7 @@ def record(
     """
     rule = size_rule(model)
     copy = exportable(model.float().cpu(), deform)
-    wrapper = TwoPasses(copy, rule, alignment) if blended else OnePass(copy, rule)
+    wrapper = PyramidBlending(copy, rule, alignment) if blended else SinglePass(copy, rule)
     names = ("image", "resized") if blended else ("image",)
     shapes = None
     if sizes is None:
@@ -104,7 +104,7 @@ def record(
         for size in sample.values():
             rule.check(size)
     images = tuple(torch.zeros(1 if shapes is None else 2, 3, *sample[name]) for name in names)
-    with recording():
+    with tracing():
         try:
             return torch.export.export(wrapper, images, dynamic_shapes=shapes)
         except (RuntimeError, AssertionError, TypeError) as error:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from ..modules.conv import ConvUnit, aligned
 
 
-def joined(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
+def fused_conv1x1(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
     """`tuple(unit(x) for unit in units)` up to rounding, gradients and running statistics included.
 
     units: 1×1 convolutions with BatchNorm and without ReLU. x: (B, C, h, w) → one (B, out_channels, h, w) for each unit.
@@ -18,7 +18,7 @@ def joined(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
     if not (all(unit.fast for unit in units) and _alike([unit.bn for unit in units])):
         return tuple(unit(x) for unit in units)
     weight = torch.cat([unit.conv.weight for unit in units])
-    y = aligned(_normalised(F.conv2d(x, weight), [unit.bn for unit in units]))
+    y = aligned(_normalized(F.conv2d(x, weight), [unit.bn for unit in units]))
     return y.split([unit.conv.out_channels for unit in units], dim=1)
 
 
@@ -34,7 +34,7 @@ def _alike(norms: Sequence[nn.Module]) -> bool:
     )
 
 
-def _normalised(y: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
+def _normalized(y: Tensor, norms: Sequence[nn.BatchNorm2d]) -> Tensor:
     """BatchNorm of (B, ΣC, h, w) whose channels belong to the norms in turn."""
     first = norms[0]
     mean, var = (torch.cat([getattr(norm, name) for norm in norms]) for name in ("running_mean", "running_var"))

@@ -14,7 +14,7 @@ from ..modules.conv import resize
 Taps = tuple[Tensor, Tensor, Tensor]  # for each output line: two input lines and the weight of the second
 
 
-def bilinear_taps(length: int, out_length: int, like: Tensor) -> Taps:
+def bilinear_weights(length: int, out_length: int, like: Tensor) -> Taps:
     """Which lines, and in what share, make each output line of a half-pixel-centred resize, as torch computes it."""
     device, precise = like.device, torch.float64 if like.dtype == torch.float64 else torch.float32
     scale = torch.tensor(length / out_length, dtype=precise)
@@ -26,19 +26,19 @@ def bilinear_taps(length: int, out_length: int, like: Tensor) -> Taps:
 
 def blend_lines(x: Tensor, taps: Taps, dim: int) -> Tensor:
     """Lines of x (…, h, w) along dim −2 or −1, mixed by taps."""
-    low, high, share = taps
-    share = share.to(x.dtype)
+    low, high, weight = taps
+    weight = weight.to(x.dtype)
     if dim == -2:
-        share = share[:, None]
+        weight = weight[:, None]
     first = x.index_select(dim, low)
-    return first.lerp(x.index_select(dim, high), share.expand_as(first))
+    return first.lerp(x.index_select(dim, high), weight.expand_as(first))
 
 
 def _pick(taps: Taps, lines: Tensor | slice) -> Taps:
     return tuple(t[lines] for t in taps)
 
 
-class Enlarged:
+class LazyUpsample:
     """The channel concatenation of maps, each resized to `size`; computed only where it is read.
 
     parts: tensors (B, C_i, h_i, w_i). size: (height, width).
@@ -61,7 +61,7 @@ class Enlarged:
             if length == out_length:
                 part = part[..., lines, :] if dim == -2 else part[..., lines]
             else:
-                part = blend_lines(part, _pick(bilinear_taps(length, out_length, part), lines), dim)
+                part = blend_lines(part, _pick(bilinear_weights(length, out_length, part), lines), dim)
         return part
 
     def resized(self, size: tuple[int, int]) -> Tensor:
@@ -75,9 +75,9 @@ def resize_twice(x: Tensor, middle: tuple[int, int], size: tuple[int, int]) -> T
         return resize(x, size)
     for dim in (-2, -1):
         length, between, out_length = x.shape[dim], middle[dim], size[dim]
-        inner = bilinear_taps(length, between, x)
-        low, high, share = bilinear_taps(between, out_length, x)
-        share = share.to(x.dtype)
+        inner = bilinear_weights(length, between, x)
+        low, high, weight = bilinear_weights(between, out_length, x)
+        weight = weight.to(x.dtype)
         first, second = blend_lines(x, _pick(inner, low), dim), blend_lines(x, _pick(inner, high), dim)
-        x = first.lerp(second, (share[:, None] if dim == -2 else share).expand_as(first))
+        x = first.lerp(second, (weight[:, None] if dim == -2 else weight).expand_as(first))
     return x

@@ -1,8 +1,8 @@
-"""Training in less memory: maps that are cheap to make again are not kept for the backward pass.
+"""Training in less memory: maps that are cheap to compute again are not kept for the backward pass.
 
 Autograd keeps what every operation reads. Half of that in a decoder is BatchNorm's output, of an encoder LayerNorm's and GELU's:
-one pass over a map that is kept anyway gives them again. `remade` notes how a tensor was made, and inside `remaking` the
-operations that read it keep the note in its place.
+one pass over a map that is kept anyway gives them again. `recompute` records how a tensor was made, and inside
+`recomputing` the operations that read it keep that record in its place.
 """
 
 from collections.abc import Callable
@@ -16,42 +16,42 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
 
-class Note(NamedTuple):
-    """make(*sources) is the tensor, up to rounding; sources are tensors or notes themselves."""
+class Recomputation(NamedTuple):
+    """make(*sources) is the tensor, up to rounding; sources are tensors or recomputations themselves."""
 
     make: Callable[..., Tensor]
     sources: tuple
 
 
-def recording() -> bool:
+def grad_enabled() -> bool:
     """Whether what is computed now is kept for a backward pass (and not traced by a compiler, which decides that itself)."""
     return torch.is_grad_enabled() and not torch.compiler.is_compiling()
 
 
-def remade(x: Tensor, make: Callable[..., Tensor], *sources: Tensor) -> Tensor:
-    """x, with the note that it is make(*sources). Nobody may change x or the sources in place afterwards."""
-    if recording():
-        x.note = Note(make, tuple(_keep(source) for source in sources))
+def recompute(x: Tensor, make: Callable[..., Tensor], *sources: Tensor) -> Tensor:
+    """x, with the record that it is make(*sources). Nobody may change x or the sources in place afterwards."""
+    if grad_enabled():
+        x.recomputation = Recomputation(make, tuple(_keep(source) for source in sources))
     return x
 
 
-def _keep(x: Tensor) -> Tensor | Note:
-    return getattr(x, "note", None) or x.detach()
+def _keep(x: Tensor) -> Tensor | Recomputation:
+    return getattr(x, "recomputation", None) or x.detach()
 
 
-def _pack(x: Tensor) -> Tensor | Note:
-    return getattr(x, "note", None) or x
+def _pack(x: Tensor) -> Tensor | Recomputation:
+    return getattr(x, "recomputation", None) or x
 
 
-def _unpack(kept: Tensor | Note) -> Tensor:
-    if not isinstance(kept, Note):
+def _unpack(kept: Tensor | Recomputation) -> Tensor:
+    if not isinstance(kept, Recomputation):
         return kept
     with torch.no_grad(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         return kept.make(*(_unpack(source) for source in kept.sources))
 
 
-def remaking() -> AbstractContextManager:
-    """Inside it, notes are kept in place of the tensors that have one."""
+def recomputing() -> AbstractContextManager:
+    """Inside it, recomputations are kept in place of the tensors that have one."""
     return saved_tensors_hooks(_pack, _unpack)
 
 
@@ -61,7 +61,7 @@ def norm_relu(x: Tensor, norm: nn.BatchNorm2d, relu: bool) -> Tensor:
     y, scale, shift = _NormReLU.apply(
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.momentum, norm.eps, relu
     )
-    return remade(y, _scaled_relu if relu else _scaled, x, scale, shift)
+    return recompute(y, _scaled_relu if relu else _scaled, x, scale, shift)
 
 
 def _scaled(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
@@ -102,4 +102,4 @@ class _NormReLU(torch.autograd.Function):
 def layer_norm(x: Tensor, norm: nn.LayerNorm) -> Tensor:
     """norm(x), made again from x."""
     shape, weight, bias, eps = norm.normalized_shape, norm.weight, norm.bias, norm.eps
-    return remade(norm(x), lambda x, w, b: F.layer_norm(x, shape, w, b, eps), x, weight, bias)
+    return recompute(norm(x), lambda x, w, b: F.layer_norm(x, shape, w, b, eps), x, weight, bias)

@@ -1,11 +1,11 @@
-"""One switch for a network whose parts may have a fast and a plain formulation."""
+"""One switch for a network whose parts may have a fast and a reference formulation."""
 
 import torch
 from torch import nn
 
 
 class Switchable(nn.Module):
-    """A network with `fast`: whether its parts use their fast formulation; False is the plain one, which it must equal."""
+    """A network with `fast`: whether its parts use their fast formulation; False is the reference, which it must equal."""
 
     _fast = True
     channels_last = False  # the fast formulation keeps the channels innermost: faster where maps have few of them

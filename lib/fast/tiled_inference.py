@@ -9,23 +9,23 @@ from torch.nn import functional as F
 HALO = 5  # pixels that the refinement reaches: two 3×3 convolutions for the query, three after the attention
 
 
-def tile_grid(size: tuple[int, int], tile: int, touched: Tensor | None = None) -> Iterator[tuple[int, int]]:
-    """(first row, first column) of every tile, or of those that are `touched` in any image of the batch."""
+def tile_grid(size: tuple[int, int], tile: int, active: Tensor | None = None) -> Iterator[tuple[int, int]]:
+    """(first row, first column) of every tile, or of those that are `active` in any image of the batch."""
     rows, columns = (-(-n // tile) for n in size)
-    if touched is None:
-        touched = torch.ones(1, rows, columns, dtype=torch.bool)
-    for row, column in touched.any(dim=0).nonzero().tolist():
+    if active is None:
+        active = torch.ones(1, rows, columns, dtype=torch.bool)
+    for row, column in active.any(dim=0).nonzero().tolist():
         yield row * tile, column * tile
 
 
-def halo(start: int, tile: int, length: int, reach: int = HALO) -> tuple[slice, slice, slice]:
+def tile_span(start: int, tile: int, length: int, reach: int = HALO) -> tuple[slice, slice, slice]:
     """Along one axis: what to read, which part of that is the tile itself, and where the tile lies in the map."""
     stop = min(start + tile, length)
     low, high = max(0, start - reach), min(length, stop + reach)
     return slice(low, high), slice(start - low, stop - low), slice(start, stop)
 
 
-def touched_tiles(mask: Tensor, tile: int) -> Tensor:
+def active_tiles(mask: Tensor, tile: int) -> Tensor:
     """(B, 1, h, w) → (B, rows, columns) bool: tiles in which the mask is above 0 anywhere."""
     height, width = mask.shape[-2:]
     padded = F.pad(mask, (0, -width % tile, 0, -height % tile))

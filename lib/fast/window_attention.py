@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from .recompute import remade
+from .recompute import recompute
 
 
 def partition(x: Tensor, window: int) -> Tensor:
@@ -60,7 +60,7 @@ _cached_shift_mask = functools.lru_cache(maxsize=32)(_shift_mask)
 
 
 def attend(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-    """timm's window attention, the plain formulation: (B·windows, N, C) → same."""
+    """timm's window attention, the reference formulation: (B·windows, N, C) → same."""
     return attn(x, mask)
 
 
@@ -80,9 +80,9 @@ def attend_fast(attn: nn.Module, x: Tensor, mask: Tensor | None, chunk: int) -> 
 
 
 def attend_training(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-    """The same with gradients; the shares of attention are made again in the backward pass instead of kept."""
+    """The same with gradients; the attention weights are recomputed in the backward pass instead of kept."""
     count, length, _ = x.shape
-    qkv = attn.qkv(remade(_tokens(x), _tokens, x))
+    qkv = attn.qkv(recompute(_tokens(x), _tokens, x))
     qkv = qkv.reshape(count, length, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, n, heads, N, d)
     out = _WindowAttention.apply(qkv, attn._get_rel_pos_bias(), mask, attn.scale)  # (n, heads, N, d)
     return attn.proj(out.transpose(1, 2).reshape(count, length, -1))

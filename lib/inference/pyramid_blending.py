@@ -48,14 +48,14 @@ def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str)
     """Blend the pyramid of the base-size copy with a pass on the full image."""
     if getattr(model, "finest_stage", 0):
         raise ValueError(f"blending needs all stages, and finest_stage is {model.finest_stage}: set threshold to null")
-    if model.lean(image.shape[-2:]):
-        return blend_lean(model, low, image, alignment)
+    if model.uses_tiles(image.shape[-2:]):
+        return blend_tiled(model, low, image, alignment)
     high = model(image)
     s3 = ALIGNMENTS[alignment](low.logits, high.saliency[0].shape[-2:])
     return add_details(model.pyramid, s3, high.laplacian)
 
 
-def blend_lean(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
+def blend_tiled(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
     """The same pyramid, with the finest stage computed only where the blended map is in transition.
 
     U0 is multiplied by the transition of the blended S1, so the blend is finished down to S1 first. What stage 0 attends

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from ..fast.tiled_inference import halo
-from ..modules.conv import wide
+from ..fast.tiled_inference import tile_span
+from ..modules.conv import at_least_float32
 from ..types import SaliencyPyramid, check_size
 from .pyramid_blending import ALIGNMENTS, add_details, base_copy
 
@@ -53,20 +53,20 @@ def predict_patches(
 def reconstruct(model: nn.Module, s3: Tensor, patches: "Patches", levels: bool) -> SaliencyPyramid:
     """The pyramid of the whole image, a few lines at a time, each with the surroundings that it depends on."""
     height, width = patches.size
-    whole = [(s3.new_empty((1, 1, height // k, width // k), dtype=wide(s3).dtype), k) for k in STRIDES]
-    details = [(torch.empty_like(level), k) for level, k in whole] if levels else []
-    whole = whole if levels else whole[-1:]
+    full = [(s3.new_empty((1, 1, height // k, width // k), dtype=at_least_float32(s3).dtype), k) for k in STRIDES]
+    details = [(torch.empty_like(level), k) for level, k in full] if levels else []
+    full = full if levels else full[-1:]
     for first, stop in patches.complete_rows():
         for left in range(0, width, TILE):
-            (rows, inner_rows, to_rows) = halo(first, stop - first, height, HALO)
-            (columns, inner_columns, to_columns) = halo(left, TILE, width, HALO)
+            (rows, inner_rows, to_rows) = tile_span(first, stop - first, height, HALO)
+            (columns, inner_columns, to_columns) = tile_span(left, TILE, width, HALO)
             coarse = s3[..., _scaled(rows, 8), _scaled(columns, 8)]
             part = add_details(model.pyramid, coarse, [level.mean(rows, columns) for level in patches.levels])
-            kept = [*zip(whole, part.saliency[-len(whole) :], strict=True), *zip(details, part.laplacian, strict=False)]
+            kept = [*zip(full, part.saliency[-len(full) :], strict=True), *zip(details, part.laplacian, strict=False)]
             for (level, k), values in kept:
                 inner = values[..., _scaled(inner_rows, k), _scaled(inner_columns, k)]
                 level[..., _scaled(to_rows, k), _scaled(to_columns, k)] = inner
-    saliency = ([s3] if levels else []) + [level for level, _ in whole]
+    saliency = ([s3] if levels else []) + [level for level, _ in full]
     return SaliencyPyramid(tuple(saliency), tuple(level for level, _ in details))
 
 
@@ -78,13 +78,13 @@ def starts(length: int, patch: int, overlap: int) -> list[int]:
 
 def window(length: int, like: Tensor) -> Tensor:
     """(length,) sin² window, sampled at pixel centres: falls to zero at the patch's border without ever being zero."""
-    centre = torch.arange(length, device=like.device, dtype=torch.float64) + 0.5
-    return torch.sin(torch.pi * centre / length).square().to(wide(like).dtype)
+    center = torch.arange(length, device=like.device, dtype=torch.float64) + 0.5
+    return torch.sin(torch.pi * center / length).square().to(at_least_float32(like).dtype)
 
 
 def total_weight(first: list[int], patch: int, stride: int, like: Tensor) -> Tensor:
     """The windows of all patches along one axis, summed at every stride-th line of the image."""
-    total = torch.zeros((first[-1] + patch) // stride, device=like.device, dtype=wide(like).dtype)
+    total = torch.zeros((first[-1] + patch) // stride, device=like.device, dtype=at_least_float32(like).dtype)
     for start in first:
         total[start // stride : (start + patch) // stride] += window(patch // stride, like)
     return total

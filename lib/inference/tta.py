@@ -29,7 +29,7 @@ def predict_averaged(model: nn.Module, image: Tensor, scales: Sequence[float] = 
     return total / len(scales)
 
 
-def mean_with_mirrored(out: SaliencyPyramid, mirrored: SaliencyPyramid) -> SaliencyPyramid:
+def flip_average(out: SaliencyPyramid, mirrored: SaliencyPyramid) -> SaliencyPyramid:
     """Outputs for images and for their mirror images → the mean at every level: of probabilities, as logits; of details as such."""
     saliency = tuple(
         ((a.float().sigmoid() + b.float().sigmoid().flip(-1)) / 2).logit(eps=1e-6)

@@ -159,7 +159,7 @@ class BiRefNet(Switchable):
     architecture: "current", or "pre-2024-05" for the first published weights.
     tile_order: of published weights to be loaded; "auto" knows the published files by their names (see
     weights_birefnet), "channel-major" and "column-major" state it, "as_upstream_today" never converts.
-    fast: False takes the encoder's plain formulation.
+    fast: False takes the encoder's reference formulation.
     """
 
     def __init__(

@@ -6,10 +6,10 @@ import functools
 import torch
 from torch import Tensor
 
-from ..fast.lazy_upsample import Enlarged
-from ..fast.recompute import recording, remade, remaking
+from ..fast.lazy_upsample import LazyUpsample
+from ..fast.recompute import grad_enabled, recompute, recomputing
 from ..fast.switchable import Switchable
-from ..fast.tiled_inference import touched_tiles
+from ..fast.tiled_inference import active_tiles
 from ..modules.conv import resize
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
@@ -26,7 +26,7 @@ class InSPyReNet(Switchable):
 
     backbone: gives five maps. depth: channels of the decoder. base_size: (height, width) that it trains at.
     attention: "as_trained" (published checkpoints) or "corrected" axis order in axial and context attention.
-    fast: False takes the plain formulation everywhere, which the fast one must equal.
+    fast: False takes the reference formulation everywhere, which the fast one must equal.
     finest_stage: 0 is the whole pyramid; 1, 2 or 3 end it at S1, S2 or S3, for training the coarse stages first. The parameters
         are all there, whatever it is, so that weights fit from one to the other.
     """
@@ -68,12 +68,12 @@ class InSPyReNet(Switchable):
         size = image.shape[-2:]
         if self.finest_stage:
             return self.forward_coarse(image, coarse)
-        if self.lean(size):
-            return self.forward_lean(image, coarse)
-        with remaking() if self.fast and recording() else contextlib.nullcontext():
-            return self.forward_whole(image, coarse)
+        if self.uses_tiles(size):
+            return self.forward_tiled(image, coarse)
+        with recomputing() if self.fast and grad_enabled() else contextlib.nullcontext():
+            return self.forward_full(image, coarse)
 
-    def forward_whole(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
+    def forward_full(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """`forward` in one piece, for training and small images."""
         size = image.shape[-2:]
         x1, x2, f3, s3 = self.context(image, coarse)
@@ -96,12 +96,12 @@ class InSPyReNet(Switchable):
         _, s1, u1 = self.stage1(image.shape[-2:], self.context1(maps[0]), f2, s2, u2)
         return SaliencyPyramid((s3, s2, s1), (u2, u1))
 
-    def lean(self, size: tuple[int, int]) -> bool:
-        """Whether an image of this size is worth the lean formulation: for large maps, and never while gradients are kept."""
-        recording = torch.is_grad_enabled() or self.training or torch.compiler.is_compiling()
-        return self.fast and not recording and size[0] * size[1] > LARGE_IMAGE
+    def uses_tiles(self, size: tuple[int, int]) -> bool:
+        """Whether an image of this size is computed in tiles: for large maps, and never while gradients are kept."""
+        keeps_graph = torch.is_grad_enabled() or self.training or torch.compiler.is_compiling()
+        return self.fast and not keeps_graph and size[0] * size[1] > LARGE_IMAGE
 
-    def forward_lean(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
+    def forward_tiled(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """`forward` in bounded memory; the same numbers up to rounding."""
         size = image.shape[-2:]
         s3, s2, u2, s1, u1, f1 = self.coarse_pyramid(image, coarse)
@@ -109,9 +109,9 @@ class InSPyReNet(Switchable):
         return SaliencyPyramid((s3, s2, s1, self.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
     def coarse_pyramid(self, image: Tensor, coarse: Tensor | None = None):
-        """All but the finest stage, lean: S3, S2, U2, S1, U1 and f1."""
+        """All but the finest stage, in tiles: S3, S2, U2, S1, U1 and f1."""
         x1, x2, f3, s3 = self.context(image, coarse)
-        return s3, *self.coarse_stages_lean(image.shape[-2:], x1, x2, f3, s3)
+        return s3, *self.coarse_stages_tiled(image.shape[-2:], x1, x2, f3, s3)
 
     def context(self, image: Tensor, coarse: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encoder, contexts and first decoder: x1, x2, f3 and the logits S3, or `coarse` in their place."""
@@ -121,17 +121,17 @@ class InSPyReNet(Switchable):
         f3, s3 = self.decoder(x3, x4, x5)
         return x1, x2, f3, replaced(s3, coarse)
 
-    def coarse_stages_lean(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
+    def coarse_stages_tiled(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
         """`coarse_stages` without maps that are larger than their tiles need; for inference."""
         quarter, half = [(size[0] // k, size[1] // k) for k in (4, 2)]
-        f2, u2 = self._refine_lean(self.attention2, Enlarged([x2, f3], quarter), s3, None)
+        f2, u2 = self._refine_tiled(self.attention2, LazyUpsample([x2, f3], quarter), s3, None)
         s2 = self.pyramid.reconstruct(s3, u2)
-        f1, u1 = self._refine_lean(self.attention1, Enlarged([x1, f2], half), s2, u2)
+        f1, u1 = self._refine_tiled(self.attention1, LazyUpsample([x1, f2], half), s2, u2)
         s1 = self.pyramid.reconstruct(s2, u1)
         return s2, u2, s1, u1, f1
 
     @staticmethod
-    def _refine_lean(sica: SICA, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _refine_tiled(sica: SICA, x: LazyUpsample, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
         key, value = sica.keys_values_of(x, smap, lmap)
         return sica.refine_tiles(x, key, value, LARGE_TILE)
 
@@ -139,12 +139,12 @@ class InSPyReNet(Switchable):
         self, size: tuple[int, int], f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None
     ) -> Tensor:
         """U0, and with a mask (B, 1, *size) only in the tiles that it touches, 0 elsewhere; for inference."""
-        x = Enlarged([f1], size)
+        x = LazyUpsample([f1], size)
         key, value = self.attention0.keys_values_of(x, s1, u1)
         if mask is None:
             return self.attention0.refine_tiles(x, key, value, LARGE_TILE, keep_feature=False)[1]
-        touched = touched_tiles(mask, SMALL_TILE)
-        return self.attention0.refine_tiles(x, key, value, SMALL_TILE, touched, keep_feature=False)[1]
+        active = active_tiles(mask, SMALL_TILE)
+        return self.attention0.refine_tiles(x, key, value, SMALL_TILE, active, keep_feature=False)[1]
 
     def coarse_stages(self, size: tuple[int, int], x1: Tensor, x2: Tensor, f3: Tensor, s3: Tensor):
         """Stages 2 and 1 of an image of `size`: S2, U2, S1, U1 and the feature f1 that stage 0 refines.
@@ -169,7 +169,7 @@ class InSPyReNet(Switchable):
     def join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
         """Two maps on one size, (B, 2·depth, *size)."""
         enlarge = functools.partial(_join, size=size)
-        return remade(enlarge(encoded, decoded), enlarge, encoded, decoded)
+        return recompute(enlarge(encoded, decoded), enlarge, encoded, decoded)
 
 
 def replaced(s3: Tensor, coarse: Tensor | None) -> Tensor:
@@ -188,4 +188,4 @@ def _join(encoded: Tensor, decoded: Tensor, size: tuple[int, int]) -> Tensor:
 def enlarged(x: Tensor, size: tuple[int, int]) -> Tensor:
     """x resized to `size`, and made again where the backward pass needs it."""
     enlarge = functools.partial(resize, size=size)
-    return x if x.shape[-2:] == size else remade(enlarge(x), enlarge, x)
+    return x if x.shape[-2:] == size else recompute(enlarge(x), enlarge, x)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.fused_conv1x1 import joined
-from .conv import ConvUnit, aligned, wide
+from ..fast.fused_conv1x1 import fused_conv1x1
+from .conv import ConvUnit, aligned, at_least_float32
 
 
 class AxialAttention(nn.Module):
@@ -58,7 +58,7 @@ def attend_both(rows: AxialAttention, columns: AxialAttention, x: Tensor) -> Ten
     """rows(x) + columns(x) for (B, C, h, w), whose six projections are one convolution in the fast formulation."""
     if not (rows.fast and columns.fast):
         return rows(x) + columns(x)
-    maps = joined((*rows.convs, *columns.convs), x)
+    maps = fused_conv1x1((*rows.convs, *columns.convs), x)
     return aligned(torch.add(rows.attended(x, maps[:3]) + columns.attended(x, maps[3:]), x, alpha=2))
 
 
@@ -72,7 +72,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, fast: bool = True) -> Tens
     a hundred times slower: fast makes them zero.
     """
     with torch.autocast(query.device.type, enabled=False):
-        query, key, value = wide(query), wide(key), wide(value)
+        query, key, value = at_least_float32(query), at_least_float32(key), at_least_float32(value)
         shares = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
         if fast:
             shares = F.threshold(shares, NOTHING, 0.0)

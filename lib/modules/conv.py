@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.recompute import norm_relu, recording
+from ..fast.recompute import grad_enabled, norm_relu
 
 
 class ConvUnit(nn.Module):
@@ -32,41 +32,41 @@ class ConvUnit(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._normalised(self.conv(x))
+        return self._normalized(self.conv(x))
 
-    def of_both(self, x: Tensor, y: Tensor) -> Tensor:
+    def forward_concat(self, x: Tensor, y: Tensor) -> Tensor:
         """The unit of x and y, joined along the channels; where gradients are kept, without a map that holds both."""
-        if not (self.fast and recording()):
+        if not (self.fast and grad_enabled()):
             return self(torch.cat([x, y], dim=1))
         parts = self.conv.weight.split([x.shape[1], y.shape[1]], dim=1)
         geometry = {"padding": self.conv.padding, "dilation": self.conv.dilation}
-        return self._normalised(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
+        return self._normalized(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
 
-    def of_mixture(self, shares: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
-        """The unit of `mixture(shares, values, dtype)`, without that map: the kernels are mixed in its place.
+    def forward_attended(self, weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
+        """The unit of `mixture(weights, values, dtype)`, without that map: the kernels are mixed in its place.
 
         A convolution of Σ_n share_n·value_n is Σ_n (kernel·value_n) applied to share_n: n channels in instead of C.
         """
-        with torch.autocast(shares.device.type, enabled=False):
+        with torch.autocast(weights.device.type, enabled=False):
             kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
         parts = [
-            F.conv2d(share.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
-            for share, kernel in zip(shares.split(1), kernels, strict=True)
+            F.conv2d(weight.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
+            for weight, kernel in zip(weights.split(1), kernels, strict=True)
         ]
-        return self._normalised(parts[0] if len(parts) == 1 else torch.cat(parts))
+        return self._normalized(parts[0] if len(parts) == 1 else torch.cat(parts))
 
-    def _normalised(self, y: Tensor) -> Tensor:
-        if self.fast and recording() and plain_norm(self.bn):
+    def _normalized(self, y: Tensor) -> Tensor:
+        if self.fast and grad_enabled() and plain_norm(self.bn):
             return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
         y = self.relu(self.bn(y))
         return aligned(y) if self.fast else y
 
 
-def mixture(shares: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
-    """At every position the values (B, C, n) in the shares (B, n, h, w): (B, C, h, w)."""
-    with torch.autocast(shares.device.type, enabled=False):
-        mixed = values @ shares.flatten(2)  # (B, C, h·w)
-    return mixed.to(dtype).unflatten(2, shares.shape[-2:])
+def mixture(weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
+    """At every position the values (B, C, n) in the weights (B, n, h, w): (B, C, h, w)."""
+    with torch.autocast(weights.device.type, enabled=False):
+        mixed = values @ weights.flatten(2)  # (B, C, h·w)
+    return mixed.to(dtype).unflatten(2, weights.shape[-2:])
 
 
 def plain_norm(norm: nn.Module) -> bool:
@@ -103,6 +103,6 @@ def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Ten
     return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
 
-def wide(x: Tensor) -> Tensor:
+def at_least_float32(x: Tensor) -> Tensor:
     """At least float32: half-precision tensors are cast, float32 and float64 stay what they are."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x

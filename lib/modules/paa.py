@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ..fast.fused_conv1x1 import joined
+from ..fast.fused_conv1x1 import fused_conv1x1
 from .attention import AxialAttention, attend_both
-from .conv import ConvUnit, aligned, resize, wide
+from .conv import ConvUnit, aligned, at_least_float32, resize
 
 
 class PAABranch(nn.Module):
@@ -43,7 +43,9 @@ class PAAEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         branches = (self.branch1, self.branch2, self.branch3)
-        near, residual, *reduced = joined((self.branch0, self.conv_res, *(branch.conv0 for branch in branches)), x)
+        near, residual, *reduced = fused_conv1x1(
+            (self.branch0, self.conv_res, *(branch.conv0 for branch in branches)), x
+        )
         far = [branch.forward_reduced(aligned(y)) for branch, y in zip(branches, reduced, strict=True)]
         return (self.conv_cat(torch.cat([near, *far], dim=1)) + residual).relu()
 
@@ -67,4 +69,4 @@ class PAADecoder(nn.Module):
         x = self.conv1(x)
         x = attend_both(self.Hattn, self.Wattn, x)
         feature = self.conv4(self.conv3(self.conv2(x)))
-        return feature, wide(self.conv5(feature))
+        return feature, at_least_float32(self.conv5(feature))

@@ -4,10 +4,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.lazy_upsample import Enlarged, bilinear_taps
-from ..fast.recompute import remade
-from ..fast.tiled_inference import halo, tile_grid
-from .conv import ConvUnit, mixture, resize, wide
+from ..fast.lazy_upsample import LazyUpsample, bilinear_weights
+from ..fast.recompute import recompute
+from ..fast.tiled_inference import tile_grid, tile_span
+from .conv import ConvUnit, at_least_float32, mixture, resize
 
 
 class SICA(nn.Module):
@@ -62,7 +62,8 @@ class SICA(nn.Module):
         """Features (B, C, *context_size) and maps (B, n, *context_size) → keys and values (B, depth, n)."""
         # a sum over 10^5 positions leaves the range of half precision
         with torch.autocast(x.device.type, enabled=False):
-            context = self._sums(wide(x), maps.to(wide(x).dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
+            x = at_least_float32(x)
+            context = self._sums(x, maps.to(x.dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
     def _sums(self, x: Tensor, maps: Tensor) -> Tensor:
@@ -75,16 +76,16 @@ class SICA(nn.Module):
             return _sums_of_view(x, maps, rows)
         return torch.bmm(maps.flatten(2), x.reshape(batch, -1, channels))  # (B, n, h·w) × (B, h·w, C)
 
-    def keys_values_of(self, x: Enlarged, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+    def keys_values_of(self, x: LazyUpsample, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
         """`keys_values` of a map that is not there in full: evaluated only at the points that the resize reads."""
-        rows, columns = (bilinear_taps(n, m, smap) for n, m in zip(x.size, self.context_size, strict=True))
+        rows, columns = (bilinear_weights(n, m, smap) for n, m in zip(x.size, self.context_size, strict=True))
         lines = [torch.cat(taps[:2]) for taps in (rows, columns)]  # each output line reads two
-        maps = [m if m is None else Enlarged([m], x.size).patch(*lines) for m in (smap, lmap)]
+        maps = [m if m is None else LazyUpsample([m], x.size).patch(*lines) for m in (smap, lmap)]
         maps = self.context_maps(maps[0].shape[-2:], *maps)
         for dim, taps in ((-2, rows), (-1, columns)):
             first, second = maps.chunk(2, dim)
-            share = taps[2].to(maps.dtype)
-            maps = first.lerp(second, (share[:, None] if dim == -2 else share).expand_as(first))
+            weight = taps[2].to(maps.dtype)
+            maps = first.lerp(second, (weight[:, None] if dim == -2 else weight).expand_as(first))
         return self.project(x.resized(self.context_size), maps)
 
     def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
@@ -99,36 +100,36 @@ class SICA(nn.Module):
     def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
         query = self.conv_query(x)
-        query = remade(_positions(query), _positions, query)  # (B, h·w, depth)
+        query = recompute(_positions(query), _positions, query)  # (B, h·w, depth)
         with torch.autocast(x.device.type, enabled=False):
-            shares = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-        shares = shares.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, n, h, w)
+            weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
+        weights = weights.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, n, h, w)
         refined = (
-            self.conv_out1.of_mixture(shares, value, x.dtype)
+            self.conv_out1.forward_attended(weights, value, x.dtype)
             if self.fast
-            else self.conv_out1(mixture(shares, value, x.dtype))
+            else self.conv_out1(mixture(weights, value, x.dtype))
         )
-        feature = self.conv_out3(self.conv_out2.of_both(x, refined))
-        return feature, wide(self.conv_out4(feature))
+        feature = self.conv_out3(self.conv_out2.forward_concat(x, refined))
+        return feature, at_least_float32(self.conv_out4(feature))
 
     def refine_tiles(
         self,
-        x: Enlarged,
+        x: LazyUpsample,
         key: Tensor,
         value: Tensor,
         tile: int,
-        touched: Tensor | None = None,
+        active: Tensor | None = None,
         keep_feature: bool = True,
     ) -> tuple[Tensor | None, Tensor]:
         """`refine` of a map that is not there in full, tile by tile: memory is bounded by the tile, results are the same.
 
-        touched: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0. For inference only.
+        active: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0. For inference only.
         """
         batch, (height, width) = x.parts[0].shape[0], x.size
         feature = x.parts[0].new_zeros((batch, self.depth, height, width)) if keep_feature else None
-        detail = x.parts[0].new_zeros((batch, 1, height, width), dtype=wide(x.parts[0]).dtype)
-        for row, column in tile_grid(x.size, tile, touched):
-            spans = (halo(row, tile, height), halo(column, tile, width))
+        detail = x.parts[0].new_zeros((batch, 1, height, width), dtype=at_least_float32(x.parts[0]).dtype)
+        for row, column in tile_grid(x.size, tile, active):
+            spans = (tile_span(row, tile, height), tile_span(column, tile, width))
             f, u = self.refine(x.patch(*(outer for outer, _, _ in spans)), key, value)
             inner = (..., *(own for _, own, _ in spans))
             place = (..., *(target for _, _, target in spans))
@@ -156,9 +157,9 @@ def _sums_of_view(x: Tensor, maps: Tensor, rows: int) -> Tensor:
     (position, channel) lies whole in memory, is multiplied by its share (channel, n) of the maps.
     """
     batch, channels = x.shape[:2]
-    blocks = remade(_blocks(x), _blocks, x)
-    shares = maps.reshape(batch, -1, channels, rows).permute(0, 3, 2, 1)  # (B, r, c, n)
-    sums = torch.bmm(blocks, shares.reshape(batch * rows, channels, -1))  # (B·r, position, n)
+    blocks = recompute(_blocks(x), _blocks, x)
+    weights = maps.reshape(batch, -1, channels, rows).permute(0, 3, 2, 1)  # (B, r, c, n)
+    sums = torch.bmm(blocks, weights.reshape(batch * rows, channels, -1))  # (B·r, position, n)
     return sums.reshape(batch, rows, channels, -1).sum(dim=1).transpose(1, 2)
 
 

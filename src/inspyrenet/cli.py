@@ -64,7 +64,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser.add_argument("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
     add_output_options(parser)
     add_network_options(parser)
-    parser.set_defaults(words=[])
+    parser.set_defaults(overrides=[])
     return parser
 
 

@@ -12,7 +12,7 @@ import torch
 from inspyrenet.data.hub import registry
 from inspyrenet.lib import build_model
 from inspyrenet.lib.checkpoints.birefnet import READERS, REGISTRY, REPOSITORIES, tile_order, to_published
-from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_state, normalise
+from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_state, normalize_state
 from inspyrenet.lib.losses import terms_birefnet
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.birefnet import BiRefNet
@@ -153,7 +153,7 @@ def test_a_published_file_is_recognised(variant):
         f"module._orig_mod.{key}": torch.empty(shape, device="meta")
         for key, shape in shapes(f"birefnet_{variant}").items()
     }
-    said = describe(normalise({"state_dict": wrapped}))
+    said = describe(normalize_state({"state_dict": wrapped}))
     assert said.startswith(name) and "--config configs/BiRefNet_Swin" in said
     assert ("pre-2024-05" in said) == bool(arguments)
 
@@ -241,7 +241,7 @@ def test_files_without_norms_load_into_a_network_without_norms():
         model = build_model("BiRefNet_SwinT", norm="none")
         names = to_published(model)
     assert not any(".bn_in." in name or ".bn1." in name for name in names)
-    assert "norm: none" in describe(normalise(names))
+    assert "norm: none" in describe(normalize_state(names))
 
 
 def test_the_first_generation_runs():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from inspyrenet.data.hub.onnx_files import Card, GraphFileError, load_program, save_onnx, save_program
+from inspyrenet.data.hub.onnx_files import GraphFileError, ModelMetadata, load_program, save_onnx, save_program
 from inspyrenet.engine.export import runner, to_onnx
 from inspyrenet.lib.backbones.res2net import Res2NetEncoder
 from inspyrenet.lib.backbones.swin import SwinEncoder
@@ -27,16 +27,16 @@ BASE = (64, 64)
 TOLERANCE = 1e-4
 
 
-def card(model, **changes) -> Card:
+def metadata(model, **changes) -> ModelMetadata:
     rule = size_rule(model)
     told = {"inputs": ("image",), "outputs": ("saliency",), "base_size": BASE, "sizing": "static", "size": BASE}
     told |= {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225), "name": "thin", "model": "thin"}
-    return Card(**{**told, "multiple": rule.multiple, "offset": rule.offset, "least": rule.least, **changes})
+    return ModelMetadata(**{**told, "multiple": rule.multiple, "offset": rule.offset, "least": rule.least, **changes})
 
 
 def exported(model, folder: Path, opset: int = 20, deform: str = "grid", **changes):
     """(image, resized) → saliency by onnxruntime."""
-    told = card(model, **changes)
+    told = metadata(model, **changes)
     path = folder / "thin.onnx"
     program = record(model, told.fixed, told.blended, told.alignment, deform)
     save_onnx(to_onnx(program, told, opset), told, path)
@@ -123,7 +123,7 @@ def test_blending_of_fixed_sizes(tmp_path):
 
 
 def test_a_program_of_torch(tmp_path):
-    model, told = Toy(), card(Toy())
+    model, told = Toy(), metadata(Toy())
     save_program(record(model), told, tmp_path / "toy.pt2")
     run = runner(tmp_path / "toy.pt2")
     for size, batch in ((BASE, 2), ((128, 160), 1), ((192, 128), 2)):

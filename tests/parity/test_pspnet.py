@@ -7,7 +7,7 @@ import torch
 
 from inspyrenet.lib import build_model
 from inspyrenet.lib.checkpoints.pspnet import HEADS, STEM, STEM_TIMM, to_published
-from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_backbone, load_state, normalise
+from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_backbone, load_state, normalize_state
 from inspyrenet.lib.inference.tta import predict_averaged
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.pspnet import PSPNet, enlarge
@@ -123,7 +123,7 @@ def two_from(state: dict[str, torch.Tensor]) -> torch.Tensor:
 def test_files_of_scene_parsing_say_what_they_are():
     names = shapes("pspnet_resnet101")
     wrapped = {"state_dict": {f"module.{n}": torch.empty(s, device="meta") for n, s in names.items()}, "epoch": 100}
-    assert describe(normalise(wrapped)).startswith("PSPNet_ResNet101 for 150 classes")
+    assert describe(normalize_state(wrapped)).startswith("PSPNet_ResNet101 for 150 classes")
     with torch.device("meta"):
         model = build_model("PSPNet_ResNet101")
     with pytest.raises(WeightsError, match="150 classes"):

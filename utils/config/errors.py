@@ -26,7 +26,9 @@ def explain(error: ValidationError, document: Document, source: str) -> list[str
         text = _text(item, keys, document)
         if text not in found.setdefault(keys, []):
             found[keys].append(text)
-    return [f"{document.mark(keys) or source}: {dotted(keys)}: {' or '.join(texts)}" for keys, texts in found.items()]
+    return [
+        f"{document.location(keys) or source}: {dotted(keys)}: {' or '.join(texts)}" for keys, texts in found.items()
+    ]
 
 
 def explain_choices(data: dict, document: Document, choices: Mapping[str, Collection[str]]) -> list[str]:
@@ -42,7 +44,7 @@ def explain_choices(data: dict, document: Document, choices: Mapping[str, Collec
             if isinstance(word, str) and word not in allowed:
                 here = keys if single else (*keys, place)
                 hint = suggest(word, allowed) or f"; there is {', '.join(sorted(allowed))}"
-                problems.append(f"{document.mark(here)}: {dotted(here)}: unknown name {word!r}{hint}")
+                problems.append(f"{document.location(here)}: {dotted(here)}: unknown name {word!r}{hint}")
     return problems
 
 

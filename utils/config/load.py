@@ -19,9 +19,9 @@ from pydantic import ValidationError
 
 from . import yaml_loader
 from .errors import explain, explain_choices, suggest
-from .overrides import SOURCE, Point, read_overrides
+from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
-from .yaml_loader import Document, Keys, Mark
+from .yaml_loader import Document, Keys, SourceLocation
 
 ENCODERS = "data/backbone_ckpt"  # where Model.pretrained looks for a file that has no folder
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"
@@ -127,7 +127,7 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
     if document is None or "extends" not in document.data:
         return document
     target = document.data.pop("extends")
-    where = f"{document.marks.pop(('extends',))}: extends"
+    where = f"{document.locations.pop(('extends',))}: extends"
     if not isinstance(target, str):
         problems.append(f"{where}: must be the name of one YAML file, not {target!r}")
         return document
@@ -149,21 +149,21 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
 
 def merge(base: Document, top: Document) -> Document:
     """`top` laid over `base`: sections are merged key by key, everything else (lists too) is replaced."""
-    marks = dict(base.marks)
+    locations = dict(base.locations)
 
-    def fold(low: dict, high: dict, keys: Keys) -> dict:
+    def deep_merge(low: dict, high: dict, keys: Keys) -> dict:
         out = dict(low)
         for key, value in high.items():
             here = (*keys, key)
             if isinstance(value, dict) and isinstance(out.get(key), dict):
-                out[key] = fold(out[key], value, here)
+                out[key] = deep_merge(out[key], value, here)
                 continue
-            for stale in [known for known in marks if known[: len(here)] == here]:
-                del marks[stale]
+            for stale in [known for known in locations if known[: len(here)] == here]:
+                del locations[stale]
             out[key] = value
         return out
 
-    return Document(fold(base.data, top.data, ()), {**marks, **top.marks})
+    return Document(deep_merge(base.data, top.data, ()), {**locations, **top.locations})
 
 
 # -- building -----------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ def merge(base: Document, top: Document) -> Document:
 def _build(
     document: Document,
     path: Path,
-    point: Point,
+    point: GridPoint,
     choices: Mapping[str, Collection[str]],
     check: Check | None,
     problems: list[str],
@@ -185,26 +185,26 @@ def _build(
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
-        wrong += explain(error, Document(data, document.marks), str(path))
+        wrong += explain(error, Document(data, document.locations), str(path))
     else:
         found = check(config) if check is not None and not wrong else ()
-        wrong += [f"{document.mark(tuple(key.split('.'))) or path}: {key}: {text}" for key, text in found]
+        wrong += [f"{document.location(tuple(key.split('.'))) or path}: {key}: {text}" for key, text in found]
     problems += wrong
     return None if wrong else _complete(config, document, path, point)
 
 
-def _shared_folder(data: dict, document: Document, point: Point) -> list[str]:
+def _shared_folder(data: dict, document: Document, point: GridPoint) -> list[str]:
     """A grid that trains several models into one folder that the file names is a mistake."""
     keys = ("Train", "Checkpoint", "checkpoint_dir")
     folder = _get(data, keys)
     if folder is None or keys in point.varied or not any(other[0] in (*_TRAINING, "name") for other in point.varied):
         return []
     return [
-        f"{document.mark(keys)}: {yaml_loader.dotted(keys)}: all runs of the grid would write to {folder}: set it to null"
+        f"{document.location(keys)}: {yaml_loader.dotted(keys)}: all runs of the grid would write to {folder}: set it to null"
     ]
 
 
-def _complete(config: Config, document: Document, path: Path, point: Point) -> Config:
+def _complete(config: Config, document: Document, path: Path, point: GridPoint) -> Config:
     """Names the run, sets relative paths to where they belong and fills in the folders that were left out."""
     data = config.model_dump()
     here = Path.cwd()
@@ -212,8 +212,8 @@ def _complete(config: Config, document: Document, path: Path, point: Point) -> C
     for keys in (*_FOLDERS, *_FILES):
         value = _get(data, keys)
         if isinstance(value, str):
-            mark = document.mark(keys) if keys in document.marks else None
-            place = _place(value, _home_of(mark, here) if mark else home, here)
+            location = document.location(keys) if keys in document.locations else None
+            place = _place(value, _home_of(location, here) if location else home, here)
             known = _place(f"{ENCODERS}/{value}", home, here)
             if keys in _FOLDERS or Path(place).exists():
                 _set(data, keys, _older_layout(place) if keys in _DATA_ROOTS else place)
@@ -250,8 +250,8 @@ def _home(file: Path, here: Path) -> Path:
     return here
 
 
-def _home_of(mark: Mark, here: Path) -> Path:
-    return here if mark.source == SOURCE else _home(Path(mark.source), here)
+def _home_of(location: SourceLocation, here: Path) -> Path:
+    return here if location.source == SOURCE else _home(Path(location.source), here)
 
 
 def _place(text: str, home: Path, here: Path) -> str:

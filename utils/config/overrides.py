@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from .yaml_loader import Document, Keys, Mark, parse
+from .yaml_loader import Document, Keys, SourceLocation, parse
 
 SOURCE = "override"
 
@@ -30,13 +30,13 @@ class Choice:
         data = self.value.data
         for key in reversed(self.keys):
             data = {key: data}
-        marks = {self.keys[:end]: Mark(SOURCE) for end in range(1, len(self.keys) + 1)}
-        marks |= {(*self.keys, *inner): Mark(SOURCE) for inner in self.value.marks}
-        return Document(data, marks)
+        locations = {self.keys[:end]: SourceLocation(SOURCE) for end in range(1, len(self.keys) + 1)}
+        locations |= {(*self.keys, *inner): SourceLocation(SOURCE) for inner in self.value.locations}
+        return Document(data, locations)
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """One run of the grid: every override with one value. `varied` are the keys that differ between runs."""
 
     choices: tuple[Choice, ...]
@@ -98,16 +98,16 @@ def _read_word(word: str, problems: list[str]) -> list[Choice]:
     return [Choice(keys, part, value) for part, value in found if value is not None]
 
 
-def read_overrides(words: Sequence[str], problems: list[str]) -> list[Point]:
-    """The runs that the words ask for, first key slowest; one run without varied keys if there is no comma.
+def read_overrides(overrides: Sequence[str], problems: list[str]) -> list[GridPoint]:
+    """The runs that the overrides ask for, first key slowest; one run without varied keys if there is no comma.
 
     Problems are appended as `override: key: text`.
     """
-    columns = [column for column in (_read_word(word, problems) for word in words) if column]
+    columns = [column for column in (_read_word(word, problems) for word in overrides) if column]
     seen: set[Keys] = set()
     for column in columns:
         if column[0].keys in seen:
             problems.append(f"{SOURCE}: {'.'.join(map(str, column[0].keys))}: is given twice")
         seen.add(column[0].keys)
     varied = tuple(column[0].keys for column in columns if len(column) > 1)
-    return [Point(choices, varied) for choices in itertools.product(*columns)]
+    return [GridPoint(choices, varied) for choices in itertools.product(*columns)]

@@ -28,7 +28,7 @@ _SCALARS = (  # (name, pattern, first characters), tried in this order
 
 
 @dataclass(frozen=True)
-class Mark:
+class SourceLocation:
     """Where something was written: a file and its line (from 1), or `override` without a line."""
 
     source: str
@@ -43,13 +43,13 @@ class Document:
     """Plain data, and for each key and list item the place where it was written."""
 
     data: Any
-    marks: dict[Keys, Mark] = field(default_factory=dict)
+    locations: dict[Keys, SourceLocation] = field(default_factory=dict)
 
-    def mark(self, keys: Keys) -> Mark | None:
+    def location(self, keys: Keys) -> SourceLocation | None:
         """Place of this value, or of the nearest section around it that was written."""
         for end in range(len(keys), 0, -1):
-            if keys[:end] in self.marks:
-                return self.marks[keys[:end]]
+            if keys[:end] in self.locations:
+                return self.locations[keys[:end]]
         return None
 
 
@@ -99,10 +99,10 @@ class _Reader:
 
     def __init__(self, source: str, has_lines: bool, problems: list[str]) -> None:
         self.source, self.has_lines, self.problems = source, has_lines, problems
-        self.marks: dict[Keys, Mark] = {}
+        self.locations: dict[Keys, SourceLocation] = {}
 
-    def at(self, node: yaml.Node) -> Mark:
-        return Mark(self.source, node.start_mark.line + 1 if self.has_lines else None)
+    def at(self, node: yaml.Node) -> SourceLocation:
+        return SourceLocation(self.source, node.start_mark.line + 1 if self.has_lines else None)
 
     def blame(self, node: yaml.Node, keys: Keys, text: str) -> None:
         where = f"{self.at(node)}: {dotted(keys)}" if keys else str(self.at(node))
@@ -125,7 +125,7 @@ class _Reader:
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
         out: dict[str, Any] = {}
-        lines: dict[str, Mark] = {}
+        lines: dict[str, SourceLocation] = {}
         for key_node, value_node in node.value:
             key = key_node.value
             if not isinstance(key_node, yaml.ScalarNode) or not isinstance(key, str):
@@ -136,13 +136,13 @@ class _Reader:
                 first = f" (first in line {lines[key].line})" if self.has_lines else ""
                 self.blame(key_node, here, f"is written twice{first}")
                 continue
-            lines[key] = self.marks[here] = self.at(key_node)
+            lines[key] = self.locations[here] = self.at(key_node)
             out[key] = self.plain(value_node, here)
         return out
 
     def sequence(self, node: yaml.SequenceNode, keys: Keys) -> list[Any]:
         for place, item in enumerate(node.value):
-            self.marks[(*keys, place)] = self.at(item)
+            self.locations[(*keys, place)] = self.at(item)
         return [self.plain(item, (*keys, place)) for place, item in enumerate(node.value)]
 
 
@@ -173,7 +173,7 @@ def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -
         loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(source, has_lines, problems)
-        return Document(None if node is None else reader.plain(node, ()), reader.marks)
+        return Document(None if node is None else reader.plain(node, ()), reader.locations)
     except yaml.YAMLError as error:
         problems.append(_syntax(error, source, has_lines))
     except RecursionError:
@@ -185,8 +185,8 @@ def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -
 
 
 def _syntax(error: yaml.YAMLError, source: str, has_lines: bool) -> str:
-    mark = getattr(error, "problem_mark", None)
-    where = f"{source}:{mark.line + 1}" if mark is not None and has_lines else source
+    location = getattr(error, "problem_mark", None)
+    where = f"{source}:{location.line + 1}" if location is not None and has_lines else source
     text = getattr(error, "problem", None) or str(error).splitlines()[0]
     hint = "; indent with spaces, not tabs" if r"'\t'" in text else ""
     return f"{where}: not valid YAML: {text}{hint}"

@@ -4,7 +4,7 @@ from .accumulate import Accumulator, Result
 from .bootstrap import Comparison, Interval, compare, intervals
 from .conventions import CONVENTIONS, PYSOD, Conventions, find_conventions
 from .evaluate import SetScores, evaluate_folder
-from .files import MatchedSet, PairingError, ScorePair, match_folders
+from .files import DatasetPairs, PairingError, ScorePair, match_folders
 from .prepare import GT_THRESHOLD, MapError
 from .registry import DEFAULT_METRICS, METRICS, Metric, MetricError, check_metrics
 from .score import ImageScores, score
@@ -18,10 +18,10 @@ __all__ = [
     "Accumulator",
     "Comparison",
     "Conventions",
+    "DatasetPairs",
     "ImageScores",
     "Interval",
     "MapError",
-    "MatchedSet",
     "Metric",
     "MetricError",
     "PairingError",

@@ -26,7 +26,7 @@ def count(bits: np.ndarray) -> int:
     return int(_COUNT[bits.view(np.uint8)].sum())  # NumPy 1
 
 
-def widen(bits: np.ndarray, reach: int) -> list[np.ndarray]:
+def dilate_rows(bits: np.ndarray, reach: int) -> list[np.ndarray]:
     """Dilations along the rows by 0, 1 … `reach` pixels to both sides. Bits beyond the width may become set."""
     stack = [bits]
     for distance in range(1, reach + 1):

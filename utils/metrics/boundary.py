@@ -26,7 +26,7 @@ def mean_boundary_accuracy(pair: Pair) -> float:
     everything = bits.ones(mask.shape)
     found = bits.pack(pair.index >= int(np.searchsorted(pair.raw * 255, 128, side="right")))
     right = ~(inside ^ found)
-    grown, grown_back = bits.widen(inside, radii[-1]), bits.widen(inside ^ everything, radii[-1])
+    grown, grown_back = bits.dilate_rows(inside, radii[-1]), bits.dilate_rows(inside ^ everything, radii[-1])
     accuracy = {}
     for radius in set(radii):
         band = bits.dilate(grown, _disc(radius)) & bits.dilate(grown_back, _disc(radius)) & everything

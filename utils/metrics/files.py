@@ -37,7 +37,7 @@ class ScorePair:
 
 
 @dataclass(frozen=True)
-class MatchedSet:
+class DatasetPairs:
     """One data set: the pairs, and what has no partner."""
 
     dataset: str
@@ -59,7 +59,7 @@ def match_folders(
     datasets: Sequence[str] | None = None,
     allow_missing: bool = False,
     locate: Callable[[Path], Path] = Path,
-) -> list[MatchedSet]:
+) -> list[DatasetPairs]:
     """Pairs of <pred_root>/<dataset>/**/name.png and <gt_root>/<dataset>/{masks,gt}/**/name.png, by path without extension.
 
     The mask folder may also be the data set's folder itself, and names that occur once may lie in other sub-folders.
@@ -103,7 +103,7 @@ def _folders(pred_root: Path, gt_root: Path, datasets: Sequence[str] | None) -> 
     return [(name, pred_root / name if (pred_root / name).is_dir() else pred_root, gt_root)]
 
 
-def _match(dataset: str, predictions: Path, root: Path) -> MatchedSet:
+def _match(dataset: str, predictions: Path, root: Path) -> DatasetPairs:
     truths = next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root)
     for folder, what in ((predictions, "predictions"), (truths, "masks")):
         if not folder.is_dir():
@@ -120,7 +120,7 @@ def _match(dataset: str, predictions: Path, root: Path) -> MatchedSet:
         if name in partner
     )
     used = set(partner.values())
-    return MatchedSet(
+    return DatasetPairs(
         dataset,
         pairs,
         tuple(name for name in masks if name not in partner),
@@ -164,7 +164,7 @@ def _images(root: Path) -> dict[str, Path]:
     return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
 
 
-def _complaints(matched: MatchedSet) -> list[str]:
+def _complaints(matched: DatasetPairs) -> list[str]:
     lines = []
     if matched.without_prediction:
         names, folder = matched.without_prediction, matched.prediction_folder

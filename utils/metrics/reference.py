@@ -31,7 +31,7 @@ def reference(prediction: np.ndarray, mask: np.ndarray) -> dict[str, float]:
         "Sm": measures["S"].get_results()["sm"],
         "mae": measures["MAE"].get_results()["mae"],
         "wFm": measures["W"].get_results()["wfm"],
-        "mse": float(((stretch(prediction) - (mask > 128)) ** 2).mean()),
+        "mse": float(((minmax_normalize(prediction) - (mask > 128)) ** 2).mean()),
         "mBA": plain_mba(prediction, mask),
     }
     curves = {
@@ -67,7 +67,7 @@ def _names(found: dict) -> dict:
     return {"adp": found["adaptive"], "curve": found["dynamic"]}
 
 
-def stretch(prediction: np.ndarray) -> np.ndarray:
+def minmax_normalize(prediction: np.ndarray) -> np.ndarray:
     values = prediction / 255
     low, high = values.min(), values.max()
     return (values - low) / (high - low) if high != low else values
@@ -90,7 +90,7 @@ def plain_mba(prediction: np.ndarray, mask: np.ndarray) -> float:
 
 def plain_biou(prediction: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(256,) boundary IoU at thresholds 255 … 0, bands by repeated 3×3 erosion of the zero-padded maps."""
-    grey = (stretch(prediction) * 255).astype(np.uint8)
+    grey = (minmax_normalize(prediction) * 255).astype(np.uint8)
     band, truth = _band(grey), _band((mask > 128).astype(np.uint8) * 255) > 128
     edges = np.arange(257)
     true, false = (np.cumsum(np.histogram(band[where], edges)[0][::-1]) for where in (truth, ~truth))

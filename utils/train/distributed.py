@@ -16,7 +16,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from .heartbeat import PeerLost, PeerWatch
+from .heartbeat import Heartbeat, PeerLost
 
 LOG = logging.getLogger(__name__)
 TIMEOUT = datetime.timedelta(hours=2)  # of one collective; a dead peer is noticed much earlier (train_peers)
@@ -120,19 +120,19 @@ def session(device: torch.device) -> Iterator[None]:
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"  # small agreements go over gloo and need not wait for the GPU
     dist.init_process_group(backend, timeout=TIMEOUT)
-    watch = PeerWatch(rank(), world_size())
+    heartbeat = Heartbeat(rank(), world_size())
     try:
         yield
         barrier()
     except BaseException as error:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends all when one fails: first tell the reason
-        reason = watch.why_lost(error)
-        watch.leave(failure=f"{type(error).__name__}: {error}" if reason is None else reason)
+        reason = heartbeat.why_peer_lost(error)
+        heartbeat.leave(failure=f"{type(error).__name__}: {error}" if reason is None else reason)
         if reason is not None:
             raise PeerLost(reason) from error
         raise
-    watch.leave()
+    heartbeat.leave()
     dist.destroy_process_group()
 
 

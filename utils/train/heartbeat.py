@@ -14,9 +14,9 @@ from datetime import timedelta
 import torch.distributed as dist
 
 LOG = logging.getLogger(__name__)
-BEAT = 1.0  # seconds between two looks
-SILENCE = 40.0  # seconds without a beat after which a peer counts as dead
-SUSPICION = 4.0  # the same, once a collective has failed
+INTERVAL = 1.0  # seconds between two looks
+TIMEOUT = 40.0  # seconds without a beat after which a peer counts as dead
+SUSPECT_TIMEOUT = 4.0  # the same, once a collective has failed
 GRACE = 8.0  # seconds in which the main thread may end by itself before this one ends the process
 DONE = "done"
 FAILED = "failed:"
@@ -27,7 +27,7 @@ class PeerLost(RuntimeError):
     """Another process of this run has ended."""
 
 
-class PeerWatch:
+class Heartbeat:
     """Daemon thread that beats for this process and watches the others.
 
     Args:
@@ -45,7 +45,7 @@ class PeerWatch:
         )
         run_id = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         self._key = f"inspyrenet/{run_id}/beat/"
-        self._thread = threading.Thread(target=self._watch, name="peer-watch", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="peer-watch", daemon=True)
         if self._peers:
             self._thread.start()
 
@@ -60,7 +60,7 @@ class PeerWatch:
         except RuntimeError as error:  # whoever kept the store has gone: there is nobody left to tell
             LOG.debug("the store is gone: %s", error)
 
-    def why_lost(self, error: BaseException) -> str | None:
+    def why_peer_lost(self, error: BaseException) -> str | None:
         """Why a collective may have failed with `error`: a lost peer's reason, or None if no peer is lost.
 
         Waits a few seconds for a silent peer to become certain, but only for errors that look like a lost peer.
@@ -68,24 +68,24 @@ class PeerWatch:
         text = str(error).lower()
         if not self._peers or not isinstance(error, RuntimeError) or not any(word in text for word in BROKEN):
             return None
-        deadline = time.monotonic() + SUSPICION + 2 * BEAT
+        deadline = time.monotonic() + SUSPECT_TIMEOUT + 2 * INTERVAL
         while time.monotonic() < deadline:
-            reason = self._look(SUSPICION)
+            reason = self._check_peers(SUSPECT_TIMEOUT)
             if reason:
                 return reason
-            time.sleep(BEAT / 2)
+            time.sleep(INTERVAL / 2)
         return None
 
-    def _watch(self) -> None:
-        beat = 0
-        while not self._stop.wait(BEAT):
-            beat += 1
+    def _run(self) -> None:
+        count = 0
+        while not self._stop.wait(INTERVAL):
+            count += 1
             try:
-                self._store.set(f"{self._key}{self.rank}", str(beat))
+                self._store.set(f"{self._key}{self.rank}", str(count))
             except RuntimeError:
                 reason: str | None = GONE
             else:
-                reason = self._look(SILENCE)
+                reason = self._check_peers(TIMEOUT)
             if reason:
                 if not self._stop.wait(GRACE):
                     sys.stderr.write(f"process {self.rank} ends: {reason}\n")
@@ -93,7 +93,7 @@ class PeerWatch:
                     os._exit(1)
                 return
 
-    def _look(self, patience: float) -> str | None:
+    def _check_peers(self, patience: float) -> str | None:
         """The reason for which a peer counts as lost, if one does."""
         for peer in self._peers:
             key = f"{self._key}{peer}"

@@ -57,7 +57,7 @@ class Schedule:
     Args:
         name: a key of `CURVES`.
         total: iterations (optimizer steps) of the whole run.
-        warmup_iteration: length of the ramp; it must be shorter than the run (see `plan`).
+        warmup_iteration: length of the ramp; it must be shorter than the run (see `plan_lr`).
         minimum: the rate at the end; where it lies above a group's base rate, that group stays at its base rate.
         power: of PolyLr.
 
@@ -117,7 +117,7 @@ def fitting_warmup(total: int) -> int:
     return max(total * 12_000 // 105_000, 0)
 
 
-def plan(
+def plan_lr(
     name: str,
     total: int,
     warmup_iteration: int = 0,

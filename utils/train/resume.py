@@ -22,8 +22,8 @@ from .state import (
     rng_state,
     set_rng_state,
 )
-from .train_log import Reporter
-from .types import Loader, RatePlan, TrainOptions
+from .train_log import TrainLogger
+from .types import Loader, LRSchedule, TrainOptions
 
 
 class TrainState(Protocol):
@@ -31,7 +31,7 @@ class TrainState(Protocol):
 
     model: nn.Module
     optimizer: torch.optim.Optimizer
-    schedule: RatePlan
+    schedule: LRSchedule
     loader: Loader
     device: torch.device
     options: TrainOptions
@@ -42,7 +42,7 @@ class TrainState(Protocol):
     fingerprint: str | None
     progress: Progress
     history: History
-    report: Reporter
+    logger: TrainLogger
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -101,7 +101,7 @@ def restore(state: TrainState, content: Mapping[str, Any], path: Path, force: bo
     _restore_position(state, content)
     _restore_rng(state, content)
     progress = state.progress
-    state.report.say(f"going on from {path}: epoch {progress.epoch + 1}, step {progress.iteration}")
+    state.logger.log(f"going on from {path}: epoch {progress.epoch + 1}, step {progress.iteration}")
 
 
 def _model_name(config: Mapping[str, Any]) -> str:
@@ -109,7 +109,7 @@ def _model_name(config: Mapping[str, Any]) -> str:
 
 
 def _warn(state: TrainState, message: str) -> None:
-    state.report.say(message, logging.WARNING)
+    state.logger.log(message, logging.WARNING)
 
 
 def _check_data(state: TrainState, content: Mapping[str, Any], path: Path, force: bool) -> None:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as wishes that a training loop grants at its next step."""
+"""Ctrl-C and SIGTERM as requests that a training loop honors at its next step."""
 
 import os
 import signal
@@ -15,13 +15,13 @@ MESSAGES = {
 
 
 class StopRequests:
-    """Context manager: while it is open, the first Ctrl-C or SIGTERM only sets `wish`; a second Ctrl-C interrupts.
+    """Context manager: while it is open, the first Ctrl-C or SIGTERM only sets `stop_requested`; a second Ctrl-C interrupts.
 
     Outside the main thread signals cannot be caught, and nothing changes.
     """
 
     def __init__(self) -> None:
-        self.wish = 0
+        self.stop_requested = 0
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "StopRequests":
@@ -38,11 +38,11 @@ class StopRequests:
         self._before.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        wish = INTERRUPT if number == signal.SIGINT else TERMINATE
-        if wish == self.wish == INTERRUPT:
+        requested = INTERRUPT if number == signal.SIGINT else TERMINATE
+        if requested == self.stop_requested == INTERRUPT:
             raise KeyboardInterrupt
-        self.wish = max(self.wish, wish)
-        os.write(2, MESSAGES[wish])
+        self.stop_requested = max(self.stop_requested, requested)
+        os.write(2, MESSAGES[requested])
 
 
 def spare_worker() -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 SCALARS_EVERY = 20  # steps between two points of a TensorBoard curve
 
 
-class Reporter:
+class TrainLogger:
     """Bars and TensorBoard of the main process; on the others it does nothing.
 
     Args:
@@ -24,7 +24,7 @@ class Reporter:
         self._bars = bars and main
         self._make_writer = writer if main else None
         self.writer: Any | None = None
-        self.log = log
+        self._logger = log
         self._epochs: tqdm | None = None
         self._steps: tqdm | None = None
         self._images = 0
@@ -74,7 +74,7 @@ class Reporter:
             self._epochs.update()
         if self._main:
             parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
-            self.say(f"epoch {epoch}/{epochs}, step {iteration}: {parts}; rate {rate:.2e}, {self.speed():.1f} images/s")
+            self.log(f"epoch {epoch}/{epochs}, step {iteration}: {parts}; rate {rate:.2e}, {self.speed():.1f} images/s")
         if self.writer is not None:
             self._scalars("epoch", losses, epoch)
 
@@ -82,21 +82,21 @@ class Reporter:
         """Write one line of scores."""
         if self._main:
             scores = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
-            self.say(f"validation after epoch {epoch}: {scores}{' (the best so far)' if best else ''}")
+            self.log(f"validation after epoch {epoch}: {scores}{' (the best so far)' if best else ''}")
         if self.writer is not None:
             self._scalars("validation", metrics, epoch)
             self.writer.flush()
 
-    def say(self, message: str, level: int = logging.INFO) -> None:
+    def log(self, message: str, level: int = logging.INFO) -> None:
         """Log a line. Every process may call it; only the main one speaks."""
         if self._main:
-            self.log.log(level, message)
+            self._logger.log(level, message)
 
     def _scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self.writer.add_scalar(f"{group}/{name}", value, step)
 
-    def __enter__(self) -> "Reporter":
+    def __enter__(self) -> "TrainLogger":
         return self
 
     def __exit__(

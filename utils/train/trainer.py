@@ -25,8 +25,19 @@ from .lock import RunLock
 from .resume import identity, restore, snapshot
 from .signals import INTERRUPT, TERMINATE, StopRequests
 from .state import Progress, ResumeError, code_version, plain, preserved_rng, set_train_mode
-from .train_log import Reporter
-from .types import Batch, EpochEnd, Loader, Outcome, RatePlan, TrainOptions, extras, inputs, on_device, steps_per_epoch
+from .train_log import TrainLogger
+from .types import (
+    Batch,
+    EpochEnd,
+    Loader,
+    LRSchedule,
+    Outcome,
+    TrainOptions,
+    extras,
+    inputs,
+    on_device,
+    steps_per_epoch,
+)
 
 __all__ = ["EpochEnd", "Outcome", "TrainOptions", "Trainer", "steps_per_epoch"]
 
@@ -62,7 +73,7 @@ class Trainer:
         model: nn.Module,
         criterion: Callable[..., Mapping[str, Tensor]],
         optimizer: torch.optim.Optimizer,
-        schedule: RatePlan,
+        schedule: LRSchedule,
         loader: Loader,
         device: torch.device,
         options: TrainOptions,
@@ -94,16 +105,15 @@ class Trainer:
         self.describe = describe
         self.config = plain(config or {})
         self.fingerprint = fingerprint
-        self.curves = curves
-        self.on_start = on_start
+        self.curves, self.on_start = curves, on_start
         self.code = code_version()
         self.progress = Progress()
         self.history = History()
-        self.report = Reporter(distributed.is_main(), options.bars, log, writer)
+        self.logger = TrainLogger(distributed.is_main(), options.bars, log, writer)
         self.network = distributed.wrap(model, device, options.find_unused)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
         self._stop = StopRequests()
-        self._wish = 0  # what all processes have agreed on: stop?
+        self._stop_requested = 0  # what all processes have agreed on: stop?
         self._save_wanted = False
         self._saved: Path | None = None
         self._saved_at = (0, time.monotonic())  # iteration, clock
@@ -131,19 +141,19 @@ class Trainer:
         with (
             lock,
             self._stop,
-            self.report,
+            self.logger,
             flushed_denormals(),
             friendly_errors(self._last_checkpoint),
             contextlib.closing(self.loader),
         ):
             self._open_folder()
-            self.report.start(self.progress.epoch, self.options.epochs, self.progress.iteration)
+            self.logger.start(self.progress.epoch, self.options.epochs, self.progress.iteration)
             try:
                 reason = self._run()
             except KeyboardInterrupt:
                 reason = "interrupted"
             outcome = self._outcome(reason)
-            self.report.say(outcome.message, logging.INFO if reason == "done" else logging.WARNING)
+            self.logger.log(outcome.message, logging.INFO if reason == "done" else logging.WARNING)
         return outcome
 
     def _run(self) -> str:
@@ -155,8 +165,8 @@ class Trainer:
                     self.save()
                 return "early"
             self._train_epoch()
-            if self._wish:
-                return {INTERRUPT: "interrupted", TERMINATE: "terminated"}[self._wish]
+            if self._stop_requested:
+                return {INTERRUPT: "interrupted", TERMINATE: "terminated"}[self._stop_requested]
             self._end_epoch()
         return "done"
 
@@ -165,15 +175,15 @@ class Trainer:
         set_train_mode(self.network, self.options.freeze_batchnorm)
         if hasattr(self.criterion, "set_epoch"):
             self.criterion.set_epoch(progress.epoch, self.options.epochs)
-        self.report.start_epoch(progress.epoch, self.options.epochs, self.steps_per_epoch, progress.steps)
+        self.logger.start_epoch(progress.epoch, self.options.epochs, self.steps_per_epoch, progress.steps)
         batches = self.loader.batches(progress.epoch, progress.samples)
         while group := list(islice(batches, self.options.accumulate)):
             losses, rates = self.step(group)
             images = len(group) * self.loader.global_batch
-            self.report.step(progress.iteration, losses, rates, images)
-            if self._save_wanted or self._wish:
+            self.logger.step(progress.iteration, losses, rates, images)
+            if self._save_wanted or self._stop_requested:
                 self.save()
-            if self._wish:
+            if self._stop_requested:
                 return
 
     def step(self, group: Sequence[Batch]) -> tuple[dict[str, float], list[float]]:
@@ -226,8 +236,9 @@ class Trainer:
         due = (every is not None and done - iteration >= every) or (
             minutes is not None and distributed.is_main() and time.monotonic() - clock >= 60 * minutes
         )
-        bad, wish, save = distributed.maximum([float(bad_loss or bad_norm), float(self._stop.wish), float(due)])
-        self._wish, self._save_wanted = int(wish), bool(save)
+        stop = self._stop.stop_requested
+        bad, stop, save = distributed.maximum([float(bad_loss or bad_norm), float(stop), float(due)])
+        self._stop_requested, self._save_wanted = int(stop), bool(save)
         if bad:
             mine = describe_batch(group, table, names, norm, self.describe)
             found = "; ".join(text for text in distributed.gather(mine) if text)
@@ -248,7 +259,7 @@ class Trainer:
         progress.epoch, progress.samples, progress.steps, progress.sums = progress.epoch + 1, 0, 0, {}
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self.history.add(progress.epoch, progress.iteration, losses, rates)
-        self.report.end_epoch(progress.epoch, options.epochs, progress.iteration, losses, max(rates))
+        self.logger.end_epoch(progress.epoch, options.epochs, progress.iteration, losses, max(rates))
         if progress.epoch % options.checkpoint_epochs == 0 or progress.epoch == options.epochs:
             self.save()
         metrics = self._validate() if self._validation_owed() else {}
@@ -280,7 +291,7 @@ class Trainer:
         is_best = best is self.history.entries[-1]
         if is_best and distributed.is_main():
             self.folder.save_best({**identity(self), "best": plain(best)})
-        self.report.validation(self.progress.epoch, metrics, is_best)
+        self.logger.validation(self.progress.epoch, metrics, is_best)
         return metrics
 
     def _best(self) -> dict[str, Any] | None:
@@ -298,7 +309,7 @@ class Trainer:
         progress = self.progress
         with self._evaluating():
             end = EpochEnd(
-                progress.epoch, progress.iteration, self.model, self._batch, losses, metrics, self.report.writer
+                progress.epoch, progress.iteration, self.model, self._batch, losses, metrics, self.logger.writer
             )
             for hook in self.hooks:
                 hook(end)
@@ -344,7 +355,7 @@ class Trainer:
             path, content = found if found else (None, None)
         path = distributed.broadcast(path)
         if path is None:
-            self.report.say(f"no checkpoint in {self.folder.folder}: starting from the beginning", logging.WARNING)
+            self.logger.log(f"no checkpoint in {self.folder.folder}: starting from the beginning", logging.WARNING)
             return False
         restore(self, read_checkpoint(path) if content is None else content, path, force)
         self._saved, self._saved_at = path, (self.progress.iteration, time.monotonic())

@@ -30,8 +30,8 @@ class Loader(Protocol):
     def close(self) -> None: ...
 
 
-class RatePlan(Protocol):
-    """Writes the learning rates of an iteration into an optimizer (`lib.optim.schedule.Schedule`)."""
+class LRSchedule(Protocol):
+    """Writes the learning rates of an iteration into an optimizer (`lr_schedule.Schedule`)."""
 
     total: int
 

@@ -115,12 +115,12 @@ def _stream(packed: list[str], make: MakeWorker, layout: Layout) -> Iterator[str
 def _stream_from_inside(packed: list[str], make: MakeWorker, layout: Layout) -> Iterator[str]:
     """The same through ray://, where Ray Data itself does not work: an actor on the cluster runs it and hands results out."""
     ray = load_ray()
-    pump = ray.remote(num_cpus=0)(Pump).remote(packed, make, layout)
-    while (content := ray.get(pump.next.remote())) is not None:
+    proxy = ray.remote(num_cpus=0)(StreamProxy).remote(packed, make, layout)
+    while (content := ray.get(proxy.next.remote())) is not None:
         yield content
 
 
-class Pump:
+class StreamProxy:
     """An iterator that lives on the cluster."""
 
     def __init__(self, packed: list[str], make: MakeWorker, layout: Layout):
@@ -156,7 +156,7 @@ class Actor:
             return json.dumps({"error": self.error})
         try:
             rows = self.worker([Item(**item) for item in json.loads(packed)])
-        except OSError as error:  # of the marks' folder
+        except OSError as error:  # of the in-flight folder
             return json.dumps({"error": str(error)})
         return json.dumps({"rows": [asdict(row) for row in rows]})
 

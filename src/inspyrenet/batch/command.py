@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("words", nargs="*", metavar="Section.key=value", help="change the config: Model.alignment=corrected")
+    add("overrides", nargs="*", metavar="Section.key=value", help="change the config: Model.alignment=corrected")
     add("-i", "--input", required=True, metavar="WHAT", help="pattern in quotes, folder, or list, see below")
     add("-o", "--output", required=True, metavar="FOLDER", help="where results go; sub-folders are kept")
     add("--root", metavar="FOLDER", help="keep the structure below this folder (default: a pattern's fixed part)")
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0; 1 where an image failed or nothing could be done; 130 after Ctrl-C or SIGTERM."""
     parser = build_parser()
     options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.words if "=" not in word]
+    wrong = [word for word in options.overrides if "=" not in word]
     if wrong:
         parser.error(
             f"what is {wrong[0]!r}? Images go to --input (a pattern in quotes), overrides look like Model.depth=32"
@@ -70,11 +70,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from .job import Request, run
+    from .job import BatchRequest, run
 
     given = vars(options)
-    given["overrides"] = tuple(given.pop("words"))
+    given["overrides"] = tuple(given["overrides"])
     given["patch_merging"] = given.pop("PM")
-    summary = run(Request(**given))
+    summary = run(BatchRequest(**given))
     print(summary, file=sys.stderr)
     return summary.exit_code

@@ -17,7 +17,7 @@ TASKS = 5_000  # of a whole batch; more of them would only keep the scheduler bu
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One image to do. suspect: a worker may have died of it, see `marks.py`."""
+    """One image to do. suspect: a worker may have died of it, see `in_flight.py`."""
 
     path: str
     output: str
@@ -118,7 +118,7 @@ def _checked_root(root: Path | None, own: Path, images: Sequence[Path]) -> Path:
 def lay_out(inputs: Inputs, dest: Path, form: str, shard_size: int) -> list[Item]:
     """Every image with its result's place and its shard. The same images always give the same items.
 
-    No two share a result, no result replaces an input (`naming.plan`).
+    No two share a result, no result replaces an input (`output_paths.plan`).
     """
     if shard_size < 1:
         raise BatchError(f"a shard has at least 1 image, not {shard_size}")

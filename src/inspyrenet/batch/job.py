@@ -15,25 +15,25 @@ from typing import Any
 
 from ..data.images.encode import check_format
 from ..files.request import check_writable
-from ..remover.compositing import Style, check_threshold, style_of
+from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
 from .cluster import RayEngine
 from .errors import BatchError, load_arrow
+from .in_flight import InFlight
 from .inputs import Inputs, Item, find_inputs, lay_out, tasks_of
 from .layout import lay_out_workers
 from .local import LocalEngine
-from .manifest import FAILED, Journal, Manifest, Row, fold, table_of
-from .marks import Marks
-from .network import Network, settle
+from .manifest import FAILED, Journal, Manifest, Row, merge_rows, table_of
+from .network import Network, resolve_network
 from .progress import Progress, Summary
-from .resume import sort_out, without_replaced
+from .resume import plan_resume, without_replaced
 from .worker import Settings, Worker
 
 ENGINES = ("local", "ray")
 
 
 @dataclass(frozen=True)
-class Request:
+class BatchRequest:
     """What to cut out, how, and by whom; the options of `inspyrenet batch`."""
 
     input: str
@@ -64,41 +64,41 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Look:
+class OutputOptions:
     """How the results look; checked. edges: the same for all workers, whatever is installed where they run."""
 
-    style: Style
+    style: OutputStyle
     format: str
     edges: str
 
 
-def run(request: Request, say: Callable[[str], None] | None = None) -> Summary:
+def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summary:
     """Carry a batch out. Raises BatchError and what the parts raise where it cannot begin or go on; never for one image.
 
     KeyboardInterrupt (Ctrl-C, SIGTERM) leaves a manifest of all that was done.
     """
     say = say or _say
-    look = _check(request)
+    output = _check(request)
     dest = Path(request.output).expanduser().absolute()
     say(f"looking for images: {request.input}")
     inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
-    items = lay_out(inputs, dest, look.format, request.shard_size)
-    network = settle(request.config, request.ckpt, request.overrides)
+    items = lay_out(inputs, dest, output.format, request.shard_size)
+    network = resolve_network(request.config, request.ckpt, request.overrides)
     check_writable(dest)
     manifest = Manifest(
         Path(request.manifest).expanduser().absolute() if request.manifest else dest / "manifest.parquet"
     )
     try:
-        table = manifest.open(_made_with(request, look, network), request.overwrite)
+        table = manifest.open(_made_with(request, output, network), request.overwrite)
         table = without_replaced(table, items)
-        state = sort_out(items, table, manifest.since)
+        state = plan_resume(items, table, manifest.since)
         summary = Summary(manifest.file, skipped=state.finished)
         say(f"{inputs}: {state.finished:,} there already, {len(state.todo):,} to do")
         unnamed = _unnamed(inputs)
         summary.add(unnamed)
-        manifest.save(fold([table, table_of([*state.found, *unnamed])]))
+        manifest.save(merge_rows([table, table_of([*state.found, *unnamed])]))
         if state.todo:
-            settings = _settings(request, look, network, manifest)
+            settings = _settings(request, output, network, manifest)
             _work(request, _suspected(state.todo, manifest), settings, manifest, summary, say)
         manifest.finish()
     finally:
@@ -110,7 +110,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _check(request: Request) -> Look:
+def _check(request: BatchRequest) -> OutputOptions:
     """Everything that is wrong with the words of a request, before anything is looked for."""
     load_arrow()
     if request.engine not in ENGINES:
@@ -124,30 +124,30 @@ def _check(request: Request) -> Look:
     check_threshold(request.threshold)
     edges = choose_method(request.edges)
     shown = style.shows_edges and request.threshold is None
-    return Look(style, check_format(request.format or "png", style.transparent), edges if shown else "none")
+    return OutputOptions(style, check_format(request.format or "png", style.transparent), edges if shown else "none")
 
 
-def _made_with(request: Request, look: Look, network: Network) -> dict[str, Any]:
+def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -> dict[str, Any]:
     """What must stay the same for results to belong together, as it is written into the manifest."""
-    kind, style = look.style.kind, look.style
+    kind, style = output.style.kind, output.style
     if style.picture is not None:
         kind = f"picture {hashlib.sha256(style.picture.tobytes()).hexdigest()[:16]}"
-    elif style.colour is not None:
-        kind = "#%02x%02x%02x" % style.colour  # noqa: UP031
+    elif style.color is not None:
+        kind = "#%02x%02x%02x" % style.color  # noqa: UP031
     names = ("threshold", "reverse", "resize", "precision", "patch_merging")
     made_with = {"network": network.name, "weights": network.digest, "overrides": " ".join(request.overrides)}
     return (
         made_with
-        | {"type": kind, "format": look.format, "edges": look.edges}
+        | {"type": kind, "format": output.format, "edges": output.edges}
         | {name: getattr(request, name) for name in names}
     )
 
 
-def _settings(request: Request, look: Look, network: Network, manifest: Manifest) -> Settings:
+def _settings(request: BatchRequest, output: OutputOptions, network: Network, manifest: Manifest) -> Settings:
     return Settings(
-        network, look.style, look.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
+        network, output.style, output.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
         resize=request.resize, precision=request.precision, jit=request.jit, patch_merging=request.patch_merging,
-        edges=look.edges, overrides=request.overrides, batch_size=request.batch_size,
+        edges=output.edges, overrides=request.overrides, batch_size=request.batch_size,
     )  # fmt: skip
 
 
@@ -160,7 +160,7 @@ def _unnamed(inputs: Inputs) -> list[Row]:
 
 def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:
     """The items, those marked that were at work when an earlier run was killed."""
-    suspects = Marks(manifest.folder).suspects()
+    suspects = InFlight(manifest.folder).crash_suspects()
     return [Item(item.path, item.output, item.shard, item.path in suspects) for item in todo] if suspects else [*todo]
 
 
@@ -173,7 +173,7 @@ def make_worker(settings: Settings, name: str, device: str, threads: int) -> Wor
 
 
 def _work(
-    request: Request,
+    request: BatchRequest,
     todo: list[Item],
     settings: Settings,
     manifest: Manifest,
@@ -200,12 +200,12 @@ def _work(
     finally:
         summary.seconds = time.perf_counter() - started
         summary.left = progress.total - progress.count
-        Marks(manifest.folder).clear()  # nobody died of anything: this process is here to say so
+        InFlight(manifest.folder).clear()  # nobody died of anything: this process is here to say so
         with contextlib.suppress(OSError):  # what cannot be written is found again from the results
             journal.flush()
 
 
-def _engine(request: Request, say: Callable[[str], None]) -> "LocalEngine | RayEngine":
+def _engine(request: BatchRequest, say: Callable[[str], None]) -> "LocalEngine | RayEngine":
     if request.engine == "local":
         return LocalEngine(say, request.device)
     return RayEngine(say, request.device, request.address, request.verbose)
@@ -214,13 +214,13 @@ def _engine(request: Request, say: Callable[[str], None]) -> "LocalEngine | RayE
 def _take_in(
     rows: Iterator[list[Row]], journal: Journal, summary: Summary, progress: Progress, started: float, verbose: bool
 ) -> None:
-    for portion in rows:
-        journal.add(portion)
-        summary.add(portion, time.perf_counter() - started)
-        progress.add(len(portion))
-        for row in portion if verbose else ():
+    for chunk in rows:
+        journal.add(chunk)
+        summary.add(chunk, time.perf_counter() - started)
+        progress.add(len(chunk))
+        for row in chunk if verbose else ():
             progress.say(f"{row.path} → {row.output}: {row.message or f'{row.seconds:.2f} s'}")
-        if any(row.hopeless for row in portion):
+        if any(row.fatal for row in chunk):
             return
 
 

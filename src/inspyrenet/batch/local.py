@@ -1,4 +1,4 @@
-"""Workers as processes of this machine. One that dies is started again, and its portion is done again."""
+"""Workers as processes of this machine. One that dies is started again, and its chunk is done again."""
 
 import contextlib
 import multiprocessing
@@ -83,7 +83,7 @@ class LocalEngine:
                     kind, content = slot.line.recv()
                 except (EOFError, OSError):
                     slot.process.join()
-                    self._mourn(slot, left)
+                    self._handle_worker_death(slot, left)
                     slot.line.close()
                     if left:
                         self.slots[place] = begin(place)
@@ -99,7 +99,7 @@ class LocalEngine:
                         slot.line.send(slot.task)
             self.slots = [slot for slot in self.slots if not slot.line.closed]
 
-    def _mourn(self, slot: _Slot, left: deque[Task]) -> None:
+    def _handle_worker_death(self, slot: _Slot, left: deque[Task]) -> None:
         code = slot.process.exitcode
         why = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         if slot.task:

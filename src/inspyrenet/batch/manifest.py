@@ -32,7 +32,7 @@ class Row:
     status: done; skipped: the result was there and nothing recorded how it was made; failed: message says why.
     height, width: of the image. bytes: of the result. seconds: reading, network, composing and writing.
     attempts: more than 1 where a worker died on the way. finished: seconds since 1970.
-    hopeless: not in the file; the next result cannot be written either.
+    fatal: not in the file; the next result cannot be written either.
     """
 
     path: str
@@ -49,7 +49,7 @@ class Row:
     finished: float = 0.0
     source_bytes: int | None = None
     source_mtime_ns: int | None = None
-    hopeless: bool = False
+    fatal: bool = False
 
 
 def schema(arrow: Any) -> "pyarrow.Schema":
@@ -57,7 +57,7 @@ def schema(arrow: Any) -> "pyarrow.Schema":
     whole = {name: arrow.int64() for name in ("bytes", "source_bytes", "source_mtime_ns")}
     whole |= {name: arrow.int32() for name in ("width", "height", "shard", "attempts")}
     whole |= {"seconds": arrow.float32(), "finished": arrow.timestamp("ms", tz="UTC")}
-    names = [field.name for field in fields(Row) if field.name != "hopeless"]
+    names = [field.name for field in fields(Row) if field.name != "fatal"]
     return arrow.schema([(name, whole.get(name, arrow.string())) for name in names])
 
 
@@ -73,7 +73,7 @@ def table_of(rows: Sequence[Row]) -> "pyarrow.Table":
     return arrow.table(columns, schema=schema(arrow))
 
 
-def fold(tables: Sequence["pyarrow.Table"]) -> "pyarrow.Table":
+def merge_rows(tables: Sequence["pyarrow.Table"]) -> "pyarrow.Table":
     """One row for each path, sorted by path; of several rows the last table's counts."""
     arrow = load_arrow()
     whole = arrow.concat_tables(tables) if tables else table_of([])
@@ -146,7 +146,7 @@ class Manifest:
         clock = self.folder / LOCK
         clock.touch()
         self.started = clock.stat().st_mtime_ns
-        return fold(tables)
+        return merge_rows(tables)
 
     def save(self, table: "pyarrow.Table") -> None:
         """Replace the snapshot; the parts are in it."""
@@ -158,7 +158,7 @@ class Manifest:
 
     def finish(self) -> "pyarrow.Table":
         """Fold everything into the snapshot and close; the parts' folder goes."""
-        table = fold(self._read_all()[0])
+        table = merge_rows(self._read_all()[0])
         self.save(table)
         shutil.rmtree(self.folder, ignore_errors=True)  # a worker of a killed run may still be leaving a mark
         self.close()

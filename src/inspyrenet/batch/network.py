@@ -16,27 +16,27 @@ class Network:
     digest: str
 
 
-def settle(mode: str | None, ckpt: str | None, overrides: Sequence[str] = ()) -> Network:
+def resolve_network(mode: str | None, ckpt: str | None, overrides: Sequence[str] = ()) -> Network:
     """Find the weights and pin them: of a run folder the file that is the best now, by absolute paths.
 
-    Raises what `modes.resolve` raises: there is no such mode or config, or its weights are not here.
+    Raises what `presets.resolve_model` raises: there is no such mode or config, or its weights are not here.
     """
-    from ..engine.presets import resolve
+    from ..engine.presets import resolve_model
 
     if ckpt is not None and Path(ckpt).suffix.lower() == ".onnx":
         return _of_graph(mode, Path(ckpt).expanduser())
     if ckpt is None and mode is not None and Path(mode).suffix.lower() == ".onnx":
         return _of_graph(None, Path(mode).expanduser())
-    recipe = resolve(mode, ckpt, overrides)
-    weights = recipe.weights
+    spec = resolve_model(mode, ckpt, overrides)
+    weights = spec.weights
     if weights.is_dir():
         from ..utils.train.checkpoint import CheckpointFolder  # imports torch
 
         weights = CheckpointFolder(weights).weights_file()
-    name, digest = recipe.name, _digest(weights)
+    name, digest = spec.name, _digest(weights)
     if mode is None and ckpt is None:  # the model in the box, which every installation has
         return Network(name, None, None, digest)
-    is_weights = ckpt is None and mode is not None and Path(mode).expanduser() == recipe.weights
+    is_weights = ckpt is None and mode is not None and Path(mode).expanduser() == spec.weights
     return Network(name, None if is_weights else _absolute(mode), str(weights.absolute()), digest)
 
 

@@ -20,7 +20,7 @@ class Summary:
     done: int = 0
     skipped: int = 0
     failed: list[tuple[str, str]] = field(default_factory=list)
-    again: int = 0  # images that were taken up again after a worker died
+    retried: int = 0  # images that were taken up again after a worker died
     left: int = 0  # not tried: nothing could be written any more
     seconds: float = 0.0
     first: float = 0.0  # seconds until the first results
@@ -49,7 +49,7 @@ class Summary:
                 self.done += 1
             else:
                 self.failed.append((row.path, row.message))
-            self.again += row.attempts > 1
+            self.retried += row.attempts > 1
         self.at_first = self.tried if first else self.at_first
 
     def __str__(self) -> str:
@@ -64,8 +64,8 @@ class Summary:
         lines += [f"  {path}: {reason}" for path, reason in sorted(self.failed)[:LISTED]]
         if len(self.failed) > LISTED:
             lines.append(f"  … and {len(self.failed) - LISTED:,} more, all in the manifest")
-        if self.again:
-            lines.append(f"{self.again:,} were taken up again after a worker died")
+        if self.retried:
+            lines.append(f"{self.retried:,} were taken up again after a worker died")
         if self.left:
             lines.append("make room or choose another --output, then run the same command again: it goes on from here")
         if self.seconds:

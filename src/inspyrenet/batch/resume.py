@@ -31,7 +31,7 @@ class Known:
 
 
 @dataclass
-class Sorted:
+class ResumePlan:
     """todo: to be made. finished: how many results are there. found: rows for those that no row told of."""
 
     todo: list[Item] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Sorted:
     found: list[Row] = field(default_factory=list)
 
 
-def sort_out(items: Sequence[Item], table: "pyarrow.Table", since: int | None = None) -> Sorted:
+def plan_resume(items: Sequence[Item], table: "pyarrow.Table", since: int | None = None) -> ResumePlan:
     """Finished: the result is there, is no older than `since` (ns), and its image is the one that it was made from.
 
     Where a row tells, the image's size and time of change must still be as recorded; else the result must not be older
@@ -54,7 +54,7 @@ def sort_out(items: Sequence[Item], table: "pyarrow.Table", since: int | None = 
         owners={row.output: row.path for row in known},
         since=since,
     )
-    everything = Sorted()
+    everything = ResumePlan()
     with ThreadPoolExecutor(THREADS) as pool:
         for part in pool.map(sort, slices):
             everything.todo += part.todo
@@ -92,8 +92,10 @@ def without_replaced(table: "pyarrow.Table", items: Sequence[Item]) -> "pyarrow.
     return table.filter(pyarrow.array([wanted.get(output, path) == path for path, output in pairs], pyarrow.bool_()))
 
 
-def _sort_slice(items: Sequence[Item], known: dict[str, Known], owners: dict[str, str], since: int | None) -> Sorted:
-    part = Sorted()
+def _sort_slice(
+    items: Sequence[Item], known: dict[str, Known], owners: dict[str, str], since: int | None
+) -> ResumePlan:
+    part = ResumePlan()
     for item in items:
         owned = owners.get(item.output, item.path) == item.path
         state = _is_finished(item, known.get(item.path), since) if owned else None

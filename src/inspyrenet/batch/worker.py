@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files.report import HOPELESS, one_line
-from ..remover.compositing import Style
+from ..files.report import FATAL_ERRNOS, one_line
+from ..remover.compositing import OutputStyle
 from .errors import BatchError
+from .in_flight import TRIES, InFlight
 from .inputs import Item
 from .manifest import DONE, FAILED, Row
-from .marks import TRIES, Marks
 from .network import Network
 
 if TYPE_CHECKING:
@@ -32,13 +32,13 @@ class Settings:
     """All that a worker needs to know; goes to other processes and machines.
 
     threads: of the processor. device: as run/Train.py's --device. batch_size: images in one pass of the network; None: by device.
-    marks: folder that all workers see. started: ns by the clock of the file system; results from then on are of this run.
+    in_flight: folder that all workers see. started: ns by the clock of the file system; results from then on are of this run.
     """
 
     network: Network
-    style: Style
+    style: OutputStyle
     format: str
-    marks: str
+    in_flight: str
     started: int
     threshold: float | None = None
     reverse: bool = False
@@ -94,22 +94,22 @@ class Worker:
     def __init__(self, settings: Settings, name: str, load: Callable[[Settings], "Remover"] = load_remover):
         self.settings = settings
         self.label = f"{socket.gethostname()}:{os.getpid()}"
-        self.marks = Marks(Path(settings.marks), self.label)
+        self.in_flight = InFlight(Path(settings.in_flight), self.label)
         key = f"start {name}"
-        if self.marks.enter(key) >= TRIES:
+        if self.in_flight.enter(key) >= TRIES:
             raise BatchError(
                 f"a worker died {TRIES} times while it loaded the network: too little memory for so many workers?"
             )
         self.remover = load(settings)
-        self.marks.leave(key)
+        self.in_flight.leave(key)
         on_gpu = self.remover.device.type != "cpu"
         self.batch_size = settings.batch_size or (8 if on_gpu else 1)
         self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
-        """Do these images. Where a worker died of the same portion before, what it finished is kept, the rest goes one by one."""
+        """Do these images. Where a worker died of the same chunk before, what it finished is kept, the rest goes one by one."""
         key = f"task {items[0].path} {len(items)}"
-        deaths = self.marks.enter(key, [item.path for item in items])
+        deaths = self.in_flight.enter(key, [item.path for item in items])
         rows = [row for row in map(self._kept, items) if row] if deaths else []
         there = {row.path for row in rows}
         left = [item for item in items if item.path not in there]
@@ -120,7 +120,7 @@ class Worker:
                 rows += self._cut_carefully(item)
         for row in rows:
             row.attempts, row.worker = deaths + 1, self.label
-        self.marks.leave(key)
+        self.in_flight.leave(key)
         return rows
 
     def _kept(self, item: Item) -> Row | None:
@@ -148,12 +148,12 @@ class Worker:
     def _cut_carefully(self, item: Item) -> list[Row]:
         """Alone, with a mark: an image that kills one worker after the other is given up."""
         key = f"image {item.path}"
-        if self.marks.enter(key, [item.path]) >= TRIES:
+        if self.in_flight.enter(key, [item.path]) >= TRIES:
             row = _new_row(item, FAILED)
             row.message = f"workers died {TRIES} times while they had this image: too large for the memory?"
             return [row]  # the mark stays until the end of the run
         rows = self._cut_all([item])
-        self.marks.leave(key)
+        self.in_flight.leave(key)
         return rows
 
     # -- the usual way ----------------------------------------------------------------------------------------------
@@ -173,9 +173,9 @@ class Worker:
             for row, array in self._through_network(good):
                 pending.append((row, self.writers.submit(self._write, row, array)))
             while len(pending) > PENDING:
-                _settle(*pending.popleft())
+                _finish_writing(*pending.popleft())
         while pending:
-            _settle(*pending.popleft())
+            _finish_writing(*pending.popleft())
         return rows
 
     def _read_ahead(self, items: Sequence[Item]) -> "Iterator[list[tuple[Item, Future]]]":
@@ -190,11 +190,11 @@ class Worker:
 
     def _through_network(self, group: "list[tuple[Row, np.ndarray]]") -> "Iterator[tuple[Row, np.ndarray]]":
         """Results of those images for which there is one; several at once, or each for itself where that fails."""
-        look = (self.settings.style, self.settings.threshold, self.settings.reverse)
+        options = (self.settings.style, self.settings.threshold, self.settings.reverse)
         started = time.perf_counter()
         if len(group) > 1:
             try:
-                arrays = self.remover.process_batch([image for _, image in group], *look, batch_size=len(group))
+                arrays = self.remover.process_batch([image for _, image in group], *options, batch_size=len(group))
             except Exception:  # memory, mostly: one by one below, where the reason is told
                 arrays = []
             for (row, _), array in zip(group, arrays, strict=False):
@@ -205,7 +205,7 @@ class Worker:
         for row, image in group:
             started = time.perf_counter()
             try:
-                array = self.remover.cut(image, *look).array
+                array = self.remover.cut(image, *options).array
             except Exception as error:  # whatever it is, it does not stop the rest
                 _fail(row, error)
                 continue
@@ -252,13 +252,13 @@ def _result(row: Row, reading: "Future[tuple[np.ndarray, float]]") -> "np.ndarra
     return image
 
 
-def _settle(row: Row, writing: "Future[float]") -> None:
+def _finish_writing(row: Row, writing: "Future[float]") -> None:
     try:
         row.seconds += writing.result()
         row.finished = time.time()
     except Exception as error:
         _fail(row, error)
-        row.hopeless = getattr(error, "errno", None) in HOPELESS
+        row.fatal = getattr(error, "errno", None) in FATAL_ERRNOS
 
 
 def _fail(row: Row, error: BaseException) -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
 def load(options: Options) -> "list[Config]":
     """Validated configs of all files and grid points. Raises ConfigError with every problem at once."""
-    from ..engine.config_checks import misfits
+    from ..engine.config_checks import cross_field_errors
     from ..lib import MODELS
     from ..utils.config.load import load_config
 
-    return load_config(options.config, options.overrides, choices={"Model.name": MODELS}, check=misfits)
+    return load_config(options.config, options.overrides, choices={"Model.name": MODELS}, check=cross_field_errors)

@@ -19,7 +19,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="Inference.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
+    add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
     add(
         "-c",
         "--config",
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Cut out what the command line names; the exit code: 0, or 1 where anything failed."""
     parser = build_parser()
     options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.words if "=" not in word]
+    wrong = [word for word in options.overrides if "=" not in word]
     if wrong:
         parser.error(f"what is {wrong[0]!r}? Images go to --source, overrides look like Model.alignment=corrected")
     from .errors import reported
@@ -80,13 +80,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
-    from ..files.jobs import carry_out
-    from ..files.request import Request, understand
+    from ..files.jobs import run_jobs
+    from ..files.request import Request, parse_request
     from ..utils.system.allocator import freed_memory_kept
 
     look = (options.type, options.format, options.threshold, options.reverse)
     request = Request(source, dest, *look, overwrite=options.overwrite, edges=options.edges)
-    work = understand(request)
+    work = parse_request(request)
     if not work.jobs:
         print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
         return 0
@@ -94,7 +94,7 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     print(f"{remover.describe()}: {work}", file=sys.stderr)
     say = (lambda line: print(line, file=sys.stderr)) if options.verbose else None
     with freed_memory_kept():
-        report = carry_out(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
+        report = run_jobs(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
     print(report, file=sys.stderr)
     return report.exit_code
 
@@ -114,5 +114,5 @@ def load(options: argparse.Namespace):
         patch_merging=options.PM,
         precision=options.precision,
         edges=options.edges,
-        overrides=options.words,
+        overrides=options.overrides,
     )

@@ -18,7 +18,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="Export.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
+    add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
     add(
         "-c",
         "--config",
@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Export what the command line names; returns the exit code."""
     parser = build_parser()
     options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.words if "=" not in word]
+    wrong = [word for word in options.overrides if "=" not in word]
     if wrong:
         parser.error(f"what is {wrong[0]!r}? Overrides look like Model.threshold=null")
     if options.config is None and options.ckpt is None:
@@ -56,12 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reported() as outcome:
         from pathlib import Path
 
-        from ..engine.export import Order, check_order, export, parse_size
-        from ..engine.presets import resolve
+        from ..engine.export import ExportOptions, check_options, export, parse_size
+        from ..engine.presets import resolve_model
 
         size = parse_size(options.input) if options.input else None
         output = Path(options.output) if options.output else None
-        order = Order(options.format, options.dynamic, output, size, options.opset, options.check, options.deform)
-        check_order(order)
-        print(export(resolve(options.config, options.ckpt, options.words), order))
+        export_options = ExportOptions(
+            options.format, options.dynamic, output, size, options.opset, options.check, options.deform
+        )
+        check_options(export_options)
+        print(export(resolve_model(options.config, options.ckpt, options.overrides), export_options))
     return outcome.code

@@ -67,7 +67,7 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
     from tqdm import tqdm
 
     from ..data.hub.archives import ArchiveError
-    from ..data.hub.download import DownloadError, obtain
+    from ..data.hub.download import DownloadError, fetch_published
 
     bar = tqdm(unit="B", unit_scale=True, disable=None, leave=False, file=sys.stderr)
 
@@ -82,7 +82,7 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
     try:
         with bar:
             say(f"{entry.name}: terms: {entry.licence}")
-            obtain(
+            fetch_published(
                 entry,
                 root=options.root,
                 local=options.local,
@@ -109,10 +109,10 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(prog="inspyrenet models", description="List models and whether they are here.").parse_args(
         argv
     )
-    from ..engine.presets import BOX_WEIGHTS, has_default
+    from ..engine.presets import BUNDLED_WEIGHTS, has_default
 
     here = has_default()
-    size = f"{BOX_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
+    size = f"{BUNDLED_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
     terms = "trained on research data (DUTS-TR)"
     rows = [("(default)", "yes" if here else "no", size, "", terms, "the model in the box")]
     for entry in load("weights").values():

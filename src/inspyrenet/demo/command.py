@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="Demo.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
+    add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
     add(
         "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
         help="fast, base, base-nightly, a config or a checkpoint (default: the model in the box)",
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Show the page until Ctrl-C or SIGTERM; the exit code: 0, or 1 where it could not start."""
     parser = build_parser()
     options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.words if "=" not in word]
+    wrong = [word for word in options.overrides if "=" not in word]
     if wrong:
         parser.error(f"what is {wrong[0]!r}? Images are dropped on the page, overrides look like Model.depth=32")
     from ..commands.errors import reported

@@ -4,7 +4,7 @@ import base64
 import html
 
 from ..data.images.encode import encode
-from .pictures import Level, Seen
+from .pictures import Level, Prediction
 
 CSS = """
 .gradio-container { padding: 0 !important; max-width: none !important; }
@@ -64,9 +64,9 @@ def header(network: str) -> str:
     )
 
 
-def pyramid(seen: Seen) -> str:
+def pyramid(prediction: Prediction) -> str:
     """The stages as HTML: each map, and below it the detail that was added."""
-    stages = "".join(f'<div class="stage">{"".join(map(_figure, stage))}</div>' for stage in seen.stages)
+    stages = "".join(f'<div class="stage">{"".join(map(_figure, stage))}</div>' for stage in prediction.stages)
     return f'<p>{EXPLANATION}</p><div class="stages">{stages}</div>'
 
 

@@ -15,7 +15,7 @@ from ..data.images.read import ImageError, read_image
 from ..remover.compositing import style_of
 from ..remover.remover import Remover, RemoverError
 from . import layout
-from .pictures import Seen, finish, look, shown
+from .pictures import Prediction, finish, predict, shown
 
 TYPES = {
     "Transparent": "rgba",
@@ -47,14 +47,14 @@ class Page:
         """The page, not yet served."""
         with gr.Blocks(title="inspyrenet", analytics_enabled=False, delete_cache=SWEEP) as blocks:
             gr.HTML(layout.header(self.remover.describe()))
-            seen = gr.State(None, time_to_live=KEPT)
+            prediction = gr.State(None, time_to_live=KEPT)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=4, min_width=300, elem_id="inputs"):
                     photo = self._photo()
                     controls = self._controls()
                 with gr.Column(scale=7, min_width=300, elem_id="outputs"):
                     results = self._results()
-            self._connect(photo, controls, results, seen)
+            self._connect(photo, controls, results, prediction)
         blocks.queue(max_size=QUEUE, api_open=False)
         return blocks
 
@@ -108,19 +108,21 @@ class Page:
         file = gr.DownloadButton("Download", variant="primary", interactive=False, elem_id="download")
         return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "file": file}
 
-    def _connect(self, photo, controls, results, seen) -> None:
+    def _connect(self, photo, controls, results, prediction) -> None:
         finished = [results["result"], results["both"], results["file"]]
         photo.change(
             self.on_photo,
             photo,
-            [seen, results["map"], results["pyramid"]],
+            [prediction, results["map"], results["pyramid"]],
             show_progress_on=results["result"],
             **_quiet(),
-        ).success(self.on_control, [seen, photo, *controls], finished, show_progress_on=results["result"], **_quiet())
+        ).success(
+            self.on_control, [prediction, photo, *controls], finished, show_progress_on=results["result"], **_quiet()
+        )
         for control in controls:
             control.change(
                 self.on_control,
-                [seen, photo, *controls],
+                [prediction, photo, *controls],
                 finished,
                 trigger_mode="always_last",
                 show_progress="hidden",
@@ -134,24 +136,26 @@ class Page:
         if path is None:
             return None, None, layout.EMPTY
         try:
-            seen = look(self.remover, read_image(path, self.pixels))
+            prediction = predict(self.remover, read_image(path, self.pixels))
         except (ImageError, RemoverError, MemoryError) as error:
             message = str(error).removeprefix(f"{path}: ")
             raise gr.Error(
                 message[:1].upper() + message[1:], title="This image cannot be used", print_exception=False
             ) from error
-        return seen, shown(seen.saliency), layout.pyramid(seen)
+        return prediction, shown(prediction.saliency), layout.pyramid(prediction)
 
-    def on_control(self, seen: Seen | None, path: str | None, kind: str, colour: str, threshold: float, reverse: bool):
+    def on_control(
+        self, prediction: Prediction | None, path: str | None, kind: str, colour: str, threshold: float, reverse: bool
+    ):
         """Another type or threshold: only the picture is made again."""
-        if seen is None or path is None:
+        if prediction is None or path is None:
             return None, None, gr.update(value=None, interactive=False)
         style = style_of(as_hex(colour) if kind == "Colour" else TYPES[kind])
-        array = finish(self.remover, seen, style, threshold or None, reverse)
+        array = finish(self.remover, prediction, style, threshold or None, reverse)
         target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
         write_picture(array, target)
         picture = shown(array)
-        return picture, (shown(seen.image), picture), gr.update(value=str(target), interactive=True)
+        return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
 
 def as_hex(colour: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..data.images.preprocess import to_map
 from ..lib.types import SaliencyPyramid
-from ..remover.compositing import Style, composite, render
+from ..remover.compositing import OutputStyle, composite, render
 from ..remover.foreground import estimate
 from ..remover.remover import Remover
 from ..utils.system.precision import flushed_denormals
@@ -29,7 +29,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Prediction:
     """An image uint8 (H, W, 3), its map uint8 (H, W), and the stages that led there: (S3,), (S2, U2), (S1, U1), (S0, U0)."""
 
     image: np.ndarray
@@ -37,19 +37,23 @@ class Seen:
     stages: list[tuple[Level, ...]]
 
 
-def look(remover: Remover, image: np.ndarray) -> Seen:
+def predict(remover: Remover, image: np.ndarray) -> Prediction:
     """Run the network on an image uint8 RGB (H, W, 3)."""
     prepared, small = remover.preprocess(image)
     with flushed_denormals():
         out = remover.predictor(prepared[None], None if small is None else small[None], levels=True)
-    return Seen(image, to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize), stages(out, image.shape[:2]))
+    return Prediction(
+        image, to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize), stages(out, image.shape[:2])
+    )
 
 
-def finish(remover: Remover, seen: Seen, style: Style, threshold: float | None, reverse: bool) -> np.ndarray:
+def finish(
+    remover: Remover, prediction: Prediction, style: OutputStyle, threshold: float | None, reverse: bool
+) -> np.ndarray:
     """The result as the Remover makes it, without running the network again."""
     edges = partial(estimate, method=remover.edges, device=remover.device)
     wanted = threshold is None and remover.edges != "none"
-    return render(seen.image, seen.saliency, style, threshold, reverse, edges if wanted else None)
+    return render(prediction.image, prediction.saliency, style, threshold, reverse, edges if wanted else None)
 
 
 def stages(out: SaliencyPyramid, shape: tuple[int, int]) -> list[tuple[Level, ...]]:

@@ -22,7 +22,7 @@ def show(options: argparse.Namespace, folder: str) -> None:
         raise DemoError("the page needs the extra web: pip install 'inspyrenet[web]'")
     check_free(options.host, options.port)
     from ..commands.cut_out import load
-    from ..serve.running import warm
+    from ..serve.server import warm
     from .page import Page, launch_words
 
     remover = load(options)

@@ -57,11 +57,11 @@ def prepare(config: Config, case: Case, device: torch.device) -> Callable[[], ob
     model = build.network(config, start=False).to(device)
     model.fast = case.path == "fast"
     if case.disc:
-        find_a_disc(model)
+        force_disc_prediction(model)
     return (_inference if case.work == "inference" else _training)(config, case, model, device)
 
 
-def find_a_disc(model: nn.Module) -> None:
+def force_disc_prediction(model: nn.Module) -> None:
     """Let an untrained InSPyReNet find what a trained one would find on a photo: one object, with an edge.
 
     The first map becomes a disc of a tenth of the image, and the details added to it become small. Everything is computed as

@@ -65,13 +65,13 @@ def scoring(config: Config, count: int) -> dict[str, Callable[[], object]]:
     """
     dataset = config.Test.Dataset
     found = build.pairs(dataset.model_copy(update={"limit": min(POOL, dataset.limit or POOL)}))
-    pairs = [imitation(read_mask(pair.mask)) for pair in found]
+    pairs = [fake_prediction(read_mask(pair.mask)) for pair in found]
     metrics = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
     ways = {"pysodmetrics": default_table, "ours": functools.partial(score, metrics=metrics)}
     return {name: functools.partial(_score_next, way, itertools.cycle(pairs), count) for name, way in ways.items()}
 
 
-def imitation(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def fake_prediction(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(map, mask) of a mask (H, W) uint8: the mask, moved and blurred by a hundredth of the longer side."""
     scale = max(mask.shape) / 100
     return cv2.GaussianBlur(np.roll(mask, round(scale), axis=1), (0, 0), scale), mask

@@ -8,7 +8,7 @@ from ..utils.config.schema import Config
 from ..utils.metrics import METRICS
 
 
-def misfits(config: Config) -> Iterator[tuple[str, str]]:
+def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
     """(dotted key, what is wrong with it)."""
     wanted = {"Eval.metrics": config.Eval.metrics}
     if config.Train is not None and config.Train.Validation is not None:
@@ -19,12 +19,12 @@ def misfits(config: Config) -> Iterator[tuple[str, str]]:
                 hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
                 yield key, f"unknown metric {name!r}{hint}"
     if config.Model is not None and config.Test is not None:
-        yield from _test_misfits(config)
+        yield from _test_errors(config)
     if config.Model is not None and config.Train is not None:
-        yield from _training_misfits(config)
+        yield from _training_errors(config)
 
 
-def _test_misfits(config: Config) -> Iterator[tuple[str, str]]:
+def _test_errors(config: Config) -> Iterator[tuple[str, str]]:
     test = config.Test
     if config.Model.threshold is not None or test.patch_merging:
         reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
@@ -32,7 +32,7 @@ def _test_misfits(config: Config) -> Iterator[tuple[str, str]]:
             yield "Test.scales", reason
 
 
-def _training_misfits(config: Config) -> Iterator[tuple[str, str]]:
+def _training_errors(config: Config) -> Iterator[tuple[str, str]]:
     """Losses and data that the model's criterion does not take."""
     train = config.Train
     losses, arguments, extras = criterion_choices(config.Model.name)

@@ -14,8 +14,8 @@ from ..utils.config.schema import Config
 from ..utils.metrics import (
     METRICS,
     Conventions,
+    DatasetPairs,
     Interval,
-    MatchedSet,
     SetScores,
     check_metrics,
     evaluate_folder,
@@ -62,7 +62,7 @@ class Scored:
     """One run: what was matched and what it scored, set by set."""
 
     config: Config
-    sets: tuple[tuple[MatchedSet, SetScores], ...]
+    sets: tuple[tuple[DatasetPairs, SetScores], ...]
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ def score_all(configs: Sequence[Config], options: Options) -> list[Scored]:
     return [_score(config, sets, options) for config, sets in zip(configs, matched, strict=True)]
 
 
-def _match(config: Config, allow_missing: bool) -> list[MatchedSet]:
+def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     section = config.Eval
     if section.gt_root is None:
         raise ConfigError([f"{config.name}: Eval.gt_root: say where the masks are (there is no Test section to tell)"])
@@ -152,7 +152,7 @@ def _match(config: Config, allow_missing: bool) -> list[MatchedSet]:
     return match_folders(section.pred_root, section.gt_root, section.datasets, missing, locate=unpacked)
 
 
-def _score(config: Config, sets: Sequence[MatchedSet], options: Options) -> Scored:
+def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Scored:
     pairs = [pair for matched in sets for pair in matched.pairs]
     section = config.Eval
     run = Scored(config, ())
@@ -175,7 +175,7 @@ def _score(config: Config, sets: Sequence[MatchedSet], options: Options) -> Scor
     return Scored(config, tuple((matched, table[matched.dataset]) for matched in sets))
 
 
-def _row(method: str, matched: MatchedSet, scores: SetScores) -> Row:
+def _row(method: str, matched: DatasetPairs, scores: SetScores) -> Row:
     result = scores.result()
     remarks = []
     if matched.without_prediction:

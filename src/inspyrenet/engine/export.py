@@ -15,10 +15,10 @@ from torch import Tensor, nn
 
 from ..data.datasets.synthetic import SyntheticShapes
 from ..data.hub import registry
-from ..data.hub.onnx_files import Card, load_program, save_onnx, save_program
+from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_program
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
 from ..lib.checkpoints.state_dict import load_state
-from ..lib.export.exportable import recording
+from ..lib.export.exportable import tracing
 from ..lib.export.wrappers import record, size_rule
 from ..lib.sizes import SizeRule
 from ..utils.system.precision import flushed_denormals
@@ -27,7 +27,7 @@ from . import build
 from .predictor import Predictor
 
 if TYPE_CHECKING:
-    from .presets import Recipe
+    from .presets import ModelSpec
 
 OPSET = 20
 NATIVE_OPSET = 19  # from here on ONNX has deformable convolutions
@@ -43,11 +43,11 @@ class ExportError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Order:
+class ExportOptions:
     """What to export: format onnx or torch, any size or one.
 
     size: (height, width) of the input; needed for nothing where sizes are dynamic, but checked too. deform: what becomes of
-    deformable convolutions (see lib.modules.exportable).
+    deformable convolutions (see lib.export.exportable).
     """
 
     format: str = "onnx"
@@ -60,7 +60,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ParityResult:
     """One comparison of the file with the network; spread: from the lowest to the highest probability of the network's map."""
 
     size: tuple[int, int]
@@ -73,26 +73,28 @@ class Compared:
         return self.difference <= TOLERANCE
 
 
-def export(recipe: "Recipe", order: Order, say=lambda line: print(line, file=sys.stderr)) -> Path:
-    """Carry the order out; the file that was written.
+def export(spec: "ModelSpec", options: ExportOptions, say=lambda line: print(line, file=sys.stderr)) -> Path:
+    """Export as the options say; the file that was written.
 
     Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
     """
-    check_order(order)
-    output = order.output or Path(recipe.name).with_suffix(SUFFIXES[order.format])
-    with _told(say, f"loading {recipe.weights}"):
-        model = load_state(build.network(recipe.config, start=False), read_weights(recipe.weights), str(recipe.weights))
-    card = card_for(recipe, order, size_rule(model))
-    with _told(say, f"recording {card.model} as a graph ({sizes_text(card)}): minutes for a large network"):
-        program = record(model.eval(), card.fixed, card.blended, card.alignment, order.deform)
+    check_options(options)
+    output = options.output or Path(spec.name).with_suffix(SUFFIXES[options.format])
+    with _timed_log(say, f"loading {spec.weights}"):
+        model = load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
+    metadata = metadata_for(spec, options, size_rule(model))
+    with _timed_log(
+        say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"
+    ):
+        program = record(model.eval(), metadata.fixed, metadata.blended, metadata.alignment, options.deform)
     rejected = output.with_name(f".unchecked.{output.name}")
     try:
-        with _told(say, f"writing {output}"):
-            write(program, card, order, rejected)
-        if order.check:
-            with _told(say, "comparing with the network"):
-                rows = compare(rejected, model, card, cases(card, order.size))
-            print(table(rows, order.format))
+        with _timed_log(say, f"writing {output}"):
+            write(program, metadata, options, rejected)
+        if options.check:
+            with _timed_log(say, "comparing with the network"):
+                rows = compare(rejected, model, metadata, cases(metadata, options.size))
+            print(table(rows, options.format))
             if not all(row.good for row in rows):
                 worst = max(rows, key=lambda row: row.difference)
                 raise ExportError(
@@ -106,41 +108,41 @@ def export(recipe: "Recipe", order: Order, say=lambda line: print(line, file=sys
     return output
 
 
-def check_order(order: Order) -> None:
+def check_options(options: ExportOptions) -> None:
     """Raises ExportError for what cannot be done, before anything is loaded."""
-    absent = [name for name in PACKAGES[order.format] if find_spec(name) is None]
+    absent = [name for name in PACKAGES[options.format] if find_spec(name) is None]
     if absent:
-        raise ExportError(f"format {order.format} needs {', '.join(absent)}: pip install 'inspyrenet[export]'")
-    if order.deform == "native" and order.format == "onnx" and order.opset < NATIVE_OPSET:
+        raise ExportError(f"format {options.format} needs {', '.join(absent)}: pip install 'inspyrenet[export]'")
+    if options.deform == "native" and options.format == "onnx" and options.opset < NATIVE_OPSET:
         raise ExportError(
-            f"deformable convolutions are in ONNX from opset {NATIVE_OPSET} on, not in {order.opset}: --deform grid"
+            f"deformable convolutions are in ONNX from opset {NATIVE_OPSET} on, not in {options.opset}: --deform grid"
         )
-    if order.format == "onnx" and order.opset < 18:
-        raise ExportError(f"opset {order.opset} is too old for this exporter: 18 or more")
-    if order.output is not None and order.output.suffix.lower() != SUFFIXES[order.format]:
-        raise ExportError(f"{order.output}: the file of format {order.format} ends in {SUFFIXES[order.format]}")
+    if options.format == "onnx" and options.opset < 18:
+        raise ExportError(f"opset {options.opset} is too old for this exporter: 18 or more")
+    if options.output is not None and options.output.suffix.lower() != SUFFIXES[options.format]:
+        raise ExportError(f"{options.output}: the file of format {options.format} ends in {SUFFIXES[options.format]}")
 
 
-def card_for(recipe: "Recipe", order: Order, rule: SizeRule) -> Card:
+def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> ModelMetadata:
     """What the file will say about itself. Raises SizeError for a size that the network does not take."""
     from .. import __version__
 
-    config = recipe.config
+    config = spec.config
     model, test = config.Model, config.Test
     own = build.preprocess(model, test) if test else Preprocess(size=model.base_size)
     sizing, size = own.sizing, own.size
     fixed, blended = None, model.threshold is not None
-    if not order.dynamic:
-        sizing, size = "static", order.size or (own.size if own.sizing == "static" else model.base_size)
+    if not options.dynamic:
+        sizing, size = "static", options.size or (own.size if own.sizing == "static" else model.base_size)
         rule.check(size)
         if blended and min(size) <= model.threshold:  # the rule takes the base-size copy alone: decided here
             blended, size = False, model.base_size
         fixed = {"image": size, "resized": model.base_size} if blended else {"image": size}
-    elif order.size is not None:
-        rule.check(order.size)
-    entry = registry.weights_of_file(recipe.weights.name)
-    return Card(
-        name=recipe.name,
+    elif options.size is not None:
+        rule.check(options.size)
+    entry = registry.weights_of_file(spec.weights.name)
+    return ModelMetadata(
+        name=spec.name,
         model=model.name,
         inputs=("image", "resized") if blended else ("image",),
         outputs=("saliency", "low") if blended else ("saliency",),
@@ -157,68 +159,73 @@ def card_for(recipe: "Recipe", order: Order, rule: SizeRule) -> Card:
         alignment=model.alignment,
         normalize=test.normalize if test else "none",
         fixed=fixed,
-        weights=recipe.weights.name,
+        weights=spec.weights.name,
         licence=entry.licence if entry else "not stated with the weights",
         version=__version__,
     )
 
 
-def write(program: torch.export.ExportedProgram, card: Card, order: Order, path: Path) -> None:
+def write(program: torch.export.ExportedProgram, metadata: ModelMetadata, options: ExportOptions, path: Path) -> None:
     """The recorded graph as a file."""
-    if order.format == "torch":
-        save_program(program, card, path)
+    if options.format == "torch":
+        save_program(program, metadata, path)
         return
-    save_onnx(to_onnx(program, card, order.opset), card, path)
+    save_onnx(to_onnx(program, metadata, options.opset), metadata, path)
 
 
-def to_onnx(program: torch.export.ExportedProgram, card: Card, opset: int):
-    """The recorded graph in ONNX's operations, under the card's names; a recorded graph can be translated once.
+def to_onnx(program: torch.export.ExportedProgram, metadata: ModelMetadata, opset: int):
+    """The recorded graph in ONNX's operations, under the metadata's names; a recorded graph can be translated once.
 
-    Raises ExportError. The exporter's own optimisation takes longer than the rest and gains nothing over `data.graphs.tidy`.
+    Raises ExportError. The exporter's own optimization takes longer than the rest and gains nothing over
+    `data.hub.onnx_files.tidy`.
     """
     options = {"opset_version": opset, "dynamo": True, "optimize": False, "verbose": False}
-    with recording():
+    with tracing():
         try:
-            return torch.onnx.export(program, input_names=[*card.inputs], output_names=[*card.outputs], **options)
+            return torch.onnx.export(
+                program, input_names=[*metadata.inputs], output_names=[*metadata.outputs], **options
+            )
         except torch.onnx.OnnxExporterError as error:
             cause = error.__cause__ or error
             reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-            raise ExportError(f"{card.model} has no form in ONNX's opset {opset}: {reason[:300]}") from error
+            raise ExportError(f"{metadata.model} has no form in ONNX's opset {opset}: {reason[:300]}") from error
 
 
-def sizes_text(card: Card) -> str:
+def sizes_text(metadata: ModelMetadata) -> str:
     """The sizes that the file takes, in words."""
-    if card.fixed is None:
-        return f"sides are {SizeRule(card.multiple, card.offset, card.least)}"
-    return ", ".join(f"{name} {height}×{width}" for name, (height, width) in card.fixed.items())
+    if metadata.fixed is None:
+        return f"sides are {SizeRule(metadata.multiple, metadata.offset, metadata.least)}"
+    return ", ".join(f"{name} {height}×{width}" for name, (height, width) in metadata.fixed.items())
 
 
 # -- comparing ----------------------------------------------------------------------------------------------------
 
 
-def cases(card: Card, size: tuple[int, int] | None = None) -> list[tuple[tuple[int, int], int]]:
+def cases(metadata: ModelMetadata, size: tuple[int, int] | None = None) -> list[tuple[tuple[int, int], int]]:
     """Sizes and batches at which to compare: around the base size, not square, and where blending begins."""
-    if card.fixed is not None:
-        return [(card.fixed["image"], 1)]
-    rule = SizeRule(card.multiple, card.offset, card.least)
-    height, width = card.base_size
+    if metadata.fixed is not None:
+        return [(metadata.fixed["image"], 1)]
+    rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
+    height, width = metadata.base_size
     found = [(rule.nearest((height, width)), 1), (rule.nearest((height * 0.7, width * 1.2)), 2)]
-    if card.blended:
-        step = max(card.multiple, 32)
-        found += [(rule.nearest((card.threshold + step, card.threshold + 2 * step)), batch) for batch in (1, 2)]
+    if metadata.blended:
+        step = max(metadata.multiple, 32)
+        found += [(rule.nearest((metadata.threshold + step, metadata.threshold + 2 * step)), batch) for batch in (1, 2)]
     return found + ([(size, 1)] if size is not None else [])
 
 
-def compare(path: Path, model: nn.Module, card: Card, wanted: list[tuple[tuple[int, int], int]]) -> list[Compared]:
+def compare(
+    path: Path, model: nn.Module, metadata: ModelMetadata, wanted: list[tuple[tuple[int, int], int]]
+) -> list[ParityResult]:
     """The greatest difference between the file and the network, in probability, in each case."""
-    network = Predictor(model.eval(), torch.device("cpu"), card.threshold, card.alignment)
+    network = Predictor(model.eval(), torch.device("cpu"), metadata.threshold, metadata.alignment)
     run = runner(path)
     rows = []
     for size, batch in wanted:
-        image, resized = pictures(card, size, batch)
+        image, resized = pictures(metadata, size, batch)
         with flushed_denormals():
             ours = network(image, resized).logits.sigmoid().numpy()
-        rows.append(Compared(size, batch, float(np.abs(ours - run(image, resized)).max()), float(np.ptp(ours))))
+        rows.append(ParityResult(size, batch, float(np.abs(ours - run(image, resized)).max()), float(np.ptp(ours))))
     return rows
 
 
@@ -229,30 +236,30 @@ def runner(path: Path):
 
         graph = GraphPredictor(path, "cpu")
         return lambda image, small: graph.probability(image.numpy(), None if small is None else small.numpy())
-    program, card = load_program(path)
+    program, metadata = load_program(path)
     module = program.module()
 
     def run(image: Tensor, small: Tensor | None) -> np.ndarray:
         with torch.inference_mode(), flushed_denormals():
-            if not card.blended:
+            if not metadata.blended:
                 return module(image).numpy()
             saliency, low = module(image, small)
-            return (low if min(image.shape[2:]) <= card.threshold else saliency).numpy()
+            return (low if min(image.shape[2:]) <= metadata.threshold else saliency).numpy()
 
     return run
 
 
-def pictures(card: Card, size: tuple[int, int], batch: int) -> tuple[Tensor, Tensor | None]:
+def pictures(metadata: ModelMetadata, size: tuple[int, int], batch: int) -> tuple[Tensor, Tensor | None]:
     """Painted images, prepared for the network: (batch, 3, *size), and their copies at the base size where it takes them."""
     painted = [sample.image for sample in SyntheticShapes(batch, seed=5, size=(160, 160))]
-    copy = card.base_size if card.blended else None
-    prepare = Preprocess("static", size, copy, card.mean, card.std, card.backend)
+    copy = metadata.base_size if metadata.blended else None
+    prepare = Preprocess("static", size, copy, metadata.mean, metadata.std, metadata.backend)
     pairs = [prepare(resize(image, (max(size), max(size)))) for image in painted]
     small = None if copy is None else torch.stack([pair[1] for pair in pairs])
     return torch.stack([pair[0] for pair in pairs]), small
 
 
-def table(rows: list[Compared], format: str) -> str:
+def table(rows: list[ParityResult], format: str) -> str:
     """The comparisons as text."""
     against = {"onnx": "onnxruntime", "torch": "torch.export"}[format]
     lines = [
@@ -270,7 +277,7 @@ def table(rows: list[Compared], format: str) -> str:
 
 
 @contextmanager
-def _told(say, what: str) -> Iterator[None]:
+def _timed_log(say, what: str) -> Iterator[None]:
     """Say what happens, and how long it took."""
     say(f"{what} …")
     started = time.perf_counter()

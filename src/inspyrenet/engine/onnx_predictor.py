@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.hub.onnx_files import Card, GraphFileError, card_of
+from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
 from ..data.images.preprocess import Preprocess
 from ..lib.sizes import SizeRule
 from ..lib.types import SaliencyPyramid, SizeError
@@ -50,11 +50,11 @@ class GraphPredictor:
         name = "auto" if device is None else str(device)
         self.provider, self.device = choose_provider(name, onnxruntime.get_available_providers())
         self.session = self._open(onnxruntime)
-        self.card = card_of(self.session.get_modelmeta().custom_metadata_map, str(self.path))
+        self.metadata = metadata_of(self.session.get_modelmeta().custom_metadata_map, str(self.path))
         if self.session.get_providers()[0] != self.provider:
             raise DeviceError(f"onnxruntime could not start its {self.provider}: are the device's libraries installed?")
-        card = self.card
-        self.rule = SizeRule(card.multiple, card.offset, card.least)
+        metadata = self.metadata
+        self.rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
         self._only_needed = onnxruntime.RunOptions()
         self._only_needed.only_execute_path_to_fetches = True
 
@@ -80,7 +80,7 @@ class GraphPredictor:
     def describe(self) -> str:
         """Network and device in a few words."""
         place = describe_device(self.device) if self.device.type == "cpu" else str(self.device)
-        return f"{self.card.name} on {place} by onnxruntime"
+        return f"{self.metadata.name} on {place} by onnxruntime"
 
     def __call__(self, image: Tensor, resized: Tensor | None = None, levels: bool = False) -> SaliencyPyramid:
         """(B, 3, H, W) and, for blending, its base-size copy → logits. Raises SizeError for what the file does not take.
@@ -93,21 +93,21 @@ class GraphPredictor:
     def probability(self, image: np.ndarray, resized: np.ndarray | None = None) -> np.ndarray:
         """The same for float32 arrays → saliency (B, 1, h, w) in 0..1, at the size of `image`, or of `resized` where the image
         is not above the threshold."""
-        card = self.card
-        if card.fixed is not None and len(image) > 1:
+        metadata = self.metadata
+        if metadata.fixed is not None and len(image) > 1:
             parts = zip(image, [None] * len(image) if resized is None else resized, strict=True)
             singles = [self.probability(a[None], None if b is None else b[None]) for a, b in parts]
             return np.concatenate(singles)
-        if not card.blended:
+        if not metadata.blended:
             self._check("image", image)
             return self._run("saliency", {"image": image})
         if resized is None:
             raise GraphFileError(
-                f"{self.path} blends two sizes of an image: give both, the second at {_text(card.base_size)}"
+                f"{self.path} blends two sizes of an image: give both, the second at {_text(metadata.base_size)}"
             )
         self._check("resized", resized)
-        if min(image.shape[2:]) <= card.threshold:
-            height, width = card.fixed["image"] if card.fixed else self.rule.nearest((0, 0))
+        if min(image.shape[2:]) <= metadata.threshold:
+            height, width = metadata.fixed["image"] if metadata.fixed else self.rule.nearest((0, 0))
             unused = np.zeros((len(resized), 3, height, width), np.float32)
             return self._run("low", {"image": unused, "resized": resized})
         self._check("image", image)
@@ -115,8 +115,8 @@ class GraphPredictor:
 
     def _check(self, name: str, image: np.ndarray) -> None:
         size = image.shape[2:]
-        if self.card.fixed is not None:
-            fixed = self.card.fixed[name]
+        if self.metadata.fixed is not None:
+            fixed = self.metadata.fixed[name]
             if tuple(size) != tuple(fixed):
                 raise SizeError(
                     f"{self.path} takes images of {_text(fixed)} (height×width) only, not {_text(size)}: resize them, or export "
@@ -136,21 +136,21 @@ class GraphPredictor:
             raise GraphError(f"onnxruntime failed on {sizes}: {str(error).splitlines()[0][:300]}") from error
 
 
-def graph_preprocess(card: Card, resize: str | None, dynamic: int) -> Preprocess:
-    """The sizing as the card says where `resize` agrees with it or is None; else to the base size, or ("dynamic") the bound.
+def graph_preprocess(metadata: ModelMetadata, resize: str | None, dynamic: int) -> Preprocess:
+    """The sizing as the metadata says where `resize` agrees with it or is None; else to the base size, or ("dynamic") the bound.
 
     Raises SizeError where a file of one size is asked for another.
     """
-    copy = card.base_size if card.blended else None
-    own = Preprocess(card.sizing, card.size, copy, card.mean, card.std, card.backend)
+    copy = metadata.base_size if metadata.blended else None
+    own = Preprocess(metadata.sizing, metadata.size, copy, metadata.mean, metadata.std, metadata.backend)
     if resize in (None, own.sizing):
         return own
-    if card.fixed is not None:
+    if metadata.fixed is not None:
         raise SizeError(
-            f"this file takes images of {_text(card.fixed['image'])} only: resize static, or export with --dynamic"
+            f"this file takes images of {_text(metadata.fixed['image'])} only: resize static, or export with --dynamic"
         )
-    size = dynamic if resize == "dynamic" else card.base_size
-    return Preprocess(resize, size, copy, card.mean, card.std, card.backend)
+    size = dynamic if resize == "dynamic" else metadata.base_size
+    return Preprocess(resize, size, copy, metadata.mean, metadata.std, metadata.backend)
 
 
 def choose_provider(name: str, there: Sequence[str]) -> tuple[str, torch.device]:

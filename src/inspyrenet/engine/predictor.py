@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ..lib.inference.pyramid_blending import predict
 from ..lib.inference.sliding_window import predict_patches
-from ..lib.inference.tta import mean_with_mirrored, predict_averaged
+from ..lib.inference.tta import flip_average, predict_averaged
 from ..lib.modules.conv import resize
 from ..lib.types import SaliencyPyramid
 from ..utils.system.precision import DTYPES, choose_precision
@@ -59,14 +59,14 @@ class Predictor:
             if not self.flip:
                 return out
             mirrored = None if resized is None else resized.flip(-1)
-            return mean_with_mirrored(out, self._once(image.flip(-1), mirrored, levels))
+            return flip_average(out, self._once(image.flip(-1), mirrored, levels))
 
     def _once(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         if self.merging:
             return self._merged(image, resized, levels)
         out = predict(self.model, image, resized, self.threshold, self.alignment)
         # Blending wants all stages, and gives a small image the map of its base-size copy.
-        return out if self.threshold is not None else whole(out, image.shape[-2:])
+        return out if self.threshold is not None else at_full_size(out, image.shape[-2:])
 
     def _merged(self, image: Tensor, resized: Tensor | None, levels: bool) -> SaliencyPyramid:
         """Each image of a batch by itself; levels joined again."""
@@ -87,7 +87,7 @@ class Predictor:
             yield
 
 
-def whole(out: SaliencyPyramid, size: Sequence[int]) -> SaliencyPyramid:
+def at_full_size(out: SaliencyPyramid, size: Sequence[int]) -> SaliencyPyramid:
     """The pyramid with its finest map at the image's size, which a coarse stage's (Model.arguments.finest_stage) is not.
 
     Its cells stay where they are: enlarged with aligned corners, as whole maps are to a photograph's size, they would move.

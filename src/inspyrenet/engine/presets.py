@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ..utils.config.schema import Config
 
 MODES = ("fast", "base", "base-nightly")  # published background-removal weights, by the names that people know
-BOX = Path(__file__).resolve().parents[1] / "weights"
-BOX_WEIGHTS, BOX_CONFIG = BOX / "default.safetensors", BOX / "default.yaml"
+BUNDLED = Path(__file__).resolve().parents[1] / "weights"
+BUNDLED_WEIGHTS, BUNDLED_CONFIG = BUNDLED / "default.safetensors", BUNDLED / "default.yaml"
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
 
@@ -29,7 +29,7 @@ class MissingWeights(FileNotFoundError):
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ModelSpec:
     """Everything that makes a predictor, but not yet built."""
 
     name: str
@@ -37,8 +37,10 @@ class Recipe:
     weights: Path
 
 
-def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, overrides: Sequence[str] = ()) -> Recipe:
-    """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → Recipe.
+def resolve_model(
+    mode: str | Path | None = None, ckpt: str | Path | None = None, overrides: Sequence[str] = ()
+) -> ModelSpec:
+    """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → ModelSpec.
 
     mode None: the model in the box, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
     place of the mode's own. overrides: words such as Model.depth=32, on top of the config.
@@ -47,7 +49,7 @@ def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, over
     if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
         mode, ckpt = None, mode
     if mode is None and ckpt is None:
-        return _from_box(overrides)
+        return _from_bundled(overrides)
     if mode is None:
         return _from_checkpoint(Path(ckpt).expanduser(), overrides)
     entry = registry.load("weights").get(str(mode))
@@ -58,7 +60,7 @@ def resolve(mode: str | Path | None = None, ckpt: str | Path | None = None, over
 
 def has_default() -> bool:
     """A model came with this installation."""
-    return BOX_WEIGHTS.is_file() and BOX_CONFIG.is_file()
+    return BUNDLED_WEIGHTS.is_file() and BUNDLED_CONFIG.is_file()
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -66,24 +68,24 @@ def _is_checkpoint(path: Path) -> bool:
     return path.suffix.lower() in WEIGHT_SUFFIXES or (path.is_dir() and any(path.glob("*.pth")))
 
 
-def _from_box(overrides: Sequence[str]) -> Recipe:
+def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
     if not has_default():
         raise MissingWeights(
             "no model came with this installation: fetch one with `inspyrenet d fast` and name it (mode fast), "
             "or give your own weights (ckpt)"
         )
-    return Recipe("default", _load(BOX_CONFIG, overrides), BOX_WEIGHTS)
+    return ModelSpec("default", _load(BUNDLED_CONFIG, overrides), BUNDLED_WEIGHTS)
 
 
-def _from_registry(entry: registry.Published, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
+def _from_registry(entry: registry.Published, ckpt: str | Path | None, overrides: Sequence[str]) -> ModelSpec:
     place = Path(ckpt).expanduser() if ckpt is not None else registry.place_of(entry)
     if not place.exists():
         hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
         raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
-    return Recipe(entry.name, _load(entry.config, entry.words(overrides)), place)
+    return ModelSpec(entry.name, _load(entry.config, entry.with_settings(overrides)), place)
 
 
-def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> Recipe:
+def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> ModelSpec:
     config = _load(mode, overrides)
     if config.Model is None:
         raise ModeError(f"{mode}: has no section Model, so there is nothing to run")
@@ -91,12 +93,12 @@ def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[
         place = Path(ckpt).expanduser()
         if not place.exists():
             raise MissingWeights(f"no such weights: {place}")
-        return Recipe(config.name, config, place)
+        return ModelSpec(config.name, config, place)
     trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
     fetched = _published_for(config.name)
     for place in (trained and Path(trained), fetched and registry.place_of(fetched)):
         if place and (place.is_file() or (place.is_dir() and any(place.glob("*.pth")))):
-            return Recipe(config.name, config, place)
+            return ModelSpec(config.name, config, place)
     ways = [f"train it (run/Train.py --config {mode})"]
     ways += [f"fetch the published weights (`inspyrenet d {fetched.name}`)"] if fetched else []
     raise MissingWeights(f"no weights for {config.name} ({trained or 'no checkpoint folder'}): {' or '.join(ways)}")
@@ -106,7 +108,7 @@ def _published_for(name: str) -> registry.Published | None:
     return registry.load("weights").get(name)
 
 
-def _from_checkpoint(path: Path, overrides: Sequence[str]) -> Recipe:
+def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
     """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
     are trained at different sizes), else by what the names and shapes in it look like."""
     if not path.exists():
@@ -114,18 +116,18 @@ def _from_checkpoint(path: Path, overrides: Sequence[str]) -> Recipe:
     folder = path if path.is_dir() else path.parent
     saved = folder / "config.yaml"
     if saved.is_file():
-        return Recipe(folder.name, _load(saved, overrides), path)
+        return ModelSpec(folder.name, _load(saved, overrides), path)
     entry = registry.weights_of_file(path.name)
     if entry is not None and entry.config is not None:
-        return Recipe(path.stem, _load(entry.config, entry.words(overrides)), path)
-    from ..lib.checkpoints.state_dict import describe, normalise, recognise
+        return ModelSpec(path.stem, _load(entry.config, entry.with_settings(overrides)), path)
+    from ..lib.checkpoints.state_dict import describe, normalize_state, recognize
     from ..utils.train.checkpoint import read_weights
 
-    state = normalise(read_weights(path))
-    config = recognise(state)[1]
+    state = normalize_state(read_weights(path))
+    config = recognize(state)[1]
     if config is None:
         raise ModeError(f"{path} looks like {describe(state)}: say which config it belongs to (mode)")
-    return Recipe(path.stem, _load(config, overrides), path)
+    return ModelSpec(path.stem, _load(config, overrides), path)
 
 
 def _load(source: str | Path, overrides: Sequence[str]) -> "Config":

@@ -21,7 +21,7 @@ from ..utils.train import distributed
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 from ..utils.train.ema import EMA
 from ..utils.train.loader import TrainLoader
-from ..utils.train.lr_schedule import plan
+from ..utils.train.lr_schedule import plan_lr
 from ..utils.train.optimizer import build_optimizer, parameter_groups
 from ..utils.train.state import fingerprint
 from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
@@ -56,7 +56,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
         drop_last=drops_last(train, learn),
         collate=dataset.collate,
     )
-    schedule, note = plan_rates(train, len(loader))
+    schedule, note = build_lr_schedule(train, len(loader))
     if note:
         log.warning(note)
     build.seed_everything(config.seed + 1 + distributed.rank())  # stochastic depth differs between processes
@@ -124,11 +124,11 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
     return model
 
 
-def plan_rates(train: TrainSection, batches: int):
+def build_lr_schedule(train: TrainSection, batches: int):
     """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
     scheduler = train.Scheduler
     total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)
-    return plan(
+    return plan_lr(
         scheduler.type,
         total,
         scheduler.warmup_iteration,

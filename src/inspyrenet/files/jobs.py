@@ -7,8 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..data.images.encode import write_picture
-from ..remover.output_paths import Job
-from .report import HOPELESS, Report, one_line
+from ..remover.output_paths import FileJob
+from .report import FATAL_ERRNOS, Report, one_line
 from .request import Work
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 WRITERS, PENDING = 2, 4  # threads that compress, and results that may wait for them
 
 
-def carry_out(work: Work, remover: "Remover", bar: bool = False, say: Callable[[str], None] | None = None) -> Report:
+def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Callable[[str], None] | None = None) -> Report:
     """Cut out every image, then every video; reading, the network and writing overlap. say: takes a line for each.
 
     Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
@@ -27,8 +27,8 @@ def carry_out(work: Work, remover: "Remover", bar: bool = False, say: Callable[[
     report = Report(skipped=list(work.skipped))
     images = [job for job in work.jobs if job.kind == "image"]
     videos = [job for job in work.jobs if job.kind != "image"]
-    hopeful = _cut_images(images, work, remover, report, bar, say) if images else True
-    if videos and hopeful:
+    writable = _cut_images(images, work, remover, report, bar, say) if images else True
+    if videos and writable:
         from .videos import cut_videos
 
         cut_videos(videos, work, remover, report, bar, say)
@@ -36,17 +36,17 @@ def carry_out(work: Work, remover: "Remover", bar: bool = False, say: Callable[[
     return report
 
 
-def _cut_images(jobs: Sequence[Job], work: Work, remover: "Remover", report: Report, bar: bool, say) -> bool:
+def _cut_images(jobs: Sequence[FileJob], work: Work, remover: "Remover", report: Report, bar: bool, say) -> bool:
     """False where writing is hopeless."""
     from tqdm import tqdm
 
-    pending: deque[tuple[Job, Future]] = deque()
+    pending: deque[tuple[FileJob, Future]] = deque()
     with (
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(WRITERS) as writer,
         tqdm(total=len(jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
     ):
-        hopeful = True
+        writable = True
         for job, image in _read_ahead(jobs, reader):
             try:
                 result = remover.cut(image.result(), work.style, work.threshold, work.reverse)
@@ -56,17 +56,17 @@ def _cut_images(jobs: Sequence[Job], work: Work, remover: "Remover", report: Rep
                 continue
             pending.append((job, writer.submit(write_picture, result.array, job.target, work.format)))
             _note(report, result.seconds, job, say, progress)
-            hopeful = _settle(pending, report, progress, PENDING)
-            if not hopeful:
+            writable = _drain(pending, report, progress, PENDING)
+            if not writable:
                 break
-        return _settle(pending, report, progress, 0) and hopeful
+        return _drain(pending, report, progress, 0) and writable
 
 
-def _read_ahead(jobs: Sequence[Job], pool: ThreadPoolExecutor) -> Iterator[tuple[Job, "Future[np.ndarray]"]]:
+def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[tuple[FileJob, "Future[np.ndarray]"]]:
     """Jobs with their images, one image decoded in advance."""
     from ..remover.image_types import read_upright
 
-    queue: deque[tuple[Job, Future]] = deque()
+    queue: deque[tuple[FileJob, Future]] = deque()
     for job in jobs:
         queue.append((job, pool.submit(read_upright, job.source)))
         if len(queue) > 1:
@@ -74,9 +74,9 @@ def _read_ahead(jobs: Sequence[Job], pool: ThreadPoolExecutor) -> Iterator[tuple
     yield from queue
 
 
-def _settle(pending: deque[tuple[Job, Future]], report: Report, progress, allowed: int) -> bool:
+def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress, allowed: int) -> bool:
     """Take in finished results, and wait until at most `allowed` are under way; False where writing is hopeless."""
-    hopeful = True
+    writable = True
     while pending and (len(pending) > allowed or pending[0][1].done()):
         job, future = pending.popleft()
         error = future.exception()
@@ -84,12 +84,12 @@ def _settle(pending: deque[tuple[Job, Future]], report: Report, progress, allowe
             report.done.append(job)
         else:
             report.failed.append((job.source, one_line(error)))
-            hopeful = hopeful and getattr(error, "errno", None) not in HOPELESS
+            writable = writable and getattr(error, "errno", None) not in FATAL_ERRNOS
         progress.update()
-    return hopeful
+    return writable
 
 
-def _note(report: Report, seconds: dict[str, float], job: Job, say, progress) -> None:
+def _note(report: Report, seconds: dict[str, float], job: FileJob, say, progress) -> None:
     for part, value in seconds.items():
         report.seconds[part] = report.seconds.get(part, 0.0) + value
     if say:

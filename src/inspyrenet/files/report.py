@@ -4,17 +4,17 @@ import errno
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..remover.output_paths import Job
+from ..remover.output_paths import FileJob
 
-HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
+FATAL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
 
 
 @dataclass
 class Report:
     """What became of it."""
 
-    done: list[Job] = field(default_factory=list)
-    skipped: list[Job] = field(default_factory=list)
+    done: list[FileJob] = field(default_factory=list)
+    skipped: list[FileJob] = field(default_factory=list)
     failed: list[tuple[Path, str]] = field(default_factory=list)
     left: int = 0  # not tried, because nothing could be written any more
     seconds: dict[str, float] = field(default_factory=dict)

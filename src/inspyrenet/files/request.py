@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..data.images.encode import FORMATS, FormatError, check_format
 from ..data.images.read import EXTENSIONS, VIDEO_EXTENSIONS, find_images
-from ..remover.compositing import OutputType, Style, check_threshold, style_of
-from ..remover.output_paths import SUFFIX, Job, beside, is_inside, is_result, kind_of, plan
+from ..remover.compositing import OutputStyle, OutputType, check_threshold, style_of
+from ..remover.output_paths import SUFFIX, FileJob, is_inside, is_result, kind_of, output_path_beside, plan
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
 
@@ -41,9 +41,9 @@ class Request:
 class Work:
     """A request that was understood: what is left to do, what is there already."""
 
-    jobs: list[Job]
-    skipped: list[Job]
-    style: Style
+    jobs: list[FileJob]
+    skipped: list[FileJob]
+    style: OutputStyle
     format: str
     threshold: float | None
     reverse: bool
@@ -54,7 +54,7 @@ class Work:
         return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count)
 
 
-def understand(request: Request) -> Work:
+def parse_request(request: Request) -> Work:
     """Check the whole request, find its images and videos and plan their results; the destination is made.
 
     Raises JobError, CutoutError, FormatError, ImageError, OSError, VideoError, VideoExtraMissing with a message for people.
@@ -83,16 +83,16 @@ def is_camera(source: str) -> bool:
     return source.isdecimal() and not Path(source).exists()
 
 
-def _camera_target(number: str, dest: Path | None, form: str) -> tuple[list[Job], Path]:
+def _camera_target(number: str, dest: Path | None, form: str) -> tuple[list[FileJob], Path]:
     """camera0.out.webm here, camera0.webm in a folder, or a file's name."""
     if dest is None:
         dest = Path(f"camera{number}{SUFFIX}.{form}")
     elif not _is_file_name(dest):
         dest = dest / f"camera{number}.{form}"
-    return [Job(Path(number), dest, "camera")], dest.parent
+    return [FileJob(Path(number), dest, "camera")], dest.parent
 
 
-def _check_videos(jobs: Sequence[Job]) -> None:
+def _check_videos(jobs: Sequence[FileJob]) -> None:
     """What can be known before a network is loaded: PyAV is there, a single file is a video."""
     from ..video.errors import load_av
     from ..video.reading import VideoFile
@@ -104,15 +104,15 @@ def _check_videos(jobs: Sequence[Job]) -> None:
 
 def _targets(
     sources: list[Path], root: Path, dest: Path | None, forms: tuple[str, str], source: str
-) -> tuple[list[Job], Path]:
+) -> tuple[list[FileJob], Path]:
     """Where each result goes, and the folder that holds them all. forms: of images, of videos."""
     kind = kind_of(sources[0])
     if dest is not None and _names_file(dest, source):
         if dest.resolve() == sources[0].resolve():
             raise JobError(f"{dest}: the result would replace the {kind} itself; choose another name")
-        return [Job(sources[0], dest, kind)], dest.parent
+        return [FileJob(sources[0], dest, kind)], dest.parent
     if dest is None and Path(source).expanduser().is_file():
-        return [Job(sources[0], beside(sources[0], forms[kind == "video"]), kind)], sources[0].parent
+        return [FileJob(sources[0], output_path_beside(sources[0], forms[kind == "video"]), kind)], sources[0].parent
     dest = dest or (_neighbour(root) if Path(source).expanduser().is_dir() else root)
     return plan(sources, root, dest, *forms), dest
 
@@ -156,7 +156,7 @@ def check_writable(folder: Path) -> None:
         raise OSError(error.errno, f"cannot write to {folder} ({reason}); choose another destination") from error
 
 
-def _formats(request: Request, style: Style, kinds: set[str]) -> tuple[str, str]:
+def _formats(request: Request, style: OutputStyle, kinds: set[str]) -> tuple[str, str]:
     """(of images, of videos): the asked format, or the one of a named file, for the kind that it is one of; else the usual."""
     name = request.format
     if name is None and request.dest and _names_file(Path(request.dest).expanduser(), request.source):

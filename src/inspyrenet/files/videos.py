@@ -4,16 +4,16 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..remover.compositing import Style
-from ..remover.output_paths import Job
+from ..remover.compositing import OutputStyle
+from ..remover.output_paths import FileJob
 from ..video.camera import Camera
 from ..video.formats import encoding_of
-from ..video.process import Look, Outcome, cut_video
+from ..video.process import FrameOptions, Outcome, cut_video
 from ..video.reading import VideoFile
 from ..video.source import Source
 from ..video.stopping import Stop
 from ..video.writing import VideoWriter
-from .report import HOPELESS, Report, one_line
+from .report import FATAL_ERRNOS, Report, one_line
 from .request import Work
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def cut_videos(
-    jobs: Sequence[Job],
+    jobs: Sequence[FileJob],
     work: Work,
     remover: "Remover",
     report: Report,
@@ -40,36 +40,36 @@ def cut_videos(
                 if stop.wanted and not isinstance(error, OSError):
                     raise KeyboardInterrupt from error  # stopped before the first picture
                 report.failed.append((job.source, one_line(error)))
-                if getattr(error, "errno", None) in HOPELESS:
+                if getattr(error, "errno", None) in FATAL_ERRNOS:
                     return
                 continue
         _note(job, outcome, report, say)
 
 
-def _cut_one(job: Job, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:
+def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:
     from tqdm import tqdm
 
     source: Source = Camera(int(job.source.name)) if job.kind == "camera" else VideoFile(job.source)
-    encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.live)
-    look = Look(work.style, work.threshold, work.reverse, None if work.edges == "auto" else work.edges)
-    writer = VideoWriter(job.target, encoding, source, colours=_keeps_colours(work.style))
-    if source.live:
+    encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.is_camera)
+    options = FrameOptions(work.style, work.threshold, work.reverse, None if work.edges == "auto" else work.edges)
+    writer = VideoWriter(job.target, encoding, source, colours=_keeps_colors(work.style))
+    if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
-    name = source.name if source.live else job.source.name
+    name = source.name if source.is_camera else job.source.name
     with tqdm(total=source.frames, unit="frame", desc=name, disable=not bar, file=sys.stderr) as progress:
-        return cut_video(source, writer, remover, look, lambda: not stop.wanted, progress.update)
+        return cut_video(source, writer, remover, options, lambda: not stop.wanted, progress.update)
 
 
-def _keeps_colours(style: Style) -> bool:
+def _keeps_colors(style: OutputStyle) -> bool:
     """The result shows the video's own colours: a map has none."""
     return style.kind not in ("map", "debug")
 
 
-def _note(job: Job, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:
+def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:
     """Into the report, or out of the work where somebody stopped it."""
     kept = f"{outcome.frames} frames ({outcome.seconds:.1f} s) are in {outcome.path}"
-    if outcome.complaint:
-        report.failed.append((job.source, f"{outcome.complaint}; {kept}"))
+    if outcome.warning:
+        report.failed.append((job.source, f"{outcome.warning}; {kept}"))
         return
     if outcome.stopped and job.kind != "camera":
         print(f"stopped: {kept}", file=sys.stderr)

@@ -19,9 +19,9 @@ NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
 CHOICES = ", ".join(NAMED) + ", a colour such as [255,0,0] or #ff0000, or the path of a background image"
 OPAQUE = ("green", "white", "colour", "image", "blur", "overlay", "debug")  # three channels
 
-Colour = tuple[int, int, int]
-OutputType = "str | os.PathLike | Sequence[int] | np.ndarray | Style"
-EdgeColours = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colours
+Color = tuple[int, int, int]
+OutputType = "str | os.PathLike | Sequence[int] | np.ndarray | OutputStyle"
+EdgeColors = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colours
 
 
 class CutoutError(ValueError):
@@ -29,11 +29,11 @@ class CutoutError(ValueError):
 
 
 @dataclass(frozen=True)
-class Style:
+class OutputStyle:
     """An output type that was understood: `kind` is a name of NAMED, "colour" or "image"."""
 
     kind: str
-    colour: Colour | None = None
+    color: Color | None = None
     picture: "np.ndarray | None" = None  # (H, W, 3), sized to each image anew
 
     @property
@@ -47,40 +47,40 @@ class Style:
         return self.kind in ("rgba", "green", "white", "colour", "image")
 
 
-def style_of(type: OutputType) -> Style:
-    """An output type as people write it → Style.
+def style_of(type: OutputType) -> OutputStyle:
+    """An output type as people write it → OutputStyle.
 
     type: a name of NAMED; a colour as (r, g, b), "[r,g,b]", "r,g,b" or "#rrggbb"; a background image as a path or as an
     array (H, W, 3). Raises CutoutError that lists the types for anything else, ImageError for a background that is no image.
     """
-    if isinstance(type, Style):
+    if isinstance(type, OutputStyle):
         return type
     if isinstance(type, str) and type.strip().lower() in NAMED:
-        return Style(type.strip().lower())
+        return OutputStyle(type.strip().lower())
     if isinstance(type, str | os.PathLike):
         return _style_of_text(os.fspath(type).strip())
     if getattr(type, "ndim", 1) == 3:
-        return Style("image", picture=_checked_picture(type))
+        return OutputStyle("image", picture=_checked_picture(type))
     if isinstance(type, Sequence) or hasattr(type, "tolist"):
-        return Style("colour", colour=_colour([*type]))
+        return OutputStyle("colour", color=_color([*type]))
     raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
 
 
-def _style_of_text(text: str) -> Style:
+def _style_of_text(text: str) -> OutputStyle:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return Style("colour", colour=tuple(bytes.fromhex(text[1:])))
+        return OutputStyle("colour", color=tuple(bytes.fromhex(text[1:])))
     if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
-        return Style("colour", colour=_colour(text.strip("[]() ").split(",")))
+        return OutputStyle("colour", color=_color(text.strip("[]() ").split(",")))
     path = Path(text).expanduser()
     if path.is_file():
         from ..data.images.read import read_image
 
-        return Style("image", picture=read_image(path))
+        return OutputStyle("image", picture=read_image(path))
     hint = "no such file; " if path.suffix else ""
     raise CutoutError(f"unknown output type {text!r}: {hint}there is {CHOICES}")
 
 
-def _colour(parts: Sequence) -> Colour:
+def _color(parts: Sequence) -> Color:
     try:
         values = tuple(int(part) for part in parts)
     except (TypeError, ValueError):
@@ -129,7 +129,7 @@ def render(
     type: OutputType = "rgba",
     threshold: float | None = None,
     reverse: bool = False,
-    edges: EdgeColours | None = None,
+    edges: EdgeColors | None = None,
 ) -> "np.ndarray":
     """Image (H, W, 3) and map (H, W) → result of `type`: (H, W) for map, (H, W, 4) for rgba, else (H, W, 3).
 
@@ -141,11 +141,11 @@ def render(
         raise CutoutError(f"the map is {saliency.shape} but the image {image.shape[:2]} (height, width)")
     alpha = alpha_of(saliency, threshold, reverse)
     if edges is not None and style.shows_edges:
-        image = keep_solid(image, edges(image, alpha), alpha)
+        image = replace_edge_colors(image, edges(image, alpha), alpha)
     return _RENDERERS[style.kind](image, alpha, style)
 
 
-def keep_solid(image: "np.ndarray", estimated: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
+def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
     """`estimated` colours where alpha is neither 0 nor 255, the image's own elsewhere."""
     import numpy as np
 
@@ -163,7 +163,7 @@ def composite(front: "np.ndarray", behind: "np.ndarray", alpha: "np.ndarray") ->
     return ((mixed + 127) // 255).astype(np.uint8)
 
 
-def cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
+def resize_to_cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
     """The picture scaled so that it just covers `size` (height, width), the surplus cut off evenly; (*size, 3)."""
     import cv2
 
@@ -207,12 +207,12 @@ def _rgba(image, alpha, style):
     return np.dstack([image, alpha])
 
 
-def _on_colour(image, alpha, style):
-    return composite(image, {"green": GREEN, "white": WHITE}.get(style.kind, style.colour), alpha)
+def _on_color(image, alpha, style):
+    return composite(image, {"green": GREEN, "white": WHITE}.get(style.kind, style.color), alpha)
 
 
 def _on_picture(image, alpha, style):
-    return composite(image, cover(style.picture, alpha.shape), alpha)
+    return composite(image, resize_to_cover(style.picture, alpha.shape), alpha)
 
 
 def _blur(image, alpha, style):
@@ -234,9 +234,9 @@ def _debug(image, alpha, style):
 _RENDERERS = {
     "map": _map,
     "rgba": _rgba,
-    "green": _on_colour,
-    "white": _on_colour,
-    "colour": _on_colour,
+    "green": _on_color,
+    "white": _on_color,
+    "colour": _on_color,
     "image": _on_picture,
     "blur": _blur,
     "overlay": _overlay,

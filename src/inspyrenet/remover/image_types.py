@@ -22,15 +22,15 @@ KINDS = "a Pillow image, a numpy array, a torch tensor, encoded bytes, or a path
 
 
 @dataclass(frozen=True)
-class Opened:
+class LoadedImage:
     """An image as uint8 RGB (H, W, 3), and what turns a result (H, W[, 3 or 4]) into the kind that the image came as."""
 
     array: np.ndarray
-    give_back: Callable[[np.ndarray], Any]
+    to_input_type: Callable[[np.ndarray], Any]
 
 
-def open_image(image: Any) -> Opened:
-    """Any image → Opened.
+def open_image(image: Any) -> LoadedImage:
+    """Any image → LoadedImage.
 
     Pillow: every mode, EXIF orientation applied, Pillow comes back. Array: (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, or
     floats in 0..1; bytes come back as uint8, floats as floats. Tensor: (3, H, W) or (1, H, W), likewise; (C, H, W) comes back.
@@ -38,14 +38,14 @@ def open_image(image: Any) -> Opened:
     Raises ImageError where it is no image.
     """
     if isinstance(image, Image.Image):
-        return Opened(_from_pillow(image), Image.fromarray)
+        return LoadedImage(_from_pillow(image), Image.fromarray)
     if isinstance(image, np.ndarray):
-        return Opened(_from_array(image), _array_like(image.dtype))
+        return LoadedImage(_from_array(image), _array_like(image.dtype))
     if type(image).__module__.split(".")[0] == "torch":
         return _open_tensor(image)
     if isinstance(image, bytes | bytearray | memoryview) or hasattr(image, "read"):
         data = image.read() if hasattr(image, "read") else bytes(image)
-        return Opened(read_upright(data), encode)
+        return LoadedImage(read_upright(data), encode)
     if isinstance(image, str | os.PathLike):
         return _open_path(image)
     raise ImageError(f"an image is {KINDS}, not {type(image).__name__}")
@@ -66,17 +66,17 @@ def is_animated(source: Path | bytes) -> bool:
         return bool(getattr(image, "is_animated", False))
 
 
-def _open_path(path: str | os.PathLike) -> Opened:
-    from .output_paths import beside
+def _open_path(path: str | os.PathLike) -> LoadedImage:
+    from .output_paths import output_path_beside
 
     source = Path(path)
 
-    def give_back(result: np.ndarray) -> str | Path:
-        target = beside(source)
+    def to_input_type(result: np.ndarray) -> str | Path:
+        target = output_path_beside(source)
         write_picture(result, target)
         return str(target) if isinstance(path, str) else target
 
-    return Opened(read_upright(source), give_back)
+    return LoadedImage(read_upright(source), to_input_type)
 
 
 def _from_pillow(image: Image.Image) -> np.ndarray:
@@ -123,7 +123,7 @@ def _array_like(dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
     return lambda result: (result / 255).astype(dtype)
 
 
-def _open_tensor(tensor: "torch.Tensor") -> Opened:
+def _open_tensor(tensor: "torch.Tensor") -> LoadedImage:
     import torch
 
     if tensor.ndim != 3 or tensor.shape[0] not in (1, 3, 4):
@@ -134,9 +134,9 @@ def _open_tensor(tensor: "torch.Tensor") -> Opened:
     plain = tensor.detach().cpu()
     array = _from_array((plain.float() if floats else plain).permute(1, 2, 0).numpy())
 
-    def give_back(result: np.ndarray) -> torch.Tensor:
+    def to_input_type(result: np.ndarray) -> torch.Tensor:
         planes = torch.from_numpy(np.array(result if result.ndim == 3 else result[..., None])).permute(2, 0, 1)
         planes = planes.contiguous().to(tensor.device)
         return (planes.float() / 255).to(tensor.dtype) if floats else planes
 
-    return Opened(array, give_back)
+    return LoadedImage(array, to_input_type)

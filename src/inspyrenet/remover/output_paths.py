@@ -10,7 +10,7 @@ PARTIAL = ".partial"  # before the format, where a video is not whole
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """One image or video and the file that its result goes to. kind: image, video, or camera (source is its number)."""
 
     source: Path
@@ -35,13 +35,13 @@ def partial(target: Path) -> Path:
     return target.with_name(f"{target.stem}{PARTIAL}{target.suffix}")
 
 
-def beside(source: Path, form: str = "png") -> Path:
+def output_path_beside(source: Path, form: str = "png") -> Path:
     """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem. Videos likewise."""
     twins = [path for path in _siblings(source) if path.stem == source.stem and path.name != source.name]
     return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
 
 
-def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", video_form: str = "webm") -> list[Job]:
+def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", video_form: str = "webm") -> list[FileJob]:
     """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
 
     Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
@@ -67,7 +67,7 @@ def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", vid
             if _key(target) not in taken and _key(real(target)) not in inputs:
                 break
         taken.add(_key(target))
-        jobs.append(Job(source, target, kind))
+        jobs.append(FileJob(source, target, kind))
     return jobs
 
 

@@ -21,14 +21,14 @@ from ..engine import build
 from ..engine.jit import check_compiler
 from ..engine.onnx_predictor import GraphPredictor, graph_preprocess, is_graph
 from ..engine.predictor import Predictor
-from ..engine.presets import MODES, Recipe, resolve
+from ..engine.presets import MODES, ModelSpec, resolve_model
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.types import SaliencyPyramid
 from ..utils.report.visualize import pyramid_picture
 from ..utils.system.device import available_devices, describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
-from .compositing import OutputType, Style, check_threshold, render, style_of
+from .compositing import OutputStyle, OutputType, check_threshold, render, style_of
 from .foreground import choose_method, estimate
 from .image_types import open_image
 
@@ -95,9 +95,9 @@ class Remover:
             self._open_graph(Path(graph).expanduser(), device, resize, [name for name, value in unfit.items() if value])
             return
         self.device = resolve_device("auto" if device is None else str(device))
-        recipe = resolve(mode, ckpt, overrides)
-        self.name, self.weights, self.config = recipe.name, recipe.weights, recipe.config
-        self.preprocess = preprocessing(recipe, resize or ("static" if mode in MODES else None))
+        spec = resolve_model(mode, ckpt, overrides)
+        self.name, self.weights, self.config = spec.name, spec.weights, spec.config
+        self.preprocess = preprocessing(spec, resize or ("static" if mode in MODES else None))
         if patch_merging:
             whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
             self.preprocess = replace(self.preprocess, **whole)
@@ -107,7 +107,7 @@ class Remover:
         if jit:  # before the network is loaded
             check_compiler(self.device)
         self.predictor = Predictor(
-            _load_model(recipe).to(self.device).eval(),
+            _load_model(spec).to(self.device).eval(),
             self.device,
             self.config.Model.threshold if self.preprocess.base_size else None,
             self.config.Model.alignment,
@@ -125,11 +125,11 @@ class Remover:
                 f"{', '.join(unfit)}: not with an exported network ({path}), which stays as it was exported"
             )
         self.predictor = GraphPredictor(path, device)
-        card = self.predictor.card
-        self.name, self.weights, self.config = card.name, path, None
+        metadata = self.predictor.metadata
+        self.name, self.weights, self.config = metadata.name, path, None
         there = str(self.predictor.device) in available_devices()
         self.device = self.predictor.device if there else torch.device("cpu")  # of what torch does beside the network
-        self.preprocess, self.normalize = graph_preprocess(card, resize, DYNAMIC), card.normalize
+        self.preprocess, self.normalize = graph_preprocess(metadata, resize, DYNAMIC), metadata.normalize
 
     def __repr__(self) -> str:
         return f"Remover({self.describe()}, weights from {self.weights})"
@@ -152,7 +152,7 @@ class Remover:
         style = style_of(type)
         check_threshold(threshold)
         opened = open_image(img)
-        return opened.give_back(self.cut(opened.array, style, threshold, reverse).array)
+        return opened.to_input_type(self.cut(opened.array, style, threshold, reverse).array)
 
     def process_batch(
         self,
@@ -170,7 +170,7 @@ class Remover:
             opened = [open_image(image) for image in chunk]
             outs = self._predict_all([one.array for one in opened], style.kind == "debug")
             for one, out in zip(opened, outs, strict=True):
-                results.append(one.give_back(self._finish(one.array, out, style, threshold, reverse).array))
+                results.append(one.to_input_type(self._finish(one.array, out, style, threshold, reverse).array))
         return results
 
     def cut(
@@ -209,7 +209,7 @@ class Remover:
                 outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
         return outs
 
-    def _finish(self, image: np.ndarray, out: SaliencyPyramid, style: Style, threshold, reverse: bool) -> Result:
+    def _finish(self, image: np.ndarray, out: SaliencyPyramid, style: OutputStyle, threshold, reverse: bool) -> Result:
         """Pyramid → result."""
         if style.kind == "debug":
             return Result(pyramid_picture(out, image))
@@ -229,9 +229,9 @@ class Remover:
         return Result(array, seconds)
 
 
-def preprocessing(recipe: Recipe, resize: Resize) -> Preprocess:
+def preprocessing(spec: ModelSpec, resize: Resize) -> Preprocess:
     """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
-    model, test = recipe.config.Model, recipe.config.Test
+    model, test = spec.config.Model, spec.config.Test
     base_size = None if model.threshold is None else model.base_size
     if test is not None:
         own = build.preprocess(model, test)
@@ -245,9 +245,9 @@ def _sizes(resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
     return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
 
 
-def _load_model(recipe: Recipe) -> torch.nn.Module:
+def _load_model(spec: ModelSpec) -> torch.nn.Module:
     """The network with its weights. Raises WeightsError where they do not fit."""
-    return load_state(build.network(recipe.config, start=False), read_weights(recipe.weights), str(recipe.weights))
+    return load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
 
 
 def _explained(error: RuntimeError, image: torch.Tensor) -> RuntimeError:

@@ -13,7 +13,7 @@ def main(words: Sequence[str] | None = None) -> int:
     from ..commands.errors import reported
 
     with reported() as outcome:
-        from .running import serve
+        from .server import serve
 
         outcome.code = serve(options, limits)
     return outcome.code

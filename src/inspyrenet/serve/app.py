@@ -15,10 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..data.images.encode import FORMATS
-from .batching import Batcher, Closed, Job
+from .batching import Batcher, Closed, QueuedJob
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
 from .page import PAGE, PAGE_HEADERS
-from .query import TYPES, Wish, understand
+from .query import TYPES, RequestParams, parse_query
 from .settings import Limits
 from .uploads import Body, count_pixels, file_of
 
@@ -70,9 +70,9 @@ class Service:
         """The picture that a request asks for. Raises ApiError."""
         body = Body(request, self.limits)
         try:
-            wish, format = understand(self.removers, *query)
+            params, format = parse_query(self.removers, *query)
             with self._place():
-                return await self._answer(body, wish, format)
+                return await self._answer(body, params, format)
         except ApiError as error:
             if error.status_code == GONE:
                 return Response(status_code=GONE)
@@ -97,7 +97,7 @@ class Service:
         seconds = math.ceil(self.batcher.seconds_per_image * (self.batcher.waiting + 1))
         return {"Retry-After": str(min(max(seconds, 1), math.ceil(self.limits.seconds)))}
 
-    async def _answer(self, body: Body, wish: Wish, format: str) -> Response:
+    async def _answer(self, body: Body, params: RequestParams, format: str) -> Response:
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
         try:
             async with asyncio.timeout_at(deadline):
@@ -107,7 +107,7 @@ class Service:
         async with form_closed(form):
             file = file_of(form)
             pixels = await run_in_threadpool(count_pixels, file, self.limits)
-            job = Job(file, pixels, wish, format)
+            job = QueuedJob(file, pixels, params, format)
             try:
                 self.batcher.submit(job)
             except Closed as error:
@@ -117,7 +117,7 @@ class Service:
         timing = f"wait;dur={job.waited * 1000:.1f}, work;dur={spent * 1000:.1f}"
         return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
 
-    async def _result(self, body: Body, job: Job, deadline: float) -> bytes:
+    async def _result(self, body: Body, job: QueuedJob, deadline: float) -> bytes:
         result = asyncio.wrap_future(job.future)
         gone = asyncio.ensure_future(body.disconnected())
         try:
@@ -163,7 +163,7 @@ def _outcome(result: "asyncio.Future[bytes]") -> bytes:
     return result.result()
 
 
-class LocalNames:
+class HostCheck:
     """Answers only to names of this machine, so that no web page can reach a local server by a name of its own."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str] | None):
@@ -208,7 +208,7 @@ def create_app(
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.add_middleware(LocalNames, names=names)
+    app.add_middleware(HostCheck, names=names)
     app.state.service = service
     add_handlers(app)
     add_routes(app, service)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ..data.images.encode import encode
 from ..data.images.read import read_image
-from .query import Wish
+from .query import RequestParams
 from .settings import Limits
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ class Closed(RuntimeError):
 
 
 @dataclass(eq=False)
-class Job:
+class QueuedJob:
     """One image on its way. `future` gets the result's bytes, or the error; cancelled before its turn, it costs nothing."""
 
     file: BinaryIO
     pixels: int
-    wish: Wish
+    params: RequestParams
     format: str
     future: "Future[bytes]" = field(default_factory=Future)
     waited: float = 0.0  # seconds, until its batch began
@@ -51,7 +51,7 @@ class Batcher:
         self.removers, self.limits = removers, limits
         self.images = self.batches = 0  # done so far
         self.seconds_per_image = 0.0  # of late
-        self._waiting: deque[Job] = deque()
+        self._waiting: deque[QueuedJob] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._coders = ThreadPoolExecutor(CODERS, "coder")
@@ -67,7 +67,7 @@ class Batcher:
     def alive(self) -> bool:
         return self._thread.is_alive()
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: QueuedJob) -> None:
         """Put a job in the queue. Raises Closed."""
         with self._changed:
             if self._closing:
@@ -75,7 +75,7 @@ class Batcher:
             self._waiting.append(job)
             self._changed.notify()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: QueuedJob) -> None:
         """Make room at once where a client does not wait any more; a job that is being computed goes on."""
         if job.future.cancel():
             with self._changed:
@@ -105,15 +105,15 @@ class Batcher:
             encoding = [self._coders.submit(_write, job, array) for job, array in results]
             self._count(len(batch), time.monotonic() - started)
 
-    def _take(self) -> list[Job] | None:
-        """The oldest job and those of the same wish that fit with it; None at the end."""
+    def _take(self) -> list[QueuedJob] | None:
+        """The oldest job and those with the same parameters that fit with it; None at the end."""
         with self._changed:
-            batch: list[Job] = []
+            batch: list[QueuedJob] = []
             while not batch:
                 self._changed.wait_for(lambda: self._waiting or self._closing)
                 if not self._waiting:
                     return None
-                left: deque[Job] = deque()
+                left: deque[QueuedJob] = deque()
                 pixels = 0
                 for job in self._waiting:
                     if batch and not self._fits(job, batch, pixels):
@@ -124,19 +124,19 @@ class Batcher:
                 self._waiting = left
             return batch
 
-    def _fits(self, job: Job, batch: list[Job], pixels: int) -> bool:
+    def _fits(self, job: QueuedJob, batch: list[QueuedJob], pixels: int) -> bool:
         room = len(batch) < self.limits.batch and pixels + job.pixels <= self.limits.pixels
-        return room and job.wish == batch[0].wish
+        return room and job.params == batch[0].params
 
-    def _compute(self, pairs: "Sequence[tuple[Job, np.ndarray]]") -> "list[tuple[Job, np.ndarray]]":
+    def _compute(self, pairs: "Sequence[tuple[QueuedJob, np.ndarray]]") -> "list[tuple[QueuedJob, np.ndarray]]":
         """Through the network together; where that fails one by one, so that an image fails by itself alone."""
         if not pairs:
             return []
         jobs, images = zip(*pairs, strict=True)
-        wish = jobs[0].wish
+        params = jobs[0].params
         try:
-            arrays = self.removers[wish.mode].process_batch(
-                images, wish.style, wish.threshold, wish.reverse, batch_size=len(images)
+            arrays = self.removers[params.mode].process_batch(
+                images, params.style, params.threshold, params.reverse, batch_size=len(images)
             )
         except Exception as error:
             if len(pairs) > 1:
@@ -153,7 +153,7 @@ class Batcher:
         self.seconds_per_image = each if self.batches == 1 else 0.8 * self.seconds_per_image + 0.2 * each
 
 
-def _read(job: Job) -> "np.ndarray | None":
+def _read(job: QueuedJob) -> "np.ndarray | None":
     """The image, or None where the job has ended with an error."""
     try:
         return read_image(job.file.read())
@@ -162,7 +162,7 @@ def _read(job: Job) -> "np.ndarray | None":
         return None
 
 
-def _write(job: Job, array: "np.ndarray") -> None:
+def _write(job: QueuedJob, array: "np.ndarray") -> None:
     try:
         job.future.set_result(encode(array, job.format))
     except Exception as error:

@@ -5,27 +5,27 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..data.images.encode import FORMATS, check_format
-from ..remover.compositing import NAMED, Style, check_threshold, style_of
+from ..remover.compositing import NAMED, OutputStyle, check_threshold, style_of
 from .errors import ApiError, explain
 
-COLOUR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
+COLOR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
 TYPES = ", ".join(NAMED) + ", or a colour such as [255,0,0] or #ff0000"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to do with an image; equal wishes, but for the format, can go through the network together."""
+class RequestParams:
+    """What to do with an image; requests with equal parameters, whatever their format, can go through the network together."""
 
     mode: str
-    style: Style
+    style: OutputStyle
     threshold: float | None
     reverse: bool
 
 
-def understand(
+def parse_query(
     modes: Collection[str], mode: str | None, type: str, format: str, threshold: float | None, reverse: bool
-) -> tuple[Wish, str]:
-    """The query of a request → its wish, and the format's name. Raises ApiError (422) that says what there is.
+) -> tuple[RequestParams, str]:
+    """The query of a request → its parameters, and the format's name. Raises ApiError (422) that says what there is.
 
     modes: those that are served, the default first.
     """
@@ -33,13 +33,13 @@ def understand(
     if chosen not in modes:
         raise ApiError(422, f"mode is {' or '.join(modes)} on this server, not {chosen[:80]!r}")
     word = type.strip().lower()
-    if word not in NAMED and not COLOUR.fullmatch(word):  # `style_of` would look for a file of that name
+    if word not in NAMED and not COLOR.fullmatch(word):  # `style_of` would look for a file of that name
         raise ApiError(422, f"type is {TYPES}, not {type[:80]!r}")
     if format.lower() not in FORMATS:
         raise ApiError(422, f"format is {', '.join(FORMATS)}, not {format[:80]!r}")
     try:
         style = style_of(word)
         check_threshold(threshold)
-        return Wish(chosen, style, threshold, reverse), check_format(format, style.transparent)
+        return RequestParams(chosen, style, threshold, reverse), check_format(format, style.transparent)
     except ValueError as error:
         raise explain(error) from error

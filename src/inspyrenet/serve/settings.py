@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--timeout", type=float, default=usual.seconds, metavar="SECONDS", help="for one request (60)")
     add("--batch", type=int, default=usual.batch, metavar="N", help="images through the network together (8)")
     add_network_options(parser)
-    parser.set_defaults(words=[])
+    parser.set_defaults(overrides=[])
     return parser
 
 

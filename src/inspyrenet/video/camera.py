@@ -40,7 +40,7 @@ class Camera:
     Raises VideoError where there is no such camera.
     """
 
-    live = True
+    is_camera = True
     tracks: tuple = ()
     shift = Fraction(0)
     aspect = Fraction(1)
@@ -48,7 +48,7 @@ class Camera:
     time_base = MILLISECONDS
 
     def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):
-        self.name, self.complaint, self.colours = f"camera {number}", None, Colours()
+        self.name, self.warning, self.colours = f"camera {number}", None, Colours()
         self._clock = clock
         self._capture = open_capture(number) if capture is None else capture
         if not self._capture.isOpened():

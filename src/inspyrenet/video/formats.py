@@ -53,17 +53,17 @@ def default_format(transparent: bool) -> str:
     return "webm" if transparent else "mp4"
 
 
-def encoding_of(name: str, transparent: bool, live: bool = False) -> Encoding:
-    """How a format of FORMATS is written. live: fast enough for a camera, before small files."""
+def encoding_of(name: str, transparent: bool, is_camera: bool = False) -> Encoding:
+    """How a format of FORMATS is written. is_camera: fast enough for a camera, before small files."""
     if name == "mov":
         settings = {"profile": "4444", "alpha_bits": "16"} if transparent else {"profile": "hq"}
         pixels = "yuva444p10le" if transparent else "yuv422p10le"
         settings["vendor"] = "apl0"  # some editors refuse other encoders' files
         return Encoding("mov", "prores_ks", pixels, "aac", MOV_SOUND, False, settings, dict(FAST_START))
     if name == "webm":
-        pace = {"cpu-used": "8" if live else "6"}
+        pace = {"cpu-used": "8" if is_camera else "6"}
         pixels = "yuva420p" if transparent else "yuv420p"
         pace |= {"auto-alt-ref": "0"} if transparent else {}  # libvpx has no alternate frames for alpha
         return Encoding("webm", "libvpx-vp9", pixels, "libopus", ("opus", "vorbis"), False, {**VP9, **pace})
-    settings = {"crf": "18", "preset": "ultrafast" if live else "veryfast"}
+    settings = {"crf": "18", "preset": "ultrafast" if is_camera else "veryfast"}
     return Encoding("mp4", "libx264", "yuv420p", "aac", MP4_SOUND, True, settings, dict(FAST_START))

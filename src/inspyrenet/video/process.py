@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..remover.compositing import Style, cover
+from ..remover.compositing import OutputStyle, resize_to_cover
 from ..remover.output_paths import partial
-from .channel import Channel, Closed
+from .bounded_queue import BoundedQueue, Closed
 from .errors import VideoError, reason_of
 from .source import Picture, Sound, Source
 from .writing import VideoWriter
@@ -28,10 +28,10 @@ LOG = logging.getLogger("inspyrenet")
 
 
 @dataclass(frozen=True)
-class Look:
+class FrameOptions:
     """What the pictures become. edges: as for images; None: colours in soft edges are left as they are, which is fast."""
 
-    style: Style
+    style: OutputStyle
     threshold: float | None = None
     reverse: bool = False
     edges: str | None = None
@@ -45,7 +45,7 @@ class Outcome:
     path: Path
     frames: int
     seconds: float
-    complaint: str | None = None
+    warning: str | None = None
     stopped: bool = False
 
 
@@ -53,28 +53,28 @@ def cut_video(
     source: Source,
     writer: VideoWriter,
     remover: "Remover",
-    look: Look,
+    options: FrameOptions,
     wanted: Callable[[], bool] = lambda: True,
-    tick: Callable[[int], None] = lambda count: None,
+    on_progress: Callable[[int], None] = lambda count: None,
 ) -> Outcome:
     """Cut out every picture of `source`, which is closed at the end.
 
     The file takes its own name where all of the source went into it, NAME.partial.SUFFIX where not: because `wanted` (asked
     before each batch) said no, the source was damaged, or the network failed. A camera has no end, so its file is whole.
-    tick: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where the file
+    on_progress: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where the file
     cannot be written; then nothing is left behind.
     """
     try:
-        pipeline = Pipeline(source, writer, _network(remover, look), _batch_size(source, remover))
-        failure = pipeline.run(wanted, tick)
-        complaint = failure or source.complaint
+        pipeline = Pipeline(source, writer, _network(remover, options), _batch_size(source, remover))
+        failure = pipeline.run(wanted, on_progress)
+        warning = failure or source.warning
         if not writer.frames:
-            raise VideoError(f"{source.name}: no frames could be had{f': it {complaint}' if complaint else ''}")
+            raise VideoError(f"{source.name}: no frames could be had{f': it {warning}' if warning else ''}")
         stopped = not pipeline.ended and failure is None
-        whole = not complaint and (source.live or not stopped)
+        whole = not warning and (source.is_camera or not stopped)
         path = writer.target if whole else partial(writer.target)
         writer.finish(path)
-        return Outcome(path, writer.frames, writer.seconds, complaint, stopped)
+        return Outcome(path, writer.frames, writer.seconds, warning, stopped)
     finally:
         writer.discard()
         source.close()
@@ -86,17 +86,17 @@ class Pipeline:
     def __init__(self, source: Source, writer: VideoWriter, network: Callable, batch: int):
         self.source, self.writer, self.network, self.batch = source, writer, network, batch
         self.ended = False  # the source was read to its end
-        self._incoming: Channel[Picture | Sound] = Channel(ROOM, _weight)
-        self._outgoing: Channel[Picture | Sound] = Channel(ROOM, _weight)
+        self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
+        self._outgoing: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
 
-    def run(self, wanted: Callable[[], bool], tick: Callable[[int], None]) -> str | None:
+    def run(self, wanted: Callable[[], bool], on_progress: Callable[[int], None]) -> str | None:
         """Everything through, or until `wanted` says no; what the network failed with, if it did."""
         threads = [threading.Thread(target=part, daemon=True) for part in (self._read, self._write)]
         for thread in threads:
             thread.start()
         failure = None
         try:
-            failure = self._compute(wanted, tick)
+            failure = self._compute(wanted, on_progress)
         except Closed:
             pass  # the writer failed: see below
         except BaseException:
@@ -110,7 +110,7 @@ class Pipeline:
         self._outgoing.raise_error()
         return failure
 
-    def _compute(self, wanted: Callable[[], bool], tick: Callable[[int], None]) -> str | None:
+    def _compute(self, wanted: Callable[[], bool], on_progress: Callable[[int], None]) -> str | None:
         for group in self._groups():
             if not wanted():
                 return None
@@ -124,7 +124,7 @@ class Pipeline:
                 if isinstance(item, Picture):
                     item = replace(item, array=next(results))
                 self._outgoing.put(item)
-            tick(len(pictures))
+            on_progress(len(pictures))
         self.ended = True
         return None
 
@@ -142,7 +142,7 @@ class Pipeline:
             yield group
 
     def _read(self) -> None:
-        hand_over = self._incoming.offer if self.source.live else self._incoming.put
+        hand_over = self._incoming.offer if self.source.is_camera else self._incoming.put
         try:
             for item in self.source:
                 hand_over(item)
@@ -169,25 +169,25 @@ def _weight(item: Picture | Sound) -> int:
 
 def _batch_size(source: Source, remover: "Remover") -> int:
     """One at a time from a camera, whose pictures come slowly, and where patches are merged, which takes much memory."""
-    if source.live or remover.predictor.merging:
+    if source.is_camera or remover.predictor.merging:
         return 1
     return BATCH.get(remover.device.type, BATCH_GPU)
 
 
-def _network(remover: "Remover", look: Look) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:
+def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:
     """Pictures → results, smaller batches where the memory does not hold one."""
-    if look.edges is None:
+    if options.edges is None:
         remover = copy(remover)  # shares the network
         remover.edges = "none"
-    style, most = look.style, BATCH_GPU
+    style, most = options.style, BATCH_GPU
 
     def cut(pictures: list["np.ndarray"]) -> list["np.ndarray"]:
         nonlocal style, most
         if style.kind == "image" and pictures:  # scaled once, not for each picture
-            style = replace(style, picture=cover(style.picture, pictures[0].shape[:2]))
+            style = replace(style, picture=resize_to_cover(style.picture, pictures[0].shape[:2]))
         while True:
             try:
-                return remover.process_batch(pictures, style, look.threshold, look.reverse, most)
+                return remover.process_batch(pictures, style, options.threshold, options.reverse, most)
             except RuntimeError as error:
                 most = min(most, len(pictures)) // 2
                 if not most or "not enough memory" not in str(error):

@@ -20,13 +20,13 @@ class VideoFile:
     """A video file as a `Source`. Times are the file's own, moved so that it begins at 0; rotation and mirroring are applied.
 
     Raises VideoError where it is no video, VideoExtraMissing without PyAV. Damage is met on reading: what can be decoded
-    is given, and `complaint` says what was not.
+    is given, and `warning` says what was not.
     """
 
-    live = False
+    is_camera = False
 
     def __init__(self, path: Path):
-        self.name, self.complaint = str(path), None
+        self.name, self.warning = str(path), None
         self._av = load_av()
         self._container = _open(self._av, path)
         try:
@@ -56,9 +56,9 @@ class VideoFile:
         try:
             yield from self._items()
         except self._av.error.FFmpegError as error:
-            self.complaint = f"cannot be read to its end ({reason_of(error)})"
+            self.warning = f"cannot be read to its end ({reason_of(error)})"
             return
-        self.complaint = self._what_lacks()
+        self.warning = self._what_lacks()
 
     # -- parts ------------------------------------------------------------------------------------------------------
 

@@ -46,14 +46,14 @@ class Colours:
 class Source(Protocol):
     """A file or a camera.
 
-    name: for messages. live: pictures come by the clock and are dropped where nobody has time for them. frames: their
+    name: for messages. is_camera: pictures come by the clock and are dropped where nobody has time for them. frames: their
     expected number, where it is known. rate: frames per second on average. aspect: of a pixel, upright.
     tracks: PyAV's sound streams. shift: seconds by which all times are moved to begin near 0.
-    complaint: what was wrong with it, once it has been read. colours is known with the first picture.
+    warning: what was wrong with it, once it has been read. colours is known with the first picture.
     """
 
     name: str
-    live: bool
+    is_camera: bool
     time_base: Fraction
     rate: Fraction | None
     frames: int | None
@@ -61,7 +61,7 @@ class Source(Protocol):
     tracks: tuple
     shift: Fraction
     colours: Colours
-    complaint: str | None
+    warning: str | None
 
     def __iter__(self) -> Iterator[Picture | Sound]: ...
 

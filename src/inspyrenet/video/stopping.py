@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that is granted at the next frame, so that the file can be finished."""
+"""Ctrl-C and SIGTERM as a request that is honored at the next frame, so that the file can be finished."""
 
 import os
 import signal

@@ -127,7 +127,7 @@ def test_a_worker_that_dies_costs_nothing(tmp_path, capsys):
     assert (summary.done, summary.failed) == (41, [])
     rows = manifest(tmp_path / "out")
     again = [row for row in rows.values() if row["attempts"] == 2]
-    assert len(again) == summary.again == 6  # 41 images in 8 tasks
+    assert len(again) == summary.retried == 6  # 41 images in 8 tasks
     assert len(results(tmp_path / "out")) == 41 and (tmp_path / "out" / "died").exists()
     assert not (tmp_path / "out" / "manifest.parts").exists()
 

@@ -22,7 +22,7 @@ def remover():
 
 
 def test_the_file_is_small_and_the_card_s():
-    content = presets.BOX_WEIGHTS.read_bytes()
+    content = presets.BUNDLED_WEIGHTS.read_bytes()
     assert len(content) <= 16 * 2**20
     card = CARD.read_text(encoding="utf-8")
     assert hashlib.sha256(content).hexdigest() in card

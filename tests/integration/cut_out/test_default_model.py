@@ -24,7 +24,7 @@ def maker(tmp_path, monkeypatch):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     box = tmp_path / "box"
-    for name, path in {"BOX_WEIGHTS": box / "default.safetensors", "BOX_CONFIG": box / "default.yaml"}.items():
+    for name, path in {"BUNDLED_WEIGHTS": box / "default.safetensors", "BUNDLED_CONFIG": box / "default.yaml"}.items():
         monkeypatch.setattr(script, name, path)
         monkeypatch.setattr(presets, name, path)
     monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / SCRIPT.name))
@@ -42,7 +42,7 @@ def made(maker, tmp_path: Path) -> Path:
 
 def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
     made(maker, tmp_path)
-    kept = load_file(presets.BOX_WEIGHTS)
+    kept = load_file(presets.BUNDLED_WEIGHTS)
     assert kept.keys() == tiny_state().keys()
     assert all(value.dtype == torch.float16 for value in kept.values() if value.ndim > 1)
     assert all(torch.equal(value, tiny_state()[name].to(value.dtype)) for name, value in kept.items())
@@ -50,9 +50,9 @@ def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
 
 def test_the_box_says_what_its_weights_learned_from(maker, tmp_path):
     made(maker, tmp_path)
-    with safe_open(presets.BOX_WEIGHTS, "np") as file:
+    with safe_open(presets.BUNDLED_WEIGHTS, "np") as file:
         assert "DUTS-TR" in file.metadata()["terms"]
-    assert "trained on DUTS-TR" in presets.BOX_CONFIG.read_text().splitlines()[1]
+    assert "trained on DUTS-TR" in presets.BUNDLED_CONFIG.read_text().splitlines()[1]
 
 
 def test_what_is_in_the_box_serves_without_being_named(maker, tmp_path):

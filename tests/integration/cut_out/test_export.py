@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from inspyrenet import Remover, build_model, cli
 from inspyrenet.commands import export as Export
-from inspyrenet.data.hub.onnx_files import GraphFileError, card_of
+from inspyrenet.data.hub.onnx_files import GraphFileError, metadata_of
 from inspyrenet.engine import export as exporting
 from inspyrenet.engine.onnx_predictor import GraphError, GraphPredictor
 from inspyrenet.lib.types import SizeError
@@ -62,11 +62,11 @@ def assert_near(ours, theirs) -> None:
 def test_one_file_says_everything(files):
     graph = onnx.load(files[2])
     onnx.checker.check_model(graph)
-    card = card_of({entry.key: entry.value for entry in graph.metadata_props}, "tiny.onnx")
-    assert (card.name, card.model, card.inputs) == ("tiny", "InSPyReNet_Light", ("image", "resized"))
-    assert (card.sizing, card.size, card.base_size, card.threshold) == ("dynamic", 160, (64, 64), 100)
-    assert card.mean == (0.485, 0.456, 0.406) and card.multiple == 32 and card.fixed is None
-    assert card.weights == "tiny.safetensors" and "not stated" in card.licence and card.version
+    metadata = metadata_of({entry.key: entry.value for entry in graph.metadata_props}, "tiny.onnx")
+    assert (metadata.name, metadata.model, metadata.inputs) == ("tiny", "InSPyReNet_Light", ("image", "resized"))
+    assert (metadata.sizing, metadata.size, metadata.base_size, metadata.threshold) == ("dynamic", 160, (64, 64), 100)
+    assert metadata.mean == (0.485, 0.456, 0.406) and metadata.multiple == 32 and metadata.fixed is None
+    assert metadata.weights == "tiny.safetensors" and "not stated" in metadata.licence and metadata.version
     names = [
         [dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.graph.input
     ]
@@ -79,8 +79,10 @@ def test_one_file_says_everything(files):
 def test_a_graph_that_differs_is_not_written(files, tmp_path, monkeypatch, capsys):
     config, weights, graph = files
     monkeypatch.setattr(exporting, "record", lambda *args: None)
-    monkeypatch.setattr(exporting, "write", lambda program, card, order, path: path.write_bytes(graph.read_bytes()))
-    monkeypatch.setattr(exporting, "pictures", lambda card, size, batch: (torch.zeros(batch, 3, *size), None))
+    monkeypatch.setattr(
+        exporting, "write", lambda program, metadata, options, path: path.write_bytes(graph.read_bytes())
+    )
+    monkeypatch.setattr(exporting, "pictures", lambda metadata, size, batch: (torch.zeros(batch, 3, *size), None))
     monkeypatch.setattr(exporting, "runner", lambda path: lambda image, small: np.full((1, 1, 1, 1), 2.0))
     words = ["--config", str(config), "--ckpt", str(weights), "--dynamic", "--output", str(tmp_path / "out.onnx")]
     assert Export.main(words) == 1
@@ -179,7 +181,7 @@ def test_the_example_needs_neither_torch_nor_this_package(files, pair, tmp_path,
 def test_what_an_exported_network_cannot_do_is_told(files, options):
     with pytest.raises(RemoverError, match="stays as it was exported"):
         Remover(ckpt=files[2], **options)
-    assert Remover(ckpt=files[2], precision="float32").predictor.card.name == "tiny"
+    assert Remover(ckpt=files[2], precision="float32").predictor.metadata.name == "tiny"
 
 
 def test_a_file_of_another_origin_is_told(files, tmp_path):

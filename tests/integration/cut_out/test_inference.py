@@ -245,8 +245,8 @@ def test_a_network_error_of_one_image_is_listed(run, photos, tmp_path, shared, m
 @pytest.fixture
 def box(tiny, monkeypatch):
     """The tiny network is the model in the box."""
-    monkeypatch.setattr(presets, "BOX_CONFIG", tiny[0])
-    monkeypatch.setattr(presets, "BOX_WEIGHTS", tiny[1])
+    monkeypatch.setattr(presets, "BUNDLED_CONFIG", tiny[0])
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tiny[1])
     monkeypatch.setattr("inspyrenet.remover.foreground.importlib.util.find_spec", lambda name: None)  # no pymatting
     monkeypatch.delitem(sys.modules, "pymatting", raising=False)
 

@@ -63,8 +63,8 @@ def place(tmp_path, monkeypatch, networks):
     monkeypatch.setattr(cut_out, "load", load)
     for file in (config, weights):
         shutil.copy(file, tmp_path)
-    monkeypatch.setattr(presets, "BOX_CONFIG", config)
-    monkeypatch.setattr(presets, "BOX_WEIGHTS", weights)
+    monkeypatch.setattr(presets, "BUNDLED_CONFIG", config)
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", weights)
     monkeypatch.setattr("inspyrenet.remover.foreground.importlib.util.find_spec", lambda name: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos" / "sub").mkdir(parents=True)

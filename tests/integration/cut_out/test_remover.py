@@ -13,7 +13,7 @@ from inspyrenet import Remover
 from inspyrenet.data.images.encode import encode
 from inspyrenet.data.images.read import ImageError, read_image
 from inspyrenet.engine.jit import CompilerMissing
-from inspyrenet.engine.presets import resolve
+from inspyrenet.engine.presets import resolve_model
 from inspyrenet.remover.compositing import CutoutError
 from inspyrenet.remover.foreground import ForegroundError
 from inspyrenet.remover.remover import RemoverError
@@ -203,8 +203,8 @@ def test_edges_are_estimated_where_they_show_and_timed_apart(tmp_path):
 def test_sizing_is_the_config_s_where_nothing_is_said_and_static_for_the_published_modes(tmp_path, monkeypatch):
     config, weights = write_tiny(tmp_path, transforms=DYNAMIC, threshold=100)
     assert Remover(config, "cpu", weights).preprocess.sizing == "dynamic"
-    recipe = resolve(config, weights)
-    monkeypatch.setattr("inspyrenet.remover.remover.resolve", lambda *words: recipe)
+    spec = resolve_model(config, weights)
+    monkeypatch.setattr("inspyrenet.remover.remover.resolve_model", lambda *words: spec)
     assert Remover("fast", "cpu").preprocess.sizing == "static"
     assert Remover("fast", "cpu", resize="dynamic").preprocess.sizing == "dynamic"
 

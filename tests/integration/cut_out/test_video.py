@@ -266,8 +266,8 @@ def test_a_camera_without_a_picture(run, tmp_path, monkeypatch):
 @pytest.fixture
 def box(tiny, monkeypatch, tmp_path):
     """The tiny network is the model in the box."""
-    monkeypatch.setattr(presets, "BOX_CONFIG", tiny[0])
-    monkeypatch.setattr(presets, "BOX_WEIGHTS", tiny[1])
+    monkeypatch.setattr(presets, "BUNDLED_CONFIG", tiny[0])
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tiny[1])
     monkeypatch.chdir(tmp_path)
 
 

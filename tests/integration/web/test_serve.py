@@ -44,7 +44,7 @@ def run_command(words, port):
 def run_slowly(port, seconds):
     """A server whose network takes its time."""
     from inspyrenet.serve.app import create_app
-    from inspyrenet.serve.running import listen, run
+    from inspyrenet.serve.server import listen, run
     from inspyrenet.serve.settings import Limits
 
     class Slow:

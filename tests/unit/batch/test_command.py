@@ -95,7 +95,7 @@ def test_missing_extras_are_named(monkeypatch, place, capsys):
 
 def test_edges_are_settled_where_the_command_is(monkeypatch):
     def edges(**options):
-        return job._check(job.Request("in", "out", **options)).edges
+        return job._check(job.BatchRequest("in", "out", **options)).edges
 
     monkeypatch.setitem(sys.modules, "pymatting", object())
     assert edges() == "matting" and edges(edges="fusion") == "fusion"

@@ -11,8 +11,8 @@ import pytest
 
 from inspyrenet.batch.errors import BatchError
 from inspyrenet.batch.inputs import Item
-from inspyrenet.batch.manifest import DONE, FAILED, SKIPPED, Journal, Manifest, Row, fold, read_table, table_of
-from inspyrenet.batch.resume import sort_out, without_replaced
+from inspyrenet.batch.manifest import DONE, FAILED, SKIPPED, Journal, Manifest, Row, merge_rows, read_table, table_of
+from inspyrenet.batch.resume import plan_resume, without_replaced
 
 MADE_WITH = {"type": "map", "weights": "abc"}
 
@@ -43,20 +43,20 @@ def again(manifest, **options):
 
 def test_rows_come_back_as_they_were(manifest):
     manifest.open(MADE_WITH)
-    rows = [row("b", status=FAILED, message="für Ärger", width=None), row("a", source_mtime_ns=2**60, hopeless=True)]
-    manifest.save(fold([table_of(rows)]))
+    rows = [row("b", status=FAILED, message="für Ärger", width=None), row("a", source_mtime_ns=2**60, fatal=True)]
+    manifest.save(merge_rows([table_of(rows)]))
     first, second = pyarrow.parquet.read_table(manifest.file).to_pylist()
     assert (first["path"], first["source_mtime_ns"], first["seconds"]) == ("/in/a.jpg", 2**60, 0.5)
     assert first["finished"].timestamp() == 1.5
     assert (second["status"], second["message"], second["width"]) == ("failed", "für Ärger", None)
-    assert "hopeless" not in first
+    assert "fatal" not in first
 
 
 def test_the_last_word_on_an_image_counts():
-    table = fold([table_of([row("a", status=FAILED), row("b")]), table_of([row("c"), row("a", attempts=2)])])
+    table = merge_rows([table_of([row("a", status=FAILED), row("b")]), table_of([row("c"), row("a", attempts=2)])])
     assert paths(table) == ["/in/a.jpg", "/in/b.jpg", "/in/c.jpg"]
     assert table["status"].to_pylist() == [DONE] * 3 and table["attempts"].to_pylist() == [2, 1, 1]
-    assert fold([]).num_rows == 0
+    assert merge_rows([]).num_rows == 0
 
 
 def test_a_shard_is_written_when_its_last_row_is_in(manifest):
@@ -181,7 +181,7 @@ def recorded(place, name="a", output=None, **changes):
 
 
 def todo(place, table=None, since=None, names="ab"):
-    state = sort_out([item(place, name) for name in names], table or table_of([]), since)
+    state = plan_resume([item(place, name) for name in names], table or table_of([]), since)
     return "".join(one.path[-5] for one in state.todo), [(found.path[-5], found.status) for found in state.found]
 
 
@@ -215,7 +215,7 @@ def test_a_missing_image_is_tried_so_that_it_fails(place):
 def test_a_result_of_another_image_is_not_taken_for_ones_own(place):
     foreign = recorded(place, "gone", "a")
     assert todo(place, foreign) == ("ab", [])
-    kept = without_replaced(fold([foreign, recorded(place, "b")]), [item(place), item(place, "b")])
+    kept = without_replaced(merge_rows([foreign, recorded(place, "b")]), [item(place), item(place, "b")])
     assert paths(kept) == [item(place, "b").path]
 
 
@@ -228,5 +228,5 @@ def test_a_result_of_another_run_is_not_replaced(place):
 def test_many_results_are_looked_at_in_slices(place, monkeypatch):
     monkeypatch.setattr("inspyrenet.batch.resume.SLICE", 3)
     items = [item(place, "a")] + [item(place, f"n{number}") for number in range(10)]
-    state = sort_out(items, table_of([]))
+    state = plan_resume(items, table_of([]))
     assert state.todo == items[1:] and state.finished == 1

@@ -10,12 +10,12 @@ from PIL import Image
 
 from inspyrenet.batch import network, progress
 from inspyrenet.batch.errors import BatchError
+from inspyrenet.batch.in_flight import TRIES, InFlight
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import DONE, FAILED
-from inspyrenet.batch.marks import TRIES, Marks
 from inspyrenet.batch.worker import Settings, Worker
 from inspyrenet.engine.presets import MissingWeights
-from inspyrenet.remover.compositing import Style
+from inspyrenet.remover.compositing import OutputStyle
 from tests.fake_worker import HEAVY, NETWORK, ODD, FakeRemover, write_pictures
 
 
@@ -26,7 +26,7 @@ def place(tmp_path):
 
 
 def worker(place, **options):
-    settings = Settings(NETWORK, Style("map"), "png", str(place / "marks"), 0, **options)
+    settings = Settings(NETWORK, OutputStyle("map"), "png", str(place / "marks"), 0, **options)
     return Worker(settings, "one", lambda _: FakeRemover(place))
 
 
@@ -59,7 +59,7 @@ def test_bad_images_do_not_stop_the_rest(place, batch_size):
     assert "".join(name for name, row in rows.items() if row.status == FAILED) == "cde"
     assert "not an image of a known kind" in rows["d"].message and "d.png" not in rows["d"].message
     assert rows["e"].message == "no such file" and rows["c"].message == "KeyError: 'a bug'"
-    assert not any(row.hopeless for row in rows.values())
+    assert not any(row.fatal for row in rows.values())
 
 
 def test_a_full_disk_is_hopeless(place, monkeypatch):
@@ -68,10 +68,10 @@ def test_a_full_disk_is_hopeless(place, monkeypatch):
 
     one = worker(place)
     wanted = items(place, a=12)
-    one.marks.leave = one.marks.enter = lambda *_: 0
+    one.in_flight.leave = one.in_flight.enter = lambda *_: 0
     monkeypatch.setattr("inspyrenet.data.images.encode.write_bytes", fail)
     (row,) = one(wanted)
-    assert row.status == FAILED and row.hopeless and "No space left" in row.message and row.bytes is None
+    assert row.status == FAILED and row.fatal and "No space left" in row.message and row.bytes is None
 
 
 def test_work_of_a_worker_that_died_is_kept(place):
@@ -79,7 +79,7 @@ def test_work_of_a_worker_that_died_is_kept(place):
     one = worker(place)
     one(wanted[:1])
     made = Path(wanted[0].output).stat().st_mtime_ns
-    one.marks.enter(f"task {wanted[0].path} 2")  # and then it was killed
+    one.in_flight.enter(f"task {wanted[0].path} 2")  # and then it was killed
     first, second = worker(place)(wanted)
     assert Path(wanted[0].output).stat().st_mtime_ns == made
     assert first.message == "made by a worker that died later" and (first.width, first.height) == (12, 8)
@@ -91,8 +91,8 @@ def test_older_results_are_not_taken_for_a_dead_workers(place):
     worker(place)(wanted)
     os.utime(wanted[0].output, ns=(1, 1))
     one = worker(place)
-    one.settings = Settings(NETWORK, Style("map"), "png", str(place / "marks"), started=2)
-    one.marks.enter(f"task {wanted[0].path} 1")
+    one.settings = Settings(NETWORK, OutputStyle("map"), "png", str(place / "marks"), started=2)
+    one.in_flight.enter(f"task {wanted[0].path} 1")
     assert one(wanted)[0].message == ""
     assert Path(wanted[0].output).stat().st_mtime_ns > 2
 
@@ -101,7 +101,7 @@ def test_an_image_that_kills_is_given_up(place):
     wanted = items(place, a=12, b=12)
     one = worker(place)
     for _ in range(TRIES):
-        one.marks.enter(f"image {wanted[0].path}")
+        one.in_flight.enter(f"image {wanted[0].path}")
     first, second = one([Item(item.path, item.output, suspect=True) for item in wanted])
     assert first.status == FAILED and f"died {TRIES} times" in first.message and not Path(first.output).exists()
     assert second.status == DONE
@@ -109,21 +109,25 @@ def test_an_image_that_kills_is_given_up(place):
 
 def test_a_network_that_kills_is_given_up(place):
     for _ in range(TRIES):
-        Marks(place / "marks").enter("start one")
+        InFlight(place / "marks").enter("start one")
     with pytest.raises(BatchError, match="while it loaded the network"):
         worker(place)
 
 
 def test_marks_name_the_suspects(place):
-    marks = Marks(place / "marks")
-    assert [marks.enter("task", ["a", "b"]), marks.enter("task", ["a", "b"]), marks.enter("image", ["c"])] == [0, 1, 0]
+    in_flight = InFlight(place / "marks")
+    assert [
+        in_flight.enter("task", ["a", "b"]),
+        in_flight.enter("task", ["a", "b"]),
+        in_flight.enter("image", ["c"]),
+    ] == [0, 1, 0]
     (place / "marks" / "trying-torn").write_bytes(b'{"beg')
-    assert marks.suspects() == {"a", "b", "c"}
-    marks.leave("task")
-    marks.leave("never")
-    assert marks.suspects() == {"c"}
-    marks.clear()
-    assert marks.suspects() == set() == set((place / "marks").iterdir())
+    assert in_flight.crash_suspects() == {"a", "b", "c"}
+    in_flight.leave("task")
+    in_flight.leave("never")
+    assert in_flight.crash_suspects() == {"c"}
+    in_flight.clear()
+    assert in_flight.crash_suspects() == set() == set((place / "marks").iterdir())
 
 
 # -- which network ------------------------------------------------------------------------------------------------
@@ -132,13 +136,13 @@ def test_marks_name_the_suspects(place):
 def test_weights_are_pinned_by_content_and_whole_path(tmp_path, monkeypatch):
     (tmp_path / "mine.onnx").write_bytes(b"one")
     monkeypatch.chdir(tmp_path)
-    first = network.settle(None, "mine.onnx")
+    first = network.resolve_network(None, "mine.onnx")
     assert (first.name, first.mode, first.ckpt) == ("mine", None, str(tmp_path / "mine.onnx"))
-    assert network.settle("mine.onnx", None) == first
+    assert network.resolve_network("mine.onnx", None) == first
     (tmp_path / "mine.onnx").write_bytes(b"two")
-    assert network.settle(None, "mine.onnx").digest != first.digest
+    assert network.resolve_network(None, "mine.onnx").digest != first.digest
     with pytest.raises(MissingWeights, match=r"no such weights: other\.onnx"):
-        network.settle(None, "other.onnx")
+        network.resolve_network(None, "other.onnx")
 
 
 # -- what people see ----------------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ def test_a_bar_can_be_talked_over(capsys):
 
 def test_a_summary_says_what_to_do():
     summary = progress.Summary(
-        Path("m.parquet"), done=1200, skipped=3, again=4, left=5, seconds=10.0, first=2.0, at_first=200
+        Path("m.parquet"), done=1200, skipped=3, retried=4, left=5, seconds=10.0, first=2.0, at_first=200
     )
     text = str(summary)
     assert summary.exit_code == 1 and summary.rate == 125

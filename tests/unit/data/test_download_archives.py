@@ -8,7 +8,7 @@ import pytest
 
 from inspyrenet.data.hub import registry
 from inspyrenet.data.hub.archives import ArchiveError, unpack_dataset, unpack_maps
-from inspyrenet.data.hub.download import DownloadError, obtain
+from inspyrenet.data.hub.download import DownloadError, fetch_published
 from inspyrenet.data.hub.registry import KINDS, Published, UnknownName, find, load
 
 
@@ -125,7 +125,7 @@ def home(tmp_path, monkeypatch):
 def test_a_data_set_that_someone_brought_lands_in_the_clone(home):
     brought = archive(home / "Tiny.zip", "Tiny/images/a.jpg", "Tiny/masks/a.png")
     said = []
-    place = obtain(data_entry(images=3), root=home / "clone", local=brought, say=said.append)
+    place = fetch_published(data_entry(images=3), root=home / "clone", local=brought, say=said.append)
     assert place == home / "clone" / "data" / "Test_Dataset" / "Tiny" and tree(place) == ["images/a.jpg", "masks/a.png"]
     assert brought.exists() and tree(home / "home") == []
     assert any("1 images, its authors count 3" in line for line in said)
@@ -134,18 +134,20 @@ def test_a_data_set_that_someone_brought_lands_in_the_clone(home):
 def test_overwriting_keeps_the_old_data_set_until_the_new_one_is_there(home):
     good, bad = archive(home / "good.zip", "images/a.jpg", "masks/a.png"), archive(home / "bad.zip", "x.txt")
     options = {"root": home / "clone", "say": lambda line: None}
-    place = obtain(data_entry(), local=good, **options)
+    place = fetch_published(data_entry(), local=good, **options)
     with pytest.raises(ArchiveError):
-        obtain(data_entry(), local=bad, overwrite=True, **options)
+        fetch_published(data_entry(), local=bad, overwrite=True, **options)
     assert tree(place) == ["images/a.jpg", "masks/a.png"]
-    obtain(data_entry(), local=archive(home / "new.zip", "images/b.jpg", "masks/b.png"), overwrite=True, **options)
+    fetch_published(
+        data_entry(), local=archive(home / "new.zip", "images/b.jpg", "masks/b.png"), overwrite=True, **options
+    )
     assert tree(place) == ["images/b.jpg", "masks/b.png"] and len(list(place.parent.iterdir())) == 1
 
 
 def test_a_file_that_is_no_archive_is_refused(home):
     (home / "Tiny.zip").write_bytes(b"text")
     with pytest.raises(DownloadError, match="not a zip file"):
-        obtain(data_entry(), root=home / "clone", local=home / "Tiny.zip", say=lambda line: None)
+        fetch_published(data_entry(), root=home / "clone", local=home / "Tiny.zip", say=lambda line: None)
 
 
 # -- the registry -------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import pytest
 
 from inspyrenet.commands import fetch
 from inspyrenet.data.hub import registry
-from inspyrenet.engine.presets import resolve
+from inspyrenet.engine.presets import resolve_model
 from inspyrenet.lib.checkpoints.birefnet import REGISTRY, REPOSITORIES, tile_order
 from inspyrenet.remover.remover import preprocessing
 from inspyrenet.utils.config.load import load_config
@@ -34,21 +34,21 @@ def test_a_file_has_a_config_a_size_and_an_order_of_tiles(home, entry):
     place = registry.place_of(entry)
     place.parent.mkdir(parents=True)
     place.write_bytes(b"weights")
-    recipe = resolve(entry.name)
-    assert recipe.weights == place
-    assert recipe.config.Model.name == ("BiRefNet_SwinT" if "lite" in entry.name else "BiRefNet_SwinL")
+    spec = resolve_model(entry.name)
+    assert spec.weights == place
+    assert spec.config.Model.name == ("BiRefNet_SwinT" if "lite" in entry.name else "BiRefNet_SwinL")
     size = SIZES.get(entry.name, (1024, 1024))
-    assert recipe.config.Model.base_size == size
-    sizing = preprocessing(recipe, None)
+    assert spec.config.Model.base_size == size
+    sizing = preprocessing(spec, None)
     dynamic = "dynamic" in entry.name
     assert (sizing.sizing, sizing.size) == (("dynamic", 2304) if dynamic else ("static", size))
     assert sizing.backend == ("pillow" if dynamic else "opencv") and sizing.base_size is None
-    assert preprocessing(recipe, "static").size == size
+    assert preprocessing(spec, "static").size == size
     order = tile_order(place)[1]
     for name in (entry.file, *entry.aliases):
         assert registry.weights_of_file(name) is entry and tile_order(name)[1] == order
         (home / name).write_bytes(b"weights")
-        assert resolve(home / name).config == recipe.config
+        assert resolve_model(home / name).config == spec.config
 
 
 def test_all_orders_that_the_loader_knows_belong_to_a_published_file():
@@ -58,7 +58,7 @@ def test_all_orders_that_the_loader_knows_belong_to_a_published_file():
 
 def test_own_words_replace_a_files_settings(home):
     (home / "BiRefNet_512x512.safetensors").write_bytes(b"weights")
-    config = resolve("BiRefNet_512x512.safetensors", overrides=["Model.base_size=[640,640]"]).config
+    config = resolve_model("BiRefNet_512x512.safetensors", overrides=["Model.base_size=[640,640]"]).config
     assert config.Model.base_size == (640, 640)
     assert config.Test.Dataset.transforms.static_resize.size == (512, 512)
 

@@ -8,13 +8,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspyrenet.data.hub.onnx_files import KEY, Card, GraphFileError, card_of
-from inspyrenet.engine.export import Compared, ExportError, cases, parse_size, table
+from inspyrenet.data.hub.onnx_files import KEY, GraphFileError, ModelMetadata, metadata_of
+from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_size, table
 from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
-from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, dilate_minus_erode, exportable, recording
-from inspyrenet.lib.export.wrappers import OnePass, size_rule
+from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, dilate_minus_erode, exportable, tracing
+from inspyrenet.lib.export.wrappers import SinglePass, size_rule
 from inspyrenet.lib.inference import transition
 from inspyrenet.lib.modules.deform_conv import DeformConv
 from inspyrenet.lib.modules.sica import SICA
@@ -24,7 +24,7 @@ from inspyrenet.utils.system.device import DeviceError
 from tests.thin_networks import Toy
 
 torch.set_num_threads(1)
-CARD = Card(
+METADATA = ModelMetadata(
     "net", "InSPyReNet_Light", ("image", "resized"), ("saliency", "low"), 32, 0, 32, (64, 64), "dynamic", 160,
     (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), threshold=100,
 )  # fmt: skip
@@ -89,7 +89,7 @@ def test_the_copy_leaves_the_network_alone():
 
 def test_recording_ends():
     autocast, resize = torch.autocast, transition.resize
-    with pytest.raises(KeyError), recording():
+    with pytest.raises(KeyError), tracing():
         assert torch.autocast is not autocast and transition.resize is not resize
         raise KeyError
     assert torch.autocast is autocast and transition.resize is resize and torch.is_grad_enabled()
@@ -120,7 +120,7 @@ def test_every_family_has_its_rule():
         assert size_rule(build_model("PSPNet_ResNet50", sizes="8n+1")) == SizeRule(8, 1, 33)
         assert size_rule(build_model("PSPNet_ResNet50")) == SizeRule(1)
         assert str(size_rule(build_model("InSPyReNet_SwinT"))) == "multiples of 32 from 32 on"
-    assert OnePass(Toy(), SizeRule(32))(torch.zeros(1, 3, 64, 32)).shape == (1, 1, 64, 32)
+    assert SinglePass(Toy(), SizeRule(32))(torch.zeros(1, 3, 64, 32)).shape == (1, 1, 64, 32)
 
 
 @pytest.mark.parametrize("text", ["384", "384x", "axb", "0x32", "1x2x3", "-3x4"])
@@ -131,44 +131,44 @@ def test_what_is_no_size_is_told(text):
 
 
 def test_cases_show_batches_other_shapes_and_blending():
-    found = cases(CARD, (96, 320))
+    found = cases(METADATA, (96, 320))
     assert ((96, 320), 1) in found and {batch for _, batch in found} == {1, 2}
-    assert any(min(size) > CARD.threshold for size, _ in found)
+    assert any(min(size) > METADATA.threshold for size, _ in found)
     assert all(SizeRule(32).admits(size) for size, _ in found)
-    assert cases(replace(CARD, fixed={"image": (64, 96)})) == [((64, 96), 1)]
+    assert cases(replace(METADATA, fixed={"image": (64, 96)})) == [((64, 96), 1)]
 
 
 def test_the_table_marks_what_is_too_much():
-    text = table([Compared((64, 64), 1, 2e-6, 0.9), Compared((96, 64), 2, 3e-3, 0.8)], "onnx")
+    text = table([ParityResult((64, 64), 1, 2e-6, 0.9), ParityResult((96, 64), 2, 3e-3, 0.8)], "onnx")
     assert text.count("TOO MUCH") == 1 and "96×64        2      3.0e-03     0.800  TOO MUCH" in text
-    assert "flat" not in text and "maps are flat" in table([Compared((64, 64), 1, 0.0, 1e-9)], "onnx")
+    assert "flat" not in text and "maps are flat" in table([ParityResult((64, 64), 1, 0.0, 1e-9)], "onnx")
 
 
 # -- cards --------------------------------------------------------------------------------------------------------
 
 
 def test_a_card_survives_its_text():
-    for card in (CARD, replace(CARD, sizing="static", size=(64, 96), fixed={"image": (64, 96)})):
-        assert card_of({KEY: card.to_json()}, "x.onnx") == card
+    for metadata in (METADATA, replace(METADATA, sizing="static", size=(64, 96), fixed={"image": (64, 96)})):
+        assert metadata_of({KEY: metadata.to_json()}, "x.onnx") == metadata
 
 
 def test_a_wrong_card_is_told():
     with pytest.raises(GraphFileError, match=r"x\.onnx is an ONNX file, but not one"):
-        card_of({"author": "someone"}, "x.onnx")
-    newer = json.dumps({**json.loads(CARD.to_json()), "format": 99})
+        metadata_of({"author": "someone"}, "x.onnx")
+    newer = json.dumps({**json.loads(METADATA.to_json()), "format": 99})
     with pytest.raises(GraphFileError, match="newer version"):
-        card_of({KEY: newer}, "x.onnx")
+        metadata_of({KEY: newer}, "x.onnx")
     for text in ("{}", "no json", "[]", json.dumps({"format": 1, "name": "x"})):
         with pytest.raises(GraphFileError, match="cannot be read"):
-            card_of({KEY: text}, "x.onnx")
+            metadata_of({KEY: text}, "x.onnx")
 
 
 def test_sizing_is_the_cards_unless_another_is_asked_for():
-    assert graph_preprocess(CARD, None, 1280) == graph_preprocess(CARD, "dynamic", 1280)
-    own = graph_preprocess(CARD, None, 1280)
+    assert graph_preprocess(METADATA, None, 1280) == graph_preprocess(METADATA, "dynamic", 1280)
+    own = graph_preprocess(METADATA, None, 1280)
     assert (own.sizing, own.size, own.base_size) == ("dynamic", 160, (64, 64))
-    assert graph_preprocess(CARD, "static", 1280).size == (64, 64)
-    fixed = replace(CARD, sizing="static", size=(64, 96), fixed={"image": (64, 96)}, inputs=("image",))
+    assert graph_preprocess(METADATA, "static", 1280).size == (64, 64)
+    fixed = replace(METADATA, sizing="static", size=(64, 96), fixed={"image": (64, 96)}, inputs=("image",))
     assert graph_preprocess(fixed, "static", 1280).base_size is None
     with pytest.raises(SizeError, match="takes images of 64×96 only"):
         graph_preprocess(fixed, "dynamic", 1280)

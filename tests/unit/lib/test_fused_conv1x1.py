@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from inspyrenet.lib.fast.fused_conv1x1 import joined
+from inspyrenet.lib.fast.fused_conv1x1 import fused_conv1x1
 from inspyrenet.lib.modules.attention import AxialAttention, attend_both
 from inspyrenet.lib.modules.conv import ConvUnit, aligned
 from inspyrenet.lib.modules.paa import PAAEncoder
@@ -26,7 +26,7 @@ def settled(module: nn.Module) -> nn.Module:
     return module
 
 
-def plain(module: nn.Module) -> nn.Module:
+def reference(module: nn.Module) -> nn.Module:
     twin = copy.deepcopy(module)
     for child in twin.modules():
         if hasattr(child, "fast"):
@@ -47,7 +47,7 @@ def convolutions(run) -> int:
 def test_encoder_context_equals_its_plain_formulation(training):
     torch.manual_seed(0)
     fast = settled(PAAEncoder(12, 16)).train(training)
-    slow = plain(fast)
+    slow = reference(fast)
     x = torch.randn(2, 12, 8, 8)
     inputs = [x.clone().requires_grad_() for _ in range(2)]
     outs = [module(value) for module, value in zip((fast, slow), inputs, strict=True)]
@@ -64,7 +64,7 @@ def test_encoder_context_equals_its_plain_formulation(training):
 def test_one_product_where_there_were_many():
     context = settled(PAAEncoder(12, 16)).eval()
     with torch.no_grad():
-        few, many = (convolutions(lambda m=m: m(torch.randn(1, 12, 8, 8))) for m in (context, plain(context)))
+        few, many = (convolutions(lambda m=m: m(torch.randn(1, 12, 8, 8))) for m in (context, reference(context)))
     assert (few, many) == (14, 33)
 
 
@@ -86,7 +86,7 @@ def test_norms_in_different_modes_are_taken_one_by_one():
     before = units[1].bn.running_mean.clone()
     x = torch.randn(2, 3, 4, 4)
     expected = [unit(x) for unit in copy.deepcopy(units)]
-    for a, b in zip(joined(units, x), expected, strict=True):
+    for a, b in zip(fused_conv1x1(units, x), expected, strict=True):
         torch.testing.assert_close(a, b)
     assert torch.equal(units[1].bn.running_mean, before)
 

@@ -1,4 +1,4 @@
-"""Where the low-resolution prediction lands in a blended map, and that the lean formulation is the plain one."""
+"""Where the low-resolution prediction lands in a blended map, and that the tiled formulation equals the reference."""
 
 import pytest
 import torch
@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.fast.lazy_upsample import Enlarged, resize_twice
-from inspyrenet.lib.fast.tiled_inference import touched_tiles
+from inspyrenet.lib.fast.lazy_upsample import LazyUpsample, resize_twice
+from inspyrenet.lib.fast.tiled_inference import active_tiles
 from inspyrenet.lib.inference.pyramid_blending import add_detail, predict, shrink_as_trained, shrink_corrected
 from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.modules.conv import resize
@@ -53,7 +53,7 @@ def test_corrected_alignment_is_every_eighth_pixel_of_the_enlarged_map(h, w, hei
 def test_enlarged_maps_read_like_the_whole(h, w, scale, out, data):
     size = (scale * h, scale * w)
     parts = [torch.randn(2, 3, h, w), torch.randn(2, 1, *size)]
-    enlarged, full = Enlarged(parts, size), torch.cat([resize(p, size) for p in parts], dim=1)
+    enlarged, full = LazyUpsample(parts, size), torch.cat([resize(p, size) for p in parts], dim=1)
     top, left = (data.draw(st.integers(0, n - 1)) for n in size)
     patch = enlarged.patch(slice(top, size[0]), slice(left, left + 5))
     torch.testing.assert_close(patch, full[..., top:, left : left + 5], atol=1e-5, rtol=1e-5)
@@ -67,7 +67,7 @@ def test_a_tile_is_touched_where_its_mask_is_not_empty(height, width, y, x):
     mask = torch.zeros(1, 1, height, width)
     y, x = y % height, x % width
     mask[..., y, x] = 1e-3
-    assert touched_tiles(mask, 16)[0].nonzero().tolist() == [[y // 16, x // 16]]
+    assert active_tiles(mask, 16)[0].nonzero().tolist() == [[y // 16, x // 16]]
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +95,13 @@ def test_lean_passes_equal_plain_ones(network, size, monkeypatch):
     results = []
     for fast in (False, True):
         network.fast = fast
-        assert network.lean(size) == fast
+        assert network.uses_tiles(size) == fast
         results.append([network(image), predict(network, image, copy, threshold=100)])
     network.fast = True
-    for plain, lean in zip(*results, strict=True):
-        for theirs, ours in zip((*plain.saliency, *plain.laplacian), (*lean.saliency, *lean.laplacian), strict=True):
+    for reference, tiled in zip(*results, strict=True):
+        for theirs, ours in zip(
+            (*reference.saliency, *reference.laplacian), (*tiled.saliency, *tiled.laplacian), strict=True
+        ):
             torch.testing.assert_close(ours, theirs, atol=1e-7, rtol=1e-7)
     assert (
         results[0][1].laplacian[-1].abs().max() > 0

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.fast.recompute import layer_norm, remade, remaking
+from inspyrenet.lib.fast.recompute import layer_norm, recompute, recomputing
 from inspyrenet.lib.fast.window_attention import attend, attend_training, shift_mask
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.modules.conv import ConvUnit, mixture
@@ -45,9 +45,9 @@ def test_training_step_equals_the_plain_one(name, arguments):
         loss = build_criterion("InSPyReNet")(model(image), mask)["total"]
         loss.backward()
         found.append((loss.detach(), {k: p.grad for k, p in model.named_parameters()}, dict(model.state_dict())))
-    (loss, plain, state), (fast_loss, fast, fast_state) = found
+    (loss, reference, state), (fast_loss, fast, fast_state) = found
     torch.testing.assert_close(fast_loss, loss)
-    for key, gradient in plain.items():
+    for key, gradient in reference.items():
         torch.testing.assert_close(fast[key], gradient, rtol=1e-7, atol=1e-9, msg=key)
     for key, value in state.items():
         torch.testing.assert_close(fast_state[key], value, msg=key)
@@ -61,7 +61,7 @@ def test_conv_unit_keeps_the_convolution_and_not_what_follows(relu):
     unit.fast = False
     expected = gradients(after(unit(x)), x, *unit.parameters())
     unit.fast = True
-    with remaking():
+    with recomputing():
         y = unit(x)
         out = after(y)
     alive = weakref.ref(y)
@@ -84,9 +84,9 @@ def test_notes_are_followed_through_notes():
         made.append("root")
         return t.abs().sqrt()
 
-    with remaking():
-        y = remade(double(x), double, x)
-        z = remade(root(y), root, y)
+    with recomputing():
+        y = recompute(double(x), double, x)
+        z = recompute(root(y), root, y)
         out = z.pow(2)
     made.clear()
     (gradient,) = gradients(out, x)
@@ -98,7 +98,7 @@ def test_notes_are_followed_through_notes():
 def test_nothing_is_noted_without_gradients():
     with torch.no_grad():
         x = layer_norm(random(2, 3, 8), nn.LayerNorm(8).double())
-    assert not hasattr(x, "note")
+    assert not hasattr(x, "recomputation")
 
 
 @pytest.mark.parametrize("shift", [0, 2])
@@ -110,9 +110,9 @@ def test_window_attention_equals_the_plain_one(shift):
     size = (2 * window, 2 * window)
     mask = shift_mask(size, window, shift, x.device, x.dtype) if shift else None
     parameters = [p for p in block.attn.parameters() if p.requires_grad]
-    plain, fast = attend(block.attn, x, mask), attend_training(block.attn, x, mask)
-    torch.testing.assert_close(fast, plain)
-    for a, b in zip(gradients(fast, x, *parameters), gradients(plain, x, *parameters), strict=True):
+    reference, fast = attend(block.attn, x, mask), attend_training(block.attn, x, mask)
+    torch.testing.assert_close(fast, reference)
+    for a, b in zip(gradients(fast, x, *parameters), gradients(reference, x, *parameters), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -121,9 +121,9 @@ def test_unit_of_two_maps_is_the_unit_of_both(training):
     torch.manual_seed(0)
     unit = ConvUnit(7, 5, 3, dilation=2, relu=True).double().train(training)
     x, y = random(2, 3, 9, 8).requires_grad_(), random(2, 4, 9, 8, seed=1).requires_grad_()
-    plain, fast = unit(torch.cat([x, y], dim=1)), unit.of_both(x, y)
-    torch.testing.assert_close(fast, plain)
-    for a, b in zip(gradients(fast, x, y), gradients(plain, x, y), strict=True):
+    reference, fast = unit(torch.cat([x, y], dim=1)), unit.forward_concat(x, y)
+    torch.testing.assert_close(fast, reference)
+    for a, b in zip(gradients(fast, x, y), gradients(reference, x, y), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -131,14 +131,14 @@ def test_unit_of_two_maps_is_the_unit_of_both(training):
 def test_unit_of_a_mixture(batch):
     torch.manual_seed(0)
     unit = ConvUnit(6, 4, 3, relu=True).double().eval()
-    shares, values = (
+    weights, values = (
         random(batch, 5, 9, 8).softmax(dim=1).requires_grad_(),
         random(batch, 6, 5, seed=1).requires_grad_(),
     )
-    plain = unit(mixture(shares, values, torch.float64))
-    fast = unit.of_mixture(shares, values, torch.float64)
-    torch.testing.assert_close(fast, plain)
-    for a, b in zip(gradients(fast, shares, values), gradients(plain, shares, values), strict=True):
+    reference = unit(mixture(weights, values, torch.float64))
+    fast = unit.forward_attended(weights, values, torch.float64)
+    torch.testing.assert_close(fast, reference)
+    for a, b in zip(gradients(fast, weights, values), gradients(reference, weights, values), strict=True):
         torch.testing.assert_close(a, b)
 
 

@@ -12,13 +12,13 @@ from inspyrenet.remover.compositing import (
     GREEN,
     NAMED,
     CutoutError,
-    Style,
+    OutputStyle,
     alpha_of,
     blurred_background,
     composite,
-    cover,
-    keep_solid,
     render,
+    replace_edge_colors,
+    resize_to_cover,
     style_of,
 )
 
@@ -40,16 +40,16 @@ def scenes(draw):
 
 @pytest.mark.parametrize("name", NAMED)
 def test_names_are_understood_in_any_case(name):
-    assert style_of(f" {name.upper()} ") == Style(name)
+    assert style_of(f" {name.upper()} ") == OutputStyle(name)
 
 
 @pytest.mark.parametrize("written", [(255, 0, 7), [255, 0, 7], "[255,0,7]", "255, 0, 7", "(255,0,7)", "#ff0007"])
 def test_a_colour_in_each_spelling(written):
-    assert style_of(written) == Style("colour", colour=(255, 0, 7))
+    assert style_of(written) == OutputStyle("colour", color=(255, 0, 7))
 
 
 def test_a_colour_as_numpy_array():
-    assert style_of(np.array([1, 2, 3])).colour == (1, 2, 3)
+    assert style_of(np.array([1, 2, 3])).color == (1, 2, 3)
 
 
 @pytest.mark.parametrize("wrong", ["[256,0,0]", "[-1,0,0]", [1, 2], "1,2,3,4", "[1.5,2,3]", [None, 1, 2], "[,,]"])
@@ -112,10 +112,10 @@ def test_a_wrong_threshold_is_refused(wrong):
 
 @FEW
 @given(scenes(), COLOURS)
-def test_composite_is_exact_at_the_ends_and_between_elsewhere(scene, colour):
+def test_composite_is_exact_at_the_ends_and_between_elsewhere(scene, color):
     image, alpha = scene
-    mixed = composite(image, colour, alpha)
-    behind = np.broadcast_to(np.asarray(colour, np.uint8), image.shape)
+    mixed = composite(image, color, alpha)
+    behind = np.broadcast_to(np.asarray(color, np.uint8), image.shape)
     assert np.array_equal(mixed[alpha == 255], image[alpha == 255])
     assert np.array_equal(mixed[alpha == 0], behind[alpha == 0])
     exact = (image * (alpha[..., None] / 255.0)) + behind * (1 - alpha[..., None] / 255.0)
@@ -171,13 +171,13 @@ def test_a_map_of_another_size_is_refused():
 def test_cover_fills_any_size_and_keeps_the_middle(picture_size, size):
     picture = np.zeros((*picture_size, 3), np.uint8)
     picture[...] = 77
-    assert np.array_equal(cover(picture, size), np.full((*size, 3), 77, np.uint8))
+    assert np.array_equal(resize_to_cover(picture, size), np.full((*size, 3), 77, np.uint8))
 
 
 def test_cover_cuts_the_longer_side_evenly():
     picture = np.zeros((10, 30, 3), np.uint8)
     picture[:, 10:20] = 200
-    assert (cover(picture, (10, 10)) == 200).all()
+    assert (resize_to_cover(picture, (10, 10)) == 200).all()
 
 
 def test_one_background_serves_images_of_different_sizes():
@@ -205,7 +205,7 @@ def test_blur_keeps_a_flat_background_flat(scene, grey):
 
 def test_edge_colours_count_in_soft_edges_only():
     image, alpha = np.full((1, 3, 3), 10, np.uint8), np.array([[0, 128, 255]], np.uint8)
-    result = keep_solid(image, np.full_like(image, 99), alpha)
+    result = replace_edge_colors(image, np.full_like(image, 99), alpha)
     assert result[0, :, 0].tolist() == [10, 99, 10]
 
 

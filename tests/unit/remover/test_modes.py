@@ -8,7 +8,7 @@ import torch
 
 from inspyrenet.data.hub import registry
 from inspyrenet.engine import presets
-from inspyrenet.engine.presets import MissingWeights, ModeError, Recipe, resolve
+from inspyrenet.engine.presets import MissingWeights, ModeError, ModelSpec, resolve_model
 from inspyrenet.remover.remover import preprocessing
 from inspyrenet.utils.config.load import ConfigError, load_config
 from tests.tiny_network import DYNAMIC, STATIC, write_tiny
@@ -20,8 +20,8 @@ KEYS = Path(__file__).parents[2] / "golden" / "keys"
 def home(tmp_path, monkeypatch):
     """An empty cache folder, an empty box, an empty current folder."""
     monkeypatch.setenv("INSPYRENET_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(presets, "BOX_WEIGHTS", tmp_path / "box" / "default.safetensors")
-    monkeypatch.setattr(presets, "BOX_CONFIG", tmp_path / "box" / "default.yaml")
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tmp_path / "box" / "default.safetensors")
+    monkeypatch.setattr(presets, "BUNDLED_CONFIG", tmp_path / "box" / "default.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -39,14 +39,14 @@ def fetched(name):
 
 def test_an_empty_box_names_the_command(home):
     with pytest.raises(MissingWeights, match=r"no model came with this installation.*inspyrenet d fast"):
-        resolve()
+        resolve_model()
 
 
 def test_the_model_in_the_box_is_the_default(home):
     config, weights = write_tiny(home / "box", "default")
-    recipe = resolve()
-    assert (recipe.name, recipe.weights) == ("default", weights) and recipe.config.Model.depth == 16
-    assert resolve(overrides=["Model.alignment=corrected"]).config.Model.alignment == "corrected"
+    spec = resolve_model()
+    assert (spec.name, spec.weights) == ("default", weights) and spec.config.Model.depth == 16
+    assert resolve_model(overrides=["Model.alignment=corrected"]).config.Model.alignment == "corrected"
     assert config.is_file()
 
 
@@ -59,7 +59,7 @@ def test_a_mode_without_weights_names_the_command_and_nothing_is_fetched(home, m
         "urllib.request.OpenerDirector.open", lambda *args, **options: pytest.fail("went to the network")
     )
     with pytest.raises(MissingWeights, match=rf"inspyrenet d {mode}`"):
-        resolve(mode)
+        resolve_model(mode)
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_a_mode_without_weights_names_the_command_and_nothing_is_fetched(home, m
 )
 def test_a_mode_is_a_network_and_a_size(home, mode, side, threshold):
     place = fetched(mode)
-    recipe = resolve(mode)
-    assert recipe.weights == place and recipe.config.Model.name == "InSPyReNet_SwinB"
-    assert recipe.config.Model.base_size == (side, side) and recipe.config.Model.threshold == threshold
+    spec = resolve_model(mode)
+    assert spec.weights == place and spec.config.Model.name == "InSPyReNet_SwinB"
+    assert spec.config.Model.base_size == (side, side) and spec.config.Model.threshold == threshold
 
 
 def test_own_weights_replace_a_modes(home):
     (home / "mine.pth").write_bytes(b"weights")
-    assert resolve("fast", home / "mine.pth").weights == home / "mine.pth"
+    assert resolve_model("fast", home / "mine.pth").weights == home / "mine.pth"
     with pytest.raises(MissingWeights, match="check the path"):
-        resolve("fast", "no.pth")
+        resolve_model("fast", "no.pth")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_own_weights_replace_a_modes(home):
 )
 def test_an_unknown_mode_is_told_with_a_near_one(word, message):
     with pytest.raises(ModeError, match=message.replace("?", r"\?")):
-        resolve(word)
+        resolve_model(word)
 
 
 # -- configs ------------------------------------------------------------------------------------------------------
@@ -94,40 +94,40 @@ def test_a_config_without_weights_says_how_to_get_them(home):
     with pytest.raises(
         MissingWeights, match=r"run/Train\.py --config InSPyReNet_SwinB_DHU_LR.*inspyrenet d InSPyReNet_SwinB_DHU_LR"
     ):
-        resolve("InSPyReNet_SwinB_DHU_LR")
+        resolve_model("InSPyReNet_SwinB_DHU_LR")
 
 
 def test_a_config_finds_published_weights_of_its_name(home):
     place = fetched("InSPyReNet_SwinB_DHU_LR")
-    assert resolve("InSPyReNet_SwinB_DHU_LR").weights == place
+    assert resolve_model("InSPyReNet_SwinB_DHU_LR").weights == place
 
 
 def test_a_config_prefers_what_was_trained_here(home):
     config, weights = write_tiny(home / "mine")
     (home / "snapshots" / "tiny").mkdir(parents=True)
     (home / "snapshots" / "tiny" / "best.pth").write_bytes(b"weights")
-    assert resolve(config).weights == Path("snapshots/tiny")
-    assert resolve(config, weights).weights == weights
-    assert resolve(config, overrides=[f"Test.Checkpoint.checkpoint_dir={weights}"]).weights == weights
+    assert resolve_model(config).weights == Path("snapshots/tiny")
+    assert resolve_model(config, weights).weights == weights
+    assert resolve_model(config, overrides=[f"Test.Checkpoint.checkpoint_dir={weights}"]).weights == weights
 
 
 def test_what_is_wrong_with_a_config_is_told(home):
     (home / "bad.yaml").write_text("Model:\n  nam: InSPyReNet_SwinB\n")
     with pytest.raises(ConfigError, match=r"bad\.yaml:2: Model\.nam: unknown; did you mean name"):
-        resolve("bad.yaml")
+        resolve_model("bad.yaml")
     with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
-        resolve("none.yaml")
+        resolve_model("none.yaml")
 
 
 def test_a_config_without_a_network_is_refused(home):
     (home / "score.yaml").write_text("Eval:\n  gt_root: data\n")
     with pytest.raises(ModeError, match="no section Model"):
-        resolve("score.yaml")
+        resolve_model("score.yaml")
 
 
 def test_a_grid_is_refused(home):
     with pytest.raises(ModeError, match="one config is needed"):
-        resolve("InSPyReNet_SwinB", overrides=["Model.depth=32,64"])
+        resolve_model("InSPyReNet_SwinB", overrides=["Model.depth=32,64"])
 
 
 # -- checkpoints --------------------------------------------------------------------------------------------------
@@ -144,15 +144,15 @@ def drawn_state(network):
 def test_a_checkpoint_is_recognised_by_what_is_in_it(home, monkeypatch, network, config, as_mode):
     (home / "some.pth").write_bytes(b"weights")
     monkeypatch.setattr("inspyrenet.utils.train.checkpoint.read_weights", lambda path: drawn_state(network))
-    recipe = resolve("some.pth") if as_mode else resolve(ckpt="some.pth")
-    assert recipe.config.Model.name == config and recipe.weights == Path("some.pth")
+    spec = resolve_model("some.pth") if as_mode else resolve_model(ckpt="some.pth")
+    assert spec.config.Model.name == config and spec.weights == Path("some.pth")
 
 
 def test_a_checkpoint_of_no_known_network_asks_for_the_config(home, monkeypatch):
     (home / "some.pth").write_bytes(b"weights")
     monkeypatch.setattr("inspyrenet.utils.train.checkpoint.read_weights", lambda path: {"layer.weight": torch.zeros(1)})
     with pytest.raises(ModeError, match=r"no network known here.*which config"):
-        resolve("some.pth")
+        resolve_model("some.pth")
 
 
 def test_a_run_folder_brings_its_own_config(home):
@@ -160,13 +160,13 @@ def test_a_run_folder_brings_its_own_config(home):
     config.rename(home / "run" / "config.yaml")
     (home / "run" / "best.pth").write_bytes(b"weights")
     for given in ("run", "run/best.pth"):
-        recipe = resolve(given)
-        assert recipe.config.Model.depth == 16 and recipe.weights == Path(given)
+        spec = resolve_model(given)
+        assert spec.config.Model.depth == 16 and spec.weights == Path(given)
 
 
 def test_a_checkpoint_that_is_not_there_is_told(home):
     with pytest.raises(MissingWeights, match=r"no such weights: none\.pth"):
-        resolve("none.pth")
+        resolve_model("none.pth")
 
 
 # -- sizes --------------------------------------------------------------------------------------------------------
@@ -185,5 +185,5 @@ def test_a_checkpoint_that_is_not_there_is_told(home):
 )
 def test_sizing_follows_the_word_then_the_config(home, transforms, threshold, resize, expected):
     path, weights = write_tiny(home, transforms=transforms or STATIC, threshold=threshold)
-    sizing = preprocessing(Recipe("tiny", load_config(path)[0], weights), resize)
+    sizing = preprocessing(ModelSpec("tiny", load_config(path)[0], weights), resize)
     assert (sizing.sizing, sizing.size, sizing.base_size) == expected

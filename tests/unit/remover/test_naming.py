@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspyrenet.remover.output_paths import beside, is_result, plan
+from inspyrenet.remover.output_paths import is_result, output_path_beside, plan
 
 NAMES = st.sampled_from(
     ["a.jpg", "a.png", "A.JPG", "a.jpg.png", "a.out.png", "b.webp", "sub/a.jpg", "sub/a.PNG", "sub/b.c.jpg"]
@@ -58,10 +58,10 @@ def test_results_never_meet_each_other_or_an_input(names, dest, form):
 
 def test_beside_an_image_a_twin_makes_the_name_longer(tmp_path):
     (tmp_path / "a.jpg").touch()
-    assert beside(tmp_path / "a.jpg") == tmp_path / "a.out.png"
+    assert output_path_beside(tmp_path / "a.jpg") == tmp_path / "a.out.png"
     (tmp_path / "a.png").touch()
-    assert beside(tmp_path / "a.jpg") == tmp_path / "a.jpg.out.png"
-    assert beside(tmp_path / "a.png") == tmp_path / "a.png.out.png"
+    assert output_path_beside(tmp_path / "a.jpg") == tmp_path / "a.jpg.out.png"
+    assert output_path_beside(tmp_path / "a.png") == tmp_path / "a.png.out.png"
 
 
 @pytest.mark.parametrize(

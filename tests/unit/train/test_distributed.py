@@ -195,7 +195,7 @@ def test_two_processes_cover_every_sample_and_helpers_agree(tmp_path: Path) -> N
 
 def fail(folder: Path, how: str) -> None:
     """Rank 1 ends in the middle of training, one way or another."""
-    heartbeat.SILENCE, heartbeat.GRACE = 4.0, 1.0
+    heartbeat.TIMEOUT, heartbeat.GRACE = 4.0, 1.0
 
     def step(output, mask):
         if distributed.rank() == 1 and trainer.progress.iteration == 2:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspyrenet.utils.train.lr_schedule import CURVES, Schedule, WarmupError, plan
+from inspyrenet.utils.train.lr_schedule import CURVES, Schedule, WarmupError, plan_lr
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "polylr.npz"
 
@@ -76,19 +76,19 @@ def test_a_minimum_above_the_base_rate_leaves_the_base_rate() -> None:
 
 def test_a_warm_up_longer_than_the_run_is_refused_with_a_value_that_works() -> None:
     with pytest.raises(WarmupError, match=r"only 1000 iterations: set warmup_iteration to 114"):
-        plan("PolyLr", 1000, 12_000)
-    assert plan("PolyLr", 1000, 114)[1] is None
+        plan_lr("PolyLr", 1000, 12_000)
+    assert plan_lr("PolyLr", 1000, 114)[1] is None
 
 
 @pytest.mark.parametrize("total", [1, 2, 5, 1000])
 def test_a_warm_up_is_scaled_when_asked_and_said_so(total: int) -> None:
-    schedule, note = plan("PolyLr", total, 12_000, fit_warmup=True)
+    schedule, note = plan_lr("PolyLr", total, 12_000, fit_warmup=True)
     assert schedule.warmup_iteration < total
     assert "12000" in note and str(total) in note
 
 
 def test_a_warm_up_that_fits_is_left_alone() -> None:
-    schedule, note = plan("PolyLr", 1000, 120, fit_warmup=True)
+    schedule, note = plan_lr("PolyLr", 1000, 120, fit_warmup=True)
     assert (schedule.warmup_iteration, note) == (120, None)
 
 

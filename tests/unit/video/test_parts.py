@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from inspyrenet.data.images.encode import FormatError
 from inspyrenet.files import request
 from inspyrenet.remover import output_paths
-from inspyrenet.video.channel import Channel, Closed
+from inspyrenet.video.bounded_queue import BoundedQueue, Closed
 from inspyrenet.video.errors import VideoExtraMissing, load_av
 from inspyrenet.video.formats import check_video_format, default_format, encoding_of
 from inspyrenet.video.stopping import Stop
@@ -23,66 +23,66 @@ from inspyrenet.video.stopping import Stop
 @settings(max_examples=30)
 @given(st.lists(st.integers(1, 20), max_size=40), st.integers(1, 30))
 def test_everything_arrives_in_order_and_never_more_than_the_room_waits(weights, room):
-    channel = Channel(room, lambda item: item[1])
+    bounded_queue = BoundedQueue(room, lambda item: item[1])
     waiting = []
 
     def send():
         for item in enumerate(weights):
-            channel.put(item)
-            waiting.append(channel._weight)
-        channel.end()
+            bounded_queue.put(item)
+            waiting.append(bounded_queue._weight)
+        bounded_queue.end()
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert list(channel) == list(enumerate(weights))
+    assert list(bounded_queue) == list(enumerate(weights))
     sender.join()
     assert all(weight <= max(room, *weights) for weight in waiting)
 
 
 def test_an_offer_is_dropped_where_there_is_no_room():
-    channel = Channel(10, lambda item: item)
-    assert channel.offer(50)  # one item always fits
-    assert not channel.offer(1)
-    channel.end()
-    assert list(channel) == [50]
+    bounded_queue = BoundedQueue(10, lambda item: item)
+    assert bounded_queue.offer(50)  # one item always fits
+    assert not bounded_queue.offer(1)
+    bounded_queue.end()
+    assert list(bounded_queue) == [50]
 
 
 def test_the_senders_error_comes_after_its_items():
-    channel = Channel(10, lambda item: 1)
-    channel.put("a")
-    channel.end(ValueError("broken"))
-    items = iter(channel)
+    bounded_queue = BoundedQueue(10, lambda item: 1)
+    bounded_queue.put("a")
+    bounded_queue.end(ValueError("broken"))
+    items = iter(bounded_queue)
     assert next(items) == "a"
     with pytest.raises(ValueError, match="broken"):
         next(items)
 
 
 def test_a_receiver_that_is_gone_frees_a_waiting_sender():
-    channel = Channel(1, lambda item: 1)
-    channel.put("a")
+    bounded_queue = BoundedQueue(1, lambda item: 1)
+    bounded_queue.put("a")
     caught = []
 
     def send():
         try:
-            channel.put("b")
+            bounded_queue.put("b")
         except Closed as error:
             caught.append(error)
 
     sender = threading.Thread(target=send)
     sender.start()
-    channel.abandon()
+    bounded_queue.abandon()
     sender.join(5)
-    assert len(caught) == 1 and list(channel) == []
+    assert len(caught) == 1 and list(bounded_queue) == []
 
 
 def test_the_receivers_error_reaches_the_sender_and_stays():
-    channel = Channel(1, lambda item: 1)
-    channel.abandon(OSError(28, "full"))
+    bounded_queue = BoundedQueue(1, lambda item: 1)
+    bounded_queue.abandon(OSError(28, "full"))
     with pytest.raises(OSError, match="full"):
-        channel.put("a")
-    channel.end()
+        bounded_queue.put("a")
+    bounded_queue.end()
     with pytest.raises(OSError, match="full"):
-        channel.raise_error()
+        bounded_queue.raise_error()
 
 
 # -- stopping -----------------------------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ def test_formats():
 
 
 def test_a_camera_is_encoded_faster():
-    assert encoding_of("mp4", False, live=True).options["preset"] == "ultrafast"
+    assert encoding_of("mp4", False, is_camera=True).options["preset"] == "ultrafast"
     assert int(encoding_of("webm", True, True).options["cpu-used"]) > int(encoding_of("webm", True).options["cpu-used"])
 
 
@@ -153,10 +153,10 @@ def test_names_of_videos_among_images():
 def test_a_live_photo_is_no_twin_of_its_video(tmp_path):
     for name in ("a.mov", "a.jpg"):
         (tmp_path / name).touch()
-    assert output_paths.beside(tmp_path / "a.jpg").name == "a.out.png"
-    assert output_paths.beside(tmp_path / "a.mov", "webm").name == "a.out.webm"
+    assert output_paths.output_path_beside(tmp_path / "a.jpg").name == "a.out.png"
+    assert output_paths.output_path_beside(tmp_path / "a.mov", "webm").name == "a.out.webm"
     (tmp_path / "a.mp4").touch()
-    assert output_paths.beside(tmp_path / "a.mov", "webm").name == "a.mov.out.webm"
+    assert output_paths.output_path_beside(tmp_path / "a.mov", "webm").name == "a.mov.out.webm"
 
 
 def test_partial_results_are_no_inputs():
@@ -182,7 +182,7 @@ def folder(tmp_path, monkeypatch):
 
 def targets(*words, **options):
     return sorted(
-        (job.target.as_posix(), job.kind) for job in request.understand(request.Request(*words, **options)).jobs
+        (job.target.as_posix(), job.kind) for job in request.parse_request(request.Request(*words, **options)).jobs
     )
 
 
@@ -192,7 +192,7 @@ def test_a_folder_of_both(folder):
     assert targets("in", "out", type="map")[1:] == [("out/b.mp4", "video"), ("out/sub/c.mp4", "video")]
     assert targets("in", "out", format="mov") == [(n.replace("webm", "mov"), kind) for n, kind in expected]
     assert targets("in", "out", type="map", format="jpg")[:2] == [("out/a.jpg", "image"), ("out/b.mp4", "video")]
-    assert str(request.understand(request.Request("in", "out"))) == "1 image, 2 videos"
+    assert str(request.parse_request(request.Request("in", "out"))) == "1 image, 2 videos"
 
 
 def test_one_video(folder):

@@ -35,7 +35,7 @@ def seconds(pictures, file):
 
 def test_pictures_are_rgb_and_in_order(tmp_path):
     pictures, sounds, file = read(make_video(tmp_path / "a.mp4", 8, sound="aac"))
-    assert file.complaint is None and file.frames == 8 and file.rate == 20
+    assert file.warning is None and file.frames == 8 and file.rate == 20
     assert len(sounds) > 10 and {sound.track for sound in sounds} == {0}
     for number, picture in enumerate(pictures):
         assert picture.array.dtype == np.uint8 and picture.array.flags.c_contiguous
@@ -92,7 +92,7 @@ def test_variable_times_are_kept(tmp_path):
 def test_a_broadcast_that_begins_late_begins_at_zero(tmp_path):
     times = [6000 + 30 * number for number in range(6)]
     pictures, _, file = read(make_video(tmp_path / "a.mts", 6, times=times, form="mpegts"))
-    assert seconds(pictures, file)[0] < 0.2 and file.complaint is None
+    assert seconds(pictures, file)[0] < 0.2 and file.warning is None
     assert [b - a for a, b in pairwise(seconds(pictures, file))] == pytest.approx([0.05] * 5)
 
 
@@ -157,10 +157,10 @@ def test_a_name_that_looks_like_an_address(tmp_path, monkeypatch):
 def test_a_video_cut_short_gives_what_is_there_and_says_so(tmp_path, form, options):
     codec = "libvpx-vp9" if form == "webm" else "libx264"
     whole = make_video(tmp_path / "whole", 60, (192, 256), form=form, options=options, codec=codec)
-    assert read(whole)[2].complaint is None
+    assert read(whole)[2].warning is None
     pictures, _, file = read(cut_off(whole, tmp_path / "cut"))
     assert 5 < len(pictures) < 60
-    assert "cut short" in file.complaint or "damaged" in file.complaint
+    assert "cut short" in file.warning or "damaged" in file.warning
 
 
 def test_an_mp4_without_its_index_says_what_happened(tmp_path):
@@ -176,7 +176,7 @@ def test_damage_in_the_middle_costs_its_frames_only(tmp_path):
     data[middle : middle + 12] = b"\xff" * 12
     path.write_bytes(data)
     pictures, _, file = read(path)
-    assert 25 < len(pictures) <= 40 and (len(pictures) == 40 or "damaged" in file.complaint)
+    assert 25 < len(pictures) <= 40 and (len(pictures) == 40 or "damaged" in file.warning)
 
 
 # -- a camera -----------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ def test_a_camera_gives_rgb_timed_by_the_clock():
     for number, picture in enumerate(pictures):
         assert (picture.array == painted(number)).all() and picture.array.flags.c_contiguous
     camera.close()
-    assert capture.released == 1 and camera.rate == 25 and camera.live
+    assert capture.released == 1 and camera.rate == 25 and camera.is_camera
 
 
 @pytest.mark.parametrize(("told", "rate"), [(0.0, 30), (-1.0, 30), (float("nan"), 30), (59.94, 60), (1e9, 30)])

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from inspyrenet.remover.compositing import Style
+from inspyrenet.remover.compositing import OutputStyle
 from inspyrenet.video import process
 from inspyrenet.video.errors import VideoError
 from inspyrenet.video.formats import encoding_of
-from inspyrenet.video.process import Look, cut_video
+from inspyrenet.video.process import FrameOptions, cut_video
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Colours, Picture
 from inspyrenet.video.writing import VideoWriter
@@ -25,11 +25,11 @@ BASE = Fraction(1, 600)
 class Film:
     """A source of painted pictures, without a file."""
 
-    tracks, shift, aspect, colours, complaint = (), Fraction(0), Fraction(1), Colours(), None
+    tracks, shift, aspect, colours, warning = (), Fraction(0), Fraction(1), Colours(), None
     name, time_base, rate = "film", BASE, Fraction(20)
 
-    def __init__(self, count=12, size=(48, 64), live=False, times=None):
-        self.count, self.size, self.live, self.frames, self.closed = count, size, live, count, 0
+    def __init__(self, count=12, size=(48, 64), is_camera=False, times=None):
+        self.count, self.size, self.is_camera, self.frames, self.closed = count, size, is_camera, count, 0
         self.times = times or [30 * number for number in range(count)]
         self.alive = weakref.WeakSet()
 
@@ -63,8 +63,8 @@ class FakeRemover:
 
 def run(tmp_path, source, remover=None, form="mp4", style="map", **options):
     target = tmp_path / f"made.{form}"
-    writer = VideoWriter(target, encoding_of(form, style == "rgba", source.live), source)
-    return cut_video(source, writer, remover or FakeRemover(), Look(Style(style)), **options)
+    writer = VideoWriter(target, encoding_of(form, style == "rgba", source.is_camera), source)
+    return cut_video(source, writer, remover or FakeRemover(), FrameOptions(OutputStyle(style)), **options)
 
 
 def names(folder):
@@ -197,8 +197,8 @@ def test_the_frame_rate_is_kept(tmp_path, rate):
 def test_frames_go_through_the_network_in_batches_and_come_out_in_order(tmp_path):
     remover, ticks = FakeRemover(), []
     film = Film(10)
-    outcome = run(tmp_path, film, remover, tick=ticks.append)
-    assert (outcome.frames, outcome.seconds, outcome.complaint, outcome.stopped) == (10, 0.5, None, False)
+    outcome = run(tmp_path, film, remover, on_progress=ticks.append)
+    assert (outcome.frames, outcome.seconds, outcome.warning, outcome.stopped) == (10, 0.5, None, False)
     assert remover.batches == ticks == [4, 4, 2] and film.closed
     assert look(tmp_path / "made.mp4").times == pytest.approx([number / 20 for number in range(10)])
     assert outcome.path == tmp_path / "made.mp4" and names(tmp_path) == ["made.mp4"]
@@ -209,14 +209,14 @@ def test_edges_are_left_as_they_are_unless_asked_for(tmp_path):
     run(tmp_path, Film(4), remover)
     assert remover.seen[0][3] == "none" and remover.edges == "matting"
     writer = VideoWriter(tmp_path / "b.mp4", encoding_of("mp4", False), Film())
-    cut_video(Film(4), writer, remover, Look(Style("map"), 0.5, True, edges="matting"))
-    assert remover.seen[1] == (Style("map"), 0.5, True, "matting")
+    cut_video(Film(4), writer, remover, FrameOptions(OutputStyle("map"), 0.5, True, edges="matting"))
+    assert remover.seen[1] == (OutputStyle("map"), 0.5, True, "matting")
 
 
-@pytest.mark.parametrize(("live", "merging"), [(True, False), (False, True)])
-def test_one_at_a_time_from_a_camera_and_with_merged_patches(tmp_path, live, merging):
+@pytest.mark.parametrize(("is_camera", "merging"), [(True, False), (False, True)])
+def test_one_at_a_time_from_a_camera_and_with_merged_patches(tmp_path, is_camera, merging):
     remover = FakeRemover(merging)
-    run(tmp_path, Film(3, live=live), remover)
+    run(tmp_path, Film(3, is_camera=is_camera), remover)
     assert set(remover.batches) == {1}
 
 
@@ -248,7 +248,7 @@ def test_a_wish_to_stop_leaves_a_playable_part(tmp_path):
 
 def test_a_camera_that_is_stopped_is_whole(tmp_path):
     asked = iter([True] * 3 + [False])
-    outcome = run(tmp_path, Film(40, live=True), wanted=lambda: next(asked), form="webm", style="map")
+    outcome = run(tmp_path, Film(40, is_camera=True), wanted=lambda: next(asked), form="webm", style="map")
     assert outcome.stopped and outcome.path.name == "made.webm" and len(look(outcome.path).frames) == 3
 
 
@@ -262,7 +262,7 @@ def test_a_camera_drops_what_nobody_has_time_for(tmp_path, monkeypatch):
             ended.set()
 
     remover = FakeRemover(fail=lambda number, size: ended.wait(10))  # the camera never waits for the network
-    outcome = run(tmp_path, Quick(50, live=True), remover)
+    outcome = run(tmp_path, Quick(50, is_camera=True), remover)
     assert ended.is_set() and 1 <= outcome.frames < 6 and outcome.path.name == "made.mp4"
 
 
@@ -272,7 +272,7 @@ def test_a_network_that_fails_in_the_middle_costs_only_what_comes_after(tmp_path
             raise RuntimeError("the device is gone")
 
     outcome = run(tmp_path, Film(40), FakeRemover(fail=fail))
-    assert outcome.complaint == "could not be taken further (the device is gone)" and not outcome.stopped
+    assert outcome.warning == "could not be taken further (the device is gone)" and not outcome.stopped
     assert outcome.path.name == "made.partial.mp4" and len(look(outcome.path).frames) == 8
 
 

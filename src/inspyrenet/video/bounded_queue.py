@@ -12,7 +12,7 @@ class Closed(Exception):
     """The receiver is gone: nothing more is wanted."""
 
 
-class Channel(Generic[T]):
+class BoundedQueue(Generic[T]):
     """From one sender to one receiver. It holds one item at least, and no more than `room` bytes as `weigh` counts them."""
 
     def __init__(self, room: int, weigh: Callable[[T], int]):

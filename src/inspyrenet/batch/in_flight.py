@@ -1,4 +1,4 @@
-"""Who died of what: a file says that work on something has begun, and goes when it has ended.
+"""Which worker crashed, and why: a file says that work on something has begun, and goes when it has ended.
 
 A worker that is killed leaves its mark, and whoever takes the work up again finds it. That is how an image that kills every
 worker it meets (too large for the memory, a fault in a decoder) is known, and given up after a few deaths.
@@ -13,7 +13,7 @@ TRIES = 3  # deaths that an image, or the loading of the network, may cost
 PREFIX = "trying-"
 
 
-class Marks:
+class InFlight:
     """Marks in a folder that all workers see. worker: machine and process, for people who look into them."""
 
     def __init__(self, folder: Path, worker: str = ""):
@@ -33,7 +33,7 @@ class Marks:
         """End, well or badly, but alive."""
         self._file(key).unlink(missing_ok=True)
 
-    def suspects(self) -> set[str]:
+    def crash_suspects(self) -> set[str]:
         """Images that were at work when their workers, or everything, died."""
         return {path for file in self.folder.glob(f"{PREFIX}*") for path in _read(file)[1]}
 
