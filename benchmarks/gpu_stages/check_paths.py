@@ -1,8 +1,9 @@
 """Formulations, precisions and features of the device against each other, with the bundled model on painted pictures."""
 
+import contextlib
 import os
 import socket
-from unittest import mock
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +98,7 @@ def sync_batchnorm(setting: Setting) -> float:
     plain = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 1, 3)).to(setting.device)
     image = torch.randn(4, 3, 32, 32, device=setting.device)
     expected = plain(image)
-    with mock.patch.dict(os.environ, _alone()), distributed.session(setting.device):
+    with _environment(_alone()), distributed.session(setting.device):
         model, ids = distributed.prepare(plain, setting.device), None
         if (
             setting.device.type == "cuda"
@@ -111,6 +112,21 @@ def sync_batchnorm(setting: Setting) -> float:
     if not all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters()):
         raise RuntimeError("a gradient is missing or not finite")
     return max(float((out - expected).abs().max()), abs(float(total - expected.sum())) / expected.numel())
+
+
+@contextlib.contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """These environment variables for a block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _alone() -> dict[str, str]:

@@ -4,12 +4,13 @@ from collections.abc import Iterator, Mapping
 
 import timm
 import torch
+from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from ..checkpoints.encoder_names import adapt_names
 from ..fast.depthwise import train_depthwise_in_float32
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # how images come in
+IMAGENET = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)  # how images come in
 
 
 class TimmEncoder(nn.Module):
@@ -45,7 +46,7 @@ class TimmEncoder(nn.Module):
     def _set_normalization(self, settings: Mapping) -> None:
         """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""
         mean, std = (torch.tensor(settings[key]).view(-1, 1, 1) for key in ("mean", "std"))
-        image_mean, image_std = (torch.tensor(values).view(-1, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        image_mean, image_std = (torch.tensor(values).view(-1, 1, 1) for values in IMAGENET)
         self.register_buffer("scale", image_std / std, persistent=False)
         self.register_buffer("shift", (image_mean - mean) / std, persistent=False)
         self._normalizes = not (torch.equal(mean, image_mean) and torch.equal(std, image_std))

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 def train_depthwise_in_float32(network: nn.Module) -> None:
     """Let the depthwise convolutions of `network` compute in float32 where a CPU trains in bfloat16.
 
-    oneDNN has no bfloat16 kernels for their gradients with channels innermost: with strides they take 4 to 14 times as long as
-    in float32, half of a light encoder's training step. Inference, GPUs and float32 are not touched. Parameter names stay.
+    oneDNN has no fast bfloat16 kernels for their gradients with channels innermost: they take longer than in float32, with
+    strides several times as long, and a light encoder consists of little else. Inference, GPUs and training in float32 are
+    not affected, and parameters keep their names.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and 1 < module.groups == module.in_channels:

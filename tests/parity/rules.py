@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from inspyrenet.lib.losses import terms_birefnet
+
 from .drawing import GOLDEN
 
 
@@ -81,3 +83,17 @@ def without_randomness(model: torch.nn.Module) -> torch.nn.Module:
         if hasattr(module, "drop_prob"):
             module.drop_prob = 0.0
     return model
+
+
+def single_losses(p: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """Golden name → each single loss of BiRefNet, for probabilities and a mask (B, 1, H, W) on any device."""
+    return {
+        "bce_mean": terms_birefnet.bce(p.logit(), mask),
+        "iou_batch_sum": terms_birefnet.iou(p, mask),
+        "ssim_half": terms_birefnet.ssim(p, mask),
+        "mae": terms_birefnet.mae(p, mask),
+        "mse": terms_birefnet.mse(p, mask),
+        "contour": terms_birefnet.contour(p, mask),
+        "structure_on_logits": terms_birefnet.structure(p.logit(), mask),
+        "structure_as_called_on_probabilities": terms_birefnet.structure(p, mask),
+    }

@@ -13,11 +13,10 @@ from inspyrenet.data.hub import registry
 from inspyrenet.lib import build_model
 from inspyrenet.lib.checkpoints.birefnet import READERS, REGISTRY, REPOSITORIES, tile_order, to_published
 from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_state, normalize_state
-from inspyrenet.lib.losses import terms_birefnet
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.birefnet import BiRefNet
 
-from .rules import assert_statistics, draw, golden, label, noise, shapes, state_dict, without_randomness
+from .rules import assert_statistics, draw, golden, label, noise, shapes, single_losses, state_dict, without_randomness
 
 VARIANTS = {
     "swin_v1_tiny": ("BiRefNet_SwinT", {}, 44_313_720),
@@ -123,17 +122,7 @@ def test_training_outputs_losses_and_gradients():
 def test_single_losses():
     expected = golden("birefnet")["losses_2x48x64"]
     p, mask = torch.from_numpy(np.random.default_rng(4).random((2, 1, 48, 64))), label(2, 48, 64)
-    ours = {
-        "bce_mean": terms_birefnet.bce(p.logit(), mask),
-        "iou_batch_sum": terms_birefnet.iou(p, mask),
-        "ssim_half": terms_birefnet.ssim(p, mask),
-        "mae": terms_birefnet.mae(p, mask),
-        "mse": terms_birefnet.mse(p, mask),
-        "contour": terms_birefnet.contour(p, mask),
-        "structure_on_logits": terms_birefnet.structure(p.logit(), mask),
-        "structure_as_called_on_probabilities": terms_birefnet.structure(p, mask),
-    }
-    for name, value in ours.items():
+    for name, value in single_losses(p, mask).items():
         assert value.item() == pytest.approx(expected[name], rel=1e-6), name
 
 

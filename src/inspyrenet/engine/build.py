@@ -1,6 +1,5 @@
 """From a validated config to finished objects: the one place that translates YAML into arguments."""
 
-import inspect
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -152,15 +151,6 @@ def check_classes(net: nn.Module, count: int) -> None:
         raise ValueError(
             f"Train.Dataset.labels: the names tell {count} classes, the network learns {has}: set "
             f"Model.arguments={{classes: {count}}} (219 for all of DIS5K)"
-        )
-
-
-def check_coarse_map(net: nn.Module, transforms: Transforms) -> None:
-    """Raises ValueError where training is to start from coarse maps that the network has no place for."""
-    if transforms.coarse_map is not None and "coarse" not in inspect.signature(net.forward).parameters:
-        raise ValueError(
-            f"Train.Dataset.transforms.coarse_map: {type(net).__name__} has no coarse map to start from; remove it, or "
-            "train a network of the InSPyReNet family"
         )
 
 

@@ -48,5 +48,7 @@ def _training_errors(config: Config) -> Iterator[tuple[str, str]]:
         yield "Train.LossArguments.finetune", f"{finetune} epochs are more than the run has ({train.Scheduler.epoch})"
     if train.Dataset.transforms.random_crop is not None and "valid" not in extras:
         yield "Train.Dataset.transforms.random_crop", f"pads images, and the losses of {family} would count the padding"
+    if train.Dataset.transforms.coarse_map is not None and family != "InSPyReNet":
+        yield "Train.Dataset.transforms.coarse_map", f"{family} has no coarse map to start from: leave it out"
     if train.Dataset.labels != "none" and "label" not in extras:
         yield "Train.Dataset.labels", f"{family} learns no classes: leave labels out"

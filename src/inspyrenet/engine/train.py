@@ -45,9 +45,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
     build.seed_everything(config.seed)
-    model = start_network(config, log)
-    build.check_coarse_map(model, train.Dataset.transforms)
-    model = distributed.prepare(model, device)
+    model = distributed.prepare(start_network(config, log), device)
     build.check_classes(model, classes)
     loader = TrainLoader(
         dataset,

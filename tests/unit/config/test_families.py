@@ -139,6 +139,15 @@ def test_copy_paste_needs_one_size():
     assert read(words=("Train.Dataset.transforms.copy_paste={}",)).Train.Dataset.transforms.copy_paste.p == 0.5
 
 
+def test_coarse_maps_need_one_size_and_a_network_that_starts_from_them():
+    (message,) = wrong("InSPyReNet_SwinB", dataset="    transforms: {dynamic_resize: {size: 64}, coarse_map: {}}")
+    assert message.startswith("one.yaml:6: Train.Dataset.transforms: coarse_map needs static_resize")
+    given = "    transforms:\n      static_resize: {size: [64, 64]}\n      coarse_map: {p: 0.5}"
+    (message,) = wrong("PSPNet_ResNet50", dataset=given)
+    assert message.startswith("one.yaml:8: Train.Dataset.transforms.coarse_map: PSPNet has no coarse map to start from")
+    assert read("InSPyReNet_SwinB", dataset=given).Train.Dataset.transforms.coarse_map.p == 0.5
+
+
 def test_a_test_has_no_random_size():
     test = "Test:\n  Dataset:\n    root: data\n    sets: [A]\n    transforms: {random_size: {}}"
     assert wrong(train=test) == ["one.yaml:9: Test.Dataset: a test needs static_resize or dynamic_resize"]

@@ -8,11 +8,8 @@ from inspyrenet.data.augment.coarse_map import CoarseMap
 from inspyrenet.data.datasets.build import build_train_dataset
 from inspyrenet.data.datasets.pairs import find_pairs
 from inspyrenet.data.datasets.synthetic import write_dataset
-from inspyrenet.engine.build import check_coarse_map
 from inspyrenet.lib import build_model
 from inspyrenet.lib.types import SizeError
-from inspyrenet.utils.config.schema import CoarseMap as CoarseMapSection
-from inspyrenet.utils.config.schema import StaticResize, Transforms
 
 STEPS = [("static_resize", {"size": (64, 96)}), ("random_flip", {"lr": True}), ("normalize", {})]
 
@@ -117,10 +114,3 @@ def test_batches_bring_maps_and_keep_their_images(tmp_path):
         assert torch.equal(plain[i]["image"], given[i]["image"]) and torch.equal(plain[i]["mask"], given[i]["mask"])
         assert given[i]["coarse"].shape == (1, 8, 12)
         assert torch.equal(given[i]["coarse"].nan_to_num(9), again[i]["coarse"].nan_to_num(9))
-
-
-def test_a_network_without_a_coarse_map_is_refused():
-    transforms = Transforms(static_resize=StaticResize(size=(97, 97)), coarse_map=CoarseMapSection())
-    with pytest.raises(ValueError, match="PSPNet has no coarse map to start from"):
-        check_coarse_map(network("PSPNet_ResNet50"), transforms)
-    check_coarse_map(network(depth=8), transforms)
