@@ -20,7 +20,7 @@ class PyramidCriterion(nn.Module):
                        published for this network; few training steps get further with it.
     G_0 is the mask and G_j = REDUCE(G_{j−1}); a pyramid that ends at S_k has the terms of k and above.
     "released" and "paper" enlarge S_j and G_j to the mask's size by nearest before they compare them. "region" compares them at
-    their own size, with a window of 31 / 2^j pixels for the boundary weight: the same terms in fewer operations.
+    their own size, with a window of 31 / 2^j pixels for the boundary weight, which takes fewer operations.
     """
 
     losses = ("released", "paper", "region")
