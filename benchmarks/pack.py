@@ -100,7 +100,7 @@ def max_f(options: argparse.Namespace, groups: Sequence[Sequence[Pair]]) -> list
     return [scores(config, state, list(pairs), device)["maxFm"] for pairs in groups]
 
 
-def say_costs(options: argparse.Namespace, pairs: Sequence[Pair], names: Sequence[str]) -> None:
+def print_costs(options: argparse.Namespace, pairs: Sequence[Pair], names: Sequence[str]) -> None:
     """Print what the packed pairs lost, as a reader of the written files sees them."""
     with tempfile.TemporaryDirectory() as folder:
         packed = unpack(options.out, names, Path(folder))
@@ -138,7 +138,7 @@ def wheels_bytes(folder: Path | None) -> int:
     return sum(sizes)
 
 
-def cargo(options: argparse.Namespace) -> dict[str, int]:
+def travel_sizes(options: argparse.Namespace) -> dict[str, int]:
     """What travels beside the data → bytes. Raises PackingError where something is absent."""
     for path in options.weights:
         if not path.is_file():
@@ -150,13 +150,13 @@ def cargo(options: argparse.Namespace) -> dict[str, int]:
     }
 
 
-def say_cargo(sizes: dict[str, int]) -> None:
+def print_sizes(sizes: dict[str, int]) -> None:
     """Print all that travels and its sum."""
     for name, size in [*sizes.items(), ("all that travels", sum(sizes.values()))]:
         print(f"{name:20} {size / MB:9.2f} MB")
 
 
-def refuse_cargo(sizes: dict[str, int], limit_mb: float | None) -> None:
+def check_travel_limit(sizes: dict[str, int], limit_mb: float | None) -> None:
     """Raises PackingError where all that travels is over the limit."""
     total = sum(sizes.values()) / MB
     if limit_mb is not None and total > limit_mb:
@@ -210,8 +210,8 @@ def read_options(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> None:
     """Pack, verify, say what it costs and what travels. Raises PackingError where it does not fit."""
-    started, sizes = time.monotonic(), cargo(options)
-    refuse_cargo(sizes, options.travel_limit_mb)  # what is too much even without data
+    started, sizes = time.monotonic(), travel_sizes(options)
+    check_travel_limit(sizes, options.travel_limit_mb)  # what is too much even without data
     root, names = sets_of(options.data)
     refuse_occupied(options.out, names)
     pairs = find_pairs(root, names)
@@ -226,9 +226,9 @@ def run(options: argparse.Namespace) -> None:
     print(f"{options.format} of quality {packing.quality}, {time.monotonic() - started:.0f} s", flush=True)
     for path in parts:
         print(f"  {path}  {path.stat().st_size / MB:.2f} MB")
-    say_costs(options, pairs, names)
-    say_cargo(sizes)
-    refuse_cargo(sizes, options.travel_limit_mb)
+    print_costs(options, pairs, names)
+    print_sizes(sizes)
+    check_travel_limit(sizes, options.travel_limit_mb)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -32,7 +32,7 @@ MAPS = {torch.float32: 3e-4, torch.float64: 1e-4}
 
 def _pyramid(encoder: str, case: str, fast: bool = True, dtype: torch.dtype = torch.float32) -> Check:
     name = f"golden InSPyReNet {encoder} {case}"
-    extras = [text for text, on in (("plain formulation", not fast), ("float64", dtype == torch.float64)) if on]
+    extras = [text for text, on in (("reference formulation", not fast), ("float64", dtype == torch.float64)) if on]
     work = partial(golden.pyramid, encoder=encoder, case=case, fast=fast, dtype=dtype)
     return Check(", ".join([name, *extras]), work, MAPS[dtype], False)
 
@@ -51,7 +51,7 @@ FAST = {"float32": 1e-4, "tf32": 2e-3, "bfloat16": 1e-2, "float16": 2e-3}
 
 def _formulations(name: str) -> Check:
     work = partial(paths.fast_against_reference, precision=name)
-    return Check(f"fast against plain, {name}", work, FAST[name], name != "float16")
+    return Check(f"fast against reference, {name}", work, FAST[name], name != "float16")
 
 
 def _against_float32(name: str) -> Check:
@@ -65,8 +65,8 @@ CHECKS = [  # what could hang or break the device comes last
     Check("golden BiRefNet losses, float64", golden.birefnet_losses, 1e-6),
     *(_formulations(name) for name in FAST),
     *(_against_float32(name) for name in FAST if name != "float32"),
-    Check("blended, fast against plain", paths.blended, 1e-4, False),
-    Check("all finite, bundled model", partial(paths.not_finite, family="box"), 0),
+    Check("blended, fast against reference", paths.blended, 1e-4, False),
+    Check("all finite, bundled model", partial(paths.not_finite, family="bundled"), 0),
     Check("precision auto", paths.precision_auto, FAST["bfloat16"]),
     Check("max-pools as on the CPU", paths.max_pools, 0),
     *_encoder("swint"),

@@ -16,18 +16,18 @@ from inspyrenet.utils.system.precision import DTYPES, choose_precision
 from inspyrenet.utils.train import distributed
 
 from . import check_golden
-from .networks import box, box_config, box_images
+from .networks import bundled, bundled_config, bundled_images
 from .setting import Setting, Skip, use_tf32
 
 
 def saliency(setting: Setting, precision: str, fast: bool = True) -> Tensor:
     """Probabilities of the painted picture, blended where the model's config says so; precision: tf32 too."""
-    model = box(setting.device)
+    model = bundled(setting.device)
     model.fast = fast
     use_tf32(precision == "tf32")
-    config, name = box_config().Model, "float32" if precision == "tf32" else precision
+    config, name = bundled_config().Model, "float32" if precision == "tf32" else precision
     try:
-        image, small = box_images(setting.device)
+        image, small = bundled_images(setting.device)
         if setting.tiny:
             return Predictor(model, setting.device, precision=name)(small_of(image, small)).logits.float().sigmoid()
         predictor = Predictor(model, setting.device, config.threshold, config.alignment, name)
@@ -39,7 +39,7 @@ def saliency(setting: Setting, precision: str, fast: bool = True) -> Tensor:
 
 def small_of(image: Tensor, small: Tensor | None) -> Tensor:
     """The picture at the model's base size, whether or not its config makes such a copy."""
-    size = box_config().Model.base_size
+    size = bundled_config().Model.base_size
     return interpolate(image, size=size, mode="bilinear", antialias=True) if small is None else small
 
 
@@ -58,8 +58,8 @@ def against_float32(setting: Setting, precision: str) -> float:
 def not_finite(setting: Setting, family: str) -> int:
     """How many numbers of all maps are infinite or not a number, over all precisions. Networks with drawn parameters."""
     device = setting.device
-    if family == "box":
-        model, image = box(device), small_of(*box_images(device))
+    if family == "bundled":
+        model, image = bundled(device), small_of(*bundled_images(device))
     elif family == "InSPyReNet":
         model = check_golden.inspyrenet("swint", device)
         image = check_golden.drawing.image(320, 480, seed=1).to(device)
@@ -142,7 +142,7 @@ def graphs(setting: Setting) -> float:
     """One forward pass captured as a CUDA graph and replayed on another image: the largest difference of a logit."""
     if setting.device.type != "cuda":
         raise Skip("needs CUDA: graphs are a feature of its driver")
-    model, given = box(setting.device), small_of(*box_images(setting.device))
+    model, given = bundled(setting.device), small_of(*bundled_images(setting.device))
     held, other = given.clone(), given.flip(-1)
     side = torch.cuda.Stream(setting.device)
     side.wait_stream(torch.cuda.current_stream(setting.device))
@@ -161,7 +161,7 @@ def graphs(setting: Setting) -> float:
 @torch.no_grad()
 def blended(setting: Setting) -> float:
     """A large image, blended in tiles and by the reference formulation: the largest difference of a pixel's probability."""
-    model, (image, copy) = box(setting.device), box_images(setting.device)
+    model, (image, copy) = bundled(setting.device), bundled_images(setting.device)
     if getattr(model, "finest_stage", 0):
         raise Skip("the bundled model ends at a coarse stage, which is not blended")
     small, size = small_of(image, copy), (640, 800)

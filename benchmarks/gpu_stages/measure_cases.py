@@ -22,7 +22,7 @@ from inspyrenet.utils.train.types import on_device
 from .. import training
 from .measure_floor import Floor
 from .measure_time import times_ms
-from .networks import box, box_config, box_images
+from .networks import bundled, bundled_config, bundled_images
 from .records import Record
 from .setting import Setting, Skip, use_tf32
 
@@ -93,7 +93,7 @@ def measure(setting: Setting, floor: Floor, case: Case) -> Record:
 
 def _config(case: Case) -> Config:
     if case.network == BUNDLED:
-        return box_config()
+        return bundled_config()
     base = case.size if not case.blended else (64, 64) if case.words else (384, 384)
     threshold = "null" if not case.blended else str(base[0])
     words = (
@@ -109,7 +109,7 @@ def _config(case: Case) -> Config:
 def _network(network: str, words: tuple[str, ...], size: tuple[int, int] | None, blended: bool, device) -> nn.Module:
     """The last network is kept for the next case; compiled ones are changed and get a fresh one."""
     if network == BUNDLED:
-        return box(device)
+        return bundled(device)
     model = build.network(_config(Case(network, size, blended=blended, words=words)), start=False).to(device)
     if blended:
         force_disc_prediction(model)
@@ -120,7 +120,7 @@ def _passes(setting: Setting, floor: Floor, case: Case) -> Record:
     device, config = setting.device, _config(case)
     if case.jit:
         _network.cache_clear()
-        box.cache_clear()
+        bundled.cache_clear()
     model = _network(case.network, case.words, case.size, case.blended, device)
     image, small = _inputs(case, config, device)
     threshold = config.Model.threshold if small is not None else None
@@ -137,7 +137,7 @@ def _passes(setting: Setting, floor: Floor, case: Case) -> Record:
         use_tf32(False)
         if case.jit:
             _network.cache_clear()
-            box.cache_clear()
+            bundled.cache_clear()
     moved = _bytes(model, image, name)
     rate = {"images_per_second": 1000 * case.batch / found["value"]}
     return {**found, **_floors(floor, case, flops, moved), **rate, **({"compile_seconds": seconds} if case.jit else {})}
@@ -146,7 +146,7 @@ def _passes(setting: Setting, floor: Floor, case: Case) -> Record:
 def _inputs(case: Case, config: Config, device: torch.device) -> tuple[Tensor, Tensor | None]:
     """(image, base-size copy where it is blended), on the device: the way there is not measured."""
     if case.size is None and not case.jit:
-        return box_images(device)
+        return bundled_images(device)
     generator = torch.Generator().manual_seed(0)
     size, base = case.size or config.Model.base_size, config.Model.base_size
     sizes = [size, base] if case.blended else [size]

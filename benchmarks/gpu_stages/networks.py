@@ -15,15 +15,15 @@ from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.train.checkpoint import read_weights
 
 
-def box_config() -> Config:
+def bundled_config() -> Config:
     """Config of the bundled model."""
     return load_config([BUNDLED_CONFIG])[0]
 
 
 @functools.lru_cache(maxsize=1)
-def box(device: torch.device) -> nn.Module:
+def bundled(device: torch.device) -> nn.Module:
     """The bundled model with its weights, in eval mode: maps of photographs as people get them."""
-    model = build.network(box_config(), start=False)
+    model = build.network(bundled_config(), start=False)
     return load_state(model, read_weights(BUNDLED_WEIGHTS)).to(device).eval()
 
 
@@ -32,9 +32,9 @@ def painted(height: int, width: int, seed: int = 3) -> np.ndarray:
     return SyntheticShapes(1, seed, (height, width))[0].image
 
 
-def box_images(device: torch.device, height: int = 480, width: int = 640) -> tuple[Tensor, Tensor | None]:
+def bundled_images(device: torch.device, height: int = 480, width: int = 640) -> tuple[Tensor, Tensor | None]:
     """A painted picture as the bundled model's config prepares a photograph: (image, base-size copy), a batch of one."""
-    config = box_config()
+    config = bundled_config()
     prepared = build.preprocess(config.Model, config.Test)(painted(height, width))
     image, small = (None if x is None else x[None].to(device) for x in prepared)
     return image, small

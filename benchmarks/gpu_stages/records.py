@@ -12,7 +12,7 @@ Record = dict[str, Any]
 class Records:
     """Appends to a file of results. A line has stage, name, ok, value, limit, seconds and error, and what else is given.
 
-    ok: True, False, or None for what was left out; `error` then says why.
+    ok: True, False, or None for what was skipped; `error` then says why.
     """
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class Records:
 
 def row(record: Record) -> tuple[str, ...]:
     """A record as the cells of the table, its error behind the result."""
-    result = {True: "ok", False: "FAILED", None: "left out"}[record["ok"]]
+    result = {True: "ok", False: "FAILED", None: "skipped"}[record["ok"]]
     if record.get("published"):
         result = "published, not measured here"
     if record["error"]:
@@ -84,4 +84,4 @@ def table(records: list[Record]) -> str:
     return "\n".join([*lines, ", ".join(f"{count} {text}" for text, count in counted.items())])
 
 
-NAMES = (("ok", True), ("failed", False), ("left out", None))
+NAMES = (("ok", True), ("failed", False), ("skipped", None))

@@ -125,7 +125,7 @@ def _run(setting: Setting, name: str, work: Callable[[], Record]) -> bool:
             found = work()
             setting.wait()
     except Skip as reason:
-        note(None, error=f"skipped: {reason}")
+        note(None, error=str(reason))
     except TimeIsUp:
         note(None, error="its time was over")
     except Exception as error:

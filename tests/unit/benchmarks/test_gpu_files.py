@@ -70,14 +70,14 @@ def fails() -> dict:
     raise ValueError("no\nway")
 
 
-def left_out() -> dict:
+def skipped() -> dict:
     raise Skip("needs CUDA")
 
 
 def test_no_item_ends_the_others(tmp_path):
     items = [
         ("fails", fails),
-        ("left out", left_out),
+        ("skipped", skipped),
         ("too large", lambda: {"value": 2, "limit": 1, "ok": False}),
         ("fine", dict),
     ]
@@ -85,7 +85,7 @@ def test_no_item_ends_the_others(tmp_path):
     assert run_all(here, items) is False
     assert [(r["name"], r["ok"], r["error"]) for r in here.records.read()] == [
         ("fails", False, "ValueError: no way"),
-        ("left out", None, "skipped: needs CUDA"),
+        ("skipped", None, "needs CUDA"),
         ("too large", False, None),
         ("fine", True, None),
     ]

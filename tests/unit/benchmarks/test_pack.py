@@ -265,7 +265,7 @@ def test_too_much_to_travel_is_exit_code_1(pack, data, tmp_path, capsys, limit, 
 
 
 @pytest.mark.parametrize("option", ["--weights", "--wheels"])
-def test_absent_cargo_is_said_first(pack, data, tmp_path, capsys, option):
+def test_what_is_absent_is_reported_first(pack, data, tmp_path, capsys, option):
     assert pack.main(words(data, tmp_path / "out", option, str(tmp_path / "none"))) == 1
     assert f"{option} {tmp_path / 'none'}: no" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
