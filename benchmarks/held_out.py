@@ -33,7 +33,7 @@ from inspyrenet.utils.system.device import resolve_device
 from inspyrenet.utils.system.precision import flush_denormals
 from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
-METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA")
+METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA", "haze")
 
 
 def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], device: torch.device) -> dict[str, float]:

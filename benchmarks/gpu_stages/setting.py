@@ -97,6 +97,12 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:ERROR_LENGTH]}" if text else type(error).__name__
 
 
+def where(error: BaseException, frames: int = 4) -> list[str]:
+    """The last calls before the error, "file:line function", so that it can be understood without this machine."""
+    found = traceback.extract_tb(error.__traceback__)[-frames:]
+    return [f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in found]
+
+
 def run_all(setting: Setting, items: Iterable[tuple[str, Callable[[], Record]]]) -> bool:
     """Run (name, work) one after the other while time is left; each gets its line, whatever happens to it.
 
@@ -130,7 +136,7 @@ def _run(setting: Setting, name: str, work: Callable[[], Record]) -> bool:
         note(None, error="its time was over")
     except Exception as error:
         traceback.print_exc()
-        note(False, error=in_words(error))
+        note(False, error=in_words(error), where=where(error))
         if broken(setting.device):
             sys.exit(3)
         return False

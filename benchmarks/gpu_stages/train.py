@@ -23,7 +23,7 @@ from inspyrenet.utils.train.trainer import Trainer, set_train_mode
 
 from ..clock import ByTheClock, batches
 from . import train_files
-from .setting import Setting, scratch
+from .setting import Setting, scratch, use_tf32
 
 LOG = logging.getLogger(__name__)
 EVERY = 50.0  # seconds between two validations, so that with validating and writing there is one each minute
@@ -36,8 +36,10 @@ MOST_HISTORY = 200  # entries in progress.json
 def run(setting: Setting) -> bool:
     """Train until the time is over; True when done. Raises what is wrong with the config, the data or the state."""
     progress = train_files.read_progress(setting.options.out, setting.options.resume)
+    LOG.setLevel(logging.INFO)
     with scratch() as folder, friendly_errors(lambda: "The weights of the last minute are on disk"):
         config = load(setting, str(folder), resumed=progress is not None)
+        use_tf32(build.section(config, "Train").precision != "float32")  # what autocast keeps in float32
         options = Options((config.name,), extra=Namespace(overwrite=True))
         trainer = build_trainer(config, options, setting.device, LOG)
         with contextlib.closing(trainer.loader):

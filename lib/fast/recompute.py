@@ -94,8 +94,10 @@ class _NormReLU(torch.autograd.Function):
         gradient = gradient.contiguous(memory_format=torch.channels_last)
         if ctx.relu:
             gradient = torch.ops.aten.threshold_backward(gradient, _scaled(x, scale, shift), 0)
+        # The running statistics play no part in training, but CUDA takes from them the type of all that belongs to a channel.
+        statistics = (mean, inverse)
         return *torch.ops.aten.native_batch_norm_backward(
-            gradient, x, weight, None, None, mean, inverse, True, ctx.eps, [True, True, True]
+            gradient, x, weight, *statistics, *statistics, True, ctx.eps, [True, True, True]
         ), *(None,) * 5
 
 

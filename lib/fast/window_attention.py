@@ -56,7 +56,10 @@ def _shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
     return (region[:, None, :] != region[:, :, None]).to(dtype) * -100.0
 
 
-_cached_shift_mask = functools.lru_cache(maxsize=32)(_shift_mask)
+@functools.lru_cache(maxsize=32)
+def _cached_shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
+    with torch.inference_mode(False):  # a test may make it that training takes up later in the same process
+        return _shift_mask(size, window, shift, device, dtype)
 
 
 def attend(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:

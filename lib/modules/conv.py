@@ -46,7 +46,10 @@ class ConvUnit(nn.Module):
         """The unit of `mixture(weights, values, dtype)`, without that map: the kernels are mixed in its place.
 
         A convolution of Σ_n share_n·value_n is Σ_n (kernel·value_n) applied to share_n: n channels in instead of C.
+        Every image has kernels of its own. A GPU waits for the launches of so many small convolutions: a batch is mixed there.
         """
+        if weights.is_cuda and len(weights) > 1:
+            return self(mixture(weights, values, dtype))
         with torch.autocast(weights.device.type, enabled=False):
             kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
         parts = [

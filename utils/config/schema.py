@@ -304,6 +304,7 @@ class TrainSection(Section):
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     activation_checkpointing: bool = False
+    cuda_graph: bool = False
 
 
 # -- Test and Eval ------------------------------------------------------------------------------------------------

@@ -55,6 +55,7 @@ class TrainOptions:
     mode: str = "max"
     patience: int | None = None  # validations without progress before the run stops
     freeze_batchnorm: bool = False  # keep running statistics as they are
+    cuda_graph: bool = False  # on one GPU: forward and backward pass as a CUDA graph, where they can be captured
     find_unused: bool = False  # several processes: some parameters take no part in some steps
     overwrite: bool = False  # start afresh in a folder that holds checkpoints
     bars: bool = False

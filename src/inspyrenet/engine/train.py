@@ -179,6 +179,7 @@ def train_options(config: Config, options: Options) -> TrainOptions:
         checkpoint_steps=train.Checkpoint.every_steps,
         checkpoint_minutes=train.Checkpoint.every_minutes,
         freeze_batchnorm=train.FineTune.freeze_batchnorm,
+        cuda_graph=train.cuda_graph,
         overwrite=options.extra.overwrite,
         bars=options.verbose,
         **chosen,

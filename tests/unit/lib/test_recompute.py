@@ -165,3 +165,9 @@ def test_half_precision_trains():
     loss = build_criterion("InSPyReNet")(out, mask)["total"]
     loss.backward()
     assert loss.isfinite() and all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
+def test_training_takes_up_the_mask_of_a_test():
+    with torch.inference_mode():
+        shift_mask((21, 14), 7, 3, torch.device("cpu"), torch.float32)
+    assert not shift_mask((21, 14), 7, 3, torch.device("cpu"), torch.float32).is_inference()
