@@ -8,7 +8,7 @@ from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
 from ..checkpoints.encoder_names import adapt_names
-from ..fast.depthwise import train_depthwise_in_float32
+from ..fast.cpu_bfloat16 import train_in_float32
 
 IMAGENET = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)  # how images come in
 
@@ -41,7 +41,7 @@ class TimmEncoder(nn.Module):
         self._repeat_first = strides[0] == 4
         self._checkpointing = False
         self._set_normalization(self.net.pretrained_cfg)
-        train_depthwise_in_float32(self.net)
+        train_in_float32(self.net)
 
     def _set_normalization(self, settings: Mapping) -> None:
         """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..fast.cpu_bfloat16 import train_in_float32
 from ..fast.recompute import grad_enabled, norm_relu
 
 
@@ -26,6 +27,7 @@ class ConvUnit(nn.Module):
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = tuple(dilation * (side - 1) // 2 for side in kernel)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False)
+        train_in_float32(self.conv)
         self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()
         self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.fast = True
