@@ -1,9 +1,7 @@
 """Scores a run on the pairs that its training held out, once for each variant of the config: what to choose before testing.
 
-    python benchmarks/held_out.py --config configs/InSPyReNet_Small.yaml --ckpt snapshots/InSPyReNet_Small --json out.json \\
-        --variant "one pass, 160" Model.threshold=null \\
-            "Test.Dataset.transforms={dynamic_resize: null, static_resize: {size: [160, 160]}}" \\
-        --variant "blending"
+    python benchmarks/held_out.py --config configs/InSPyReNet_Bundled.yaml --ckpt snapshots/InSPyReNet_Bundled --json out.json \\
+        --variant "320" --variant "352" Test.Dataset.transforms.static_resize.size=[352,352]
 
 A variant is a name and words that change the config; --raw takes the weights themselves instead of their average. Images are
 sized and blended as the Test section says.

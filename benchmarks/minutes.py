@@ -1,7 +1,7 @@
 """Trains variants of a config for the same number of minutes and scores their held-out pairs: what a minute buys.
 
-    python benchmarks/minutes.py --config configs/InSPyReNet_Small_coarse.yaml --minutes 4 --json out.json \\
-        --variant "rsu_small" --variant "regnetx_004_tv" Model.encoder=regnetx_004_tv
+    python benchmarks/minutes.py --config configs/InSPyReNet_Light.yaml --minutes 4 --json out.json \\
+        --variant "mobilenetv4_conv_small" --variant "regnetx_004_tv" Model.encoder=regnetx_004_tv
 
 A variant is a name and words that change the config. The rate follows the clock: a short ramp, then a cosine down to nothing as
 the time runs out. Reading the data into memory does not count. No checkpoints are written.

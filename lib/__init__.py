@@ -11,7 +11,6 @@ from .backbones.res2net import Res2NetEncoder
 from .backbones.resnet import DilatedResNet, ResNetEncoder
 from .backbones.swin import SwinEncoder
 from .backbones.timm_encoder import TimmEncoder
-from .backbones.u2net_blocks import RSUEncoder
 from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
 from .models.pspnet import PSPNet
@@ -23,20 +22,8 @@ def inspyrenet(encoder: Callable[..., nn.Module], pretrained: bool = False, **ar
 
 
 def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments) -> InSPyReNet:
-    """InSPyReNet on an encoder of U-blocks (rsu_small) or any timm encoder.
-
-    Raises ValueError for a name that is neither, and for pretrained U-blocks: there are no ImageNet weights of them.
-    """
-    return InSPyReNet(light_encoder(encoder, pretrained), **arguments)
-
-
-def light_encoder(name: str, pretrained: bool = False) -> nn.Module:
-    """RSUEncoder for rsu_small, TimmEncoder for all other names."""
-    if name != "rsu_small":
-        return TimmEncoder(name, pretrained)
-    if pretrained:
-        raise ValueError(f"encoder {name!r} has no ImageNet weights: set Model.pretrained to false")
-    return RSUEncoder()
+    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have."""
+    return InSPyReNet(TimmEncoder(encoder, pretrained), **arguments)
 
 
 def birefnet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> BiRefNet:
@@ -71,7 +58,7 @@ def build_model(name: str, **arguments) -> nn.Module:
     """Build a network by name.
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
-    never touches the network), attention; InSPyReNet_Light also takes encoder, rsu_small or a timm name.
+    never touches the network), attention; InSPyReNet_Light also takes encoder, a timm name.
     BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order, fast. PSPNet: base_size, pretrained,
     stem, classes, dropout, sizes, fast.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.

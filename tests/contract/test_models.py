@@ -20,7 +20,6 @@ MODELS = {
     "mobilenetv4": ("InSPyReNet_Light", {"encoder": "mobilenetv4_conv_small"}),
     "pvt_v2": ("InSPyReNet_Light", {"encoder": "pvt_v2_b0"}),
     "convnextv2": ("InSPyReNet_Light", {"encoder": "convnextv2_atto"}),
-    "rsu": ("InSPyReNet_Light", {"encoder": "rsu_small"}),
 }
 SIZE = (64, 96)
 
@@ -197,8 +196,6 @@ def test_unknown_names_list_the_choices():
         build_model("InSPyReNet_SwinBB")
     with pytest.raises(ValueError, match="no encoder called"):
         build_model("InSPyReNet_Light", encoder="mobilenetv4_conv_smalll")
-    with pytest.raises(ValueError, match="'rsu_small' has no ImageNet weights: set Model"):
-        build_model("InSPyReNet_Light", encoder="rsu_small", pretrained=True)
     with pytest.raises(TypeError):
         build_model("InSPyReNet_SwinT", dept=64)
 

@@ -49,7 +49,7 @@ class Section(BaseModel):
 
 class ModelSection(Section):
     name: str  # a key of lib.MODELS
-    encoder: str | None = None  # rsu_small or any timm features_only encoder, for models that end in _Light
+    encoder: str | None = None  # any timm features_only encoder, for models that end in _Light
     depth: Count | None = None
     base_size: Size = (384, 384)
     threshold: Count | None = None  # pyramid blending above this side length; null: one pass
