@@ -19,11 +19,11 @@ from pathlib import Path
 import torch
 
 from inspyrenet import build_criterion, build_model
+from inspyrenet.utils.optim.lr_schedule import Schedule
+from inspyrenet.utils.optim.optimizer import build_optimizer, parameter_groups
 from inspyrenet.utils.system.device import describe_device, resolve_device
 from inspyrenet.utils.system.precision import flush_denormals
 from inspyrenet.utils.train.checkpoint import CheckpointFolder
-from inspyrenet.utils.train.lr_schedule import Schedule
-from inspyrenet.utils.train.optimizer import build_optimizer, parameter_groups
 from inspyrenet.utils.train.trainer import Trainer, TrainOptions
 
 WARM_UP = 3  # steps

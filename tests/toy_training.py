@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from inspyrenet.utils.optim.lr_schedule import Schedule
 from inspyrenet.utils.train import distributed
 from inspyrenet.utils.train.checkpoint import CheckpointFolder
 from inspyrenet.utils.train.loader import TrainLoader
-from inspyrenet.utils.train.lr_schedule import Schedule
 from inspyrenet.utils.train.trainer import Trainer, TrainOptions
 
 CPU = torch.device("cpu")

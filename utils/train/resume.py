@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from ..optim.ema import EMA
 from ..system.precision import Precision
 from . import distributed
-from .ema import EMA
 from .history import History
 from .state import (
     Progress,

@@ -15,12 +15,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..system.precision import Precision, flushed_denormals, to_float32
+from ..optim.ema import EMA
+from ..system.precision import Precision, flushed_denormals
 from . import distributed
 from .checkpoint import CheckpointFolder, read_checkpoint
-from .cuda_graph import GraphedSteps
-from .ema import EMA
 from .errors import NonFiniteError, describe_batch, friendly_errors
+from .gradients import Gradients
 from .history import History, draw_curves
 from .lock import RunLock
 from .resume import identity, restore, snapshot
@@ -34,8 +34,6 @@ from .types import (
     LRSchedule,
     Outcome,
     TrainOptions,
-    extras,
-    inputs,
     on_device,
     steps_per_epoch,
 )
@@ -113,11 +111,10 @@ class Trainer:
         self.logger = TrainLogger(distributed.is_main(), options.bars, log, writer)
         self.network = distributed.wrap(model, device, options.find_unused)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-        self._pass: Callable[..., dict[str, Tensor]] = self._forward_backward
-        if options.cuda_graph and self.graphable:
-            self._pass = GraphedSteps(self._forward_backward, model, log)
-        elif options.cuda_graph:
-            log.info("Train.cuda_graph has no effect: it takes one process on a GPU, no float16, and no accumulation")
+        wrapped = self.network is not model
+        self._gradients = Gradients(
+            self.network, criterion, self.precision, wrapped, options.cuda_graph, options.accumulate, log
+        )
         self._stop = StopRequests()
         self._stop_requested = 0  # what all processes have agreed on: stop?
         self._save_wanted = False
@@ -209,25 +206,10 @@ class Trainer:
         self._advance(len(group), losses)
         return losses, rates
 
-    @property
-    def graphable(self) -> bool:
-        """Whether a step may become a CUDA graph: one process on a GPU, one batch a step, and no loss scale that changes."""
-        alone = self.network is self.model and self.options.accumulate == 1
-        return alone and self.device.type == "cuda" and not self.precision.scaler.is_enabled()
-
     def _backward(self, batch: Batch, share: int, last: bool) -> dict[str, Tensor]:
         """Losses of one batch; its gradients are added up, and exchanged with the other processes at the last one."""
         self._batch = batch = on_device(batch, self.device)
-        waits = not last and self.network is not self.model
-        with self.network.no_sync() if waits else contextlib.nullcontext():
-            return self._pass(batch) if share == 1 else self._forward_backward(batch, share)
-
-    def _forward_backward(self, batch: Batch, share: int = 1) -> dict[str, Tensor]:
-        with self.precision.autocast():
-            output = self.network(batch["image"], **inputs(batch))
-        losses = self.criterion(to_float32(output), batch["mask"], **extras(batch))
-        self.precision.scaler.scale(losses["total"] / share).backward()
-        return {name: value.detach().float() for name, value in losses.items()}
+        return self._gradients(batch, share, last)
 
     def _gradient_norm(self) -> Tensor:
         gradients = [p.grad for p in self._parameters if p.grad is not None]

@@ -16,13 +16,13 @@ from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.build import build_criterion
 from ..utils.config.schema import Config, TrainSection
 from ..utils.metrics import METRICS, check_metrics
+from ..utils.optim.ema import EMA
+from ..utils.optim.lr_schedule import plan_lr
+from ..utils.optim.optimizer import build_optimizer, parameter_groups
 from ..utils.report.visualize import pyramid_picture
 from ..utils.train import distributed
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
-from ..utils.train.ema import EMA
 from ..utils.train.loader import TrainLoader
-from ..utils.train.lr_schedule import plan_lr
-from ..utils.train.optimizer import build_optimizer, parameter_groups
 from ..utils.train.state import fingerprint
 from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
 from . import build

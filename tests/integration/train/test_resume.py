@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from inspyrenet.utils.optim.ema import EMA
 from inspyrenet.utils.train import checkpoint
-from inspyrenet.utils.train.ema import EMA
 from tests.processes import finish, start
 from tests.toy_training import criterion, make_trainer, same, weights
 

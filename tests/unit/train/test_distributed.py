@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from inspyrenet.utils.optim.ema import EMA
 from inspyrenet.utils.train import distributed, heartbeat
-from inspyrenet.utils.train.ema import EMA
 from inspyrenet.utils.train.loader import ShardedBatches, TrainLoader
 from tests.processes import finish, start_group
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from inspyrenet.utils.optim.ema import EMA
+from inspyrenet.utils.optim.lr_schedule import Schedule
 from inspyrenet.utils.train import checkpoint
 from inspyrenet.utils.train.checkpoint import CheckpointFolder, SaveError, read_checkpoint, read_weights
-from inspyrenet.utils.train.ema import EMA
 from inspyrenet.utils.train.errors import DeviceMemoryError, NonFiniteError, WorkerError
 from inspyrenet.utils.train.lock import LockedError, RunLock
-from inspyrenet.utils.train.lr_schedule import Schedule
 from inspyrenet.utils.train.state import ResumeError
 from inspyrenet.utils.train.trainer import EpochEnd, steps_per_epoch
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights

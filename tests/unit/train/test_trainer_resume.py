@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from inspyrenet.utils.optim.ema import EMA
+from inspyrenet.utils.optim.lr_schedule import Schedule
 from inspyrenet.utils.train.checkpoint import CheckpointError, read_checkpoint
-from inspyrenet.utils.train.ema import EMA
-from inspyrenet.utils.train.lr_schedule import Schedule
 from inspyrenet.utils.train.state import ResumeError, fingerprint, plain, preserved_rng
 from tests.toy_training import CPU, ToyData, ToyNet, criterion, make_trainer, same, weights
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from inspyrenet.utils.train.muon import Muon, orthogonalized
-from inspyrenet.utils.train.optimizer import build_optimizer, parameter_groups
+from inspyrenet.utils.optim.muon import Muon, orthogonalized
+from inspyrenet.utils.optim.optimizer import build_optimizer, parameter_groups
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.floats(-3, 3), st.integers(0, 999))

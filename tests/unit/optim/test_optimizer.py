@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from inspyrenet.utils.train.optimizer import build_optimizer, parameter_groups
+from inspyrenet.utils.optim.optimizer import build_optimizer, parameter_groups
 
 
 class Net(nn.Module):

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inspyrenet.utils.train.lr_schedule import CURVES, Schedule, WarmupError, plan_lr
+from inspyrenet.utils.optim.lr_schedule import CURVES, Schedule, WarmupError, plan_lr
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "polylr.npz"
 

@@ -1,0 +1,58 @@
+"""Losses and gradients of one batch: the forward and the backward pass of a training step."""
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from ..system.precision import Precision, to_float32
+from .cuda_graph import GraphedSteps
+from .types import Batch, extras, inputs
+
+
+class Gradients:
+    """Adds a batch's gradients to those of the parameters.
+
+    Args:
+        network: what is trained; wrapped, where several processes train it (`distributed.wrap`).
+        criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast.
+        wrapped: whether `network` exchanges gradients with other processes.
+        cuda_graph: run both passes as a CUDA graph where that is possible: one process on a GPU, no float16, no accumulation.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        criterion: Callable[..., Mapping[str, Tensor]],
+        precision: Precision,
+        wrapped: bool,
+        cuda_graph: bool,
+        accumulate: int,
+        log: logging.Logger,
+    ) -> None:
+        self.network, self.criterion, self.precision, self.wrapped = network, criterion, precision, wrapped
+        self._whole: Callable[[Batch], dict[str, Tensor]] = self._passes
+        if (
+            cuda_graph
+            and not wrapped
+            and accumulate == 1
+            and precision.device.type == "cuda"
+            and precision.name != "float16"
+        ):
+            self._whole = GraphedSteps(self._passes, network, log)
+        elif cuda_graph:
+            log.info("Train.cuda_graph has no effect: it takes one process on a GPU, no float16, and no accumulation")
+
+    def __call__(self, batch: Batch, share: int, last: bool) -> dict[str, Tensor]:
+        """Losses of a batch on the device, one of `share` in an optimizer step; after the `last` one, processes exchange."""
+        waits = self.wrapped and not last
+        with self.network.no_sync() if waits else contextlib.nullcontext():
+            return self._whole(batch) if share == 1 else self._passes(batch, share)
+
+    def _passes(self, batch: Batch, share: int = 1) -> dict[str, Tensor]:
+        with self.precision.autocast():
+            output = self.network(batch["image"], **inputs(batch))
+        losses = self.criterion(to_float32(output), batch["mask"], **extras(batch))
+        self.precision.scaler.scale(losses["total"] / share).backward()
+        return {name: value.detach().float() for name, value in losses.items()}
