@@ -1,8 +1,9 @@
-"""Makes the model in the box from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Small
+"""Makes the bundled model from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Bundled [WEIGHTS]
 
-Writes src/inspyrenet/weights/default.safetensors, the run's averaged weights in half precision (those of convolutions; norms have
-few and stay as they are), and default.yaml, the Model and Test sections of its config, and prints what half precision changes on
-painted images.
+WEIGHTS: a file or the folder of a run, snapshots/CONFIG if not given. Writes src/inspyrenet/weights/default.safetensors, the
+averaged weights in half precision (tensors with few values stay as they are: norms, and the first convolutions, whose rounding
+moves the maps most), and default.yaml, the Model and Test sections of the config, and prints what half precision changes on painted
+images.
 """
 
 import sys
@@ -20,18 +21,19 @@ from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
 from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
 
-LARGEST = 16 * 2**20  # bytes
+LARGEST = 10_000_000  # bytes
+FEW = 4096  # values of a tensor
 IMAGES = 20
 TOLERANCE = 0.01  # of a probability
 
 
-def main(config_name: str, folder: str) -> int:
+def main(config_name: str, source: str) -> int:
     config = load_config([config_name])[0]
     for name, use in (("Test", "says how images are prepared"), ("Train", "says what the weights learned from")):
         if getattr(config, name) is None:
             raise SystemExit(f"error: {config_name} has no section {name}, which {use}")
-    state = read_weights(CheckpointFolder(folder).weights_file())
-    half = {name: value.half() if value.ndim > 1 else value for name, value in state.items()}
+    state = read_weights(Path(source) if Path(source).is_file() else CheckpointFolder(source).weights_file())
+    half = {name: value.half() if value.numel() > FEW else value for name, value in state.items()}
     for name, value in half.items():
         if not value.isfinite().all():
             raise SystemExit(f"error: {name} does not fit into half precision")
@@ -48,6 +50,7 @@ def main(config_name: str, folder: str) -> int:
     BUNDLED_WEIGHTS.parent.mkdir(exist_ok=True)
     BUNDLED_WEIGHTS.write_bytes(content)
     sections = config.model_dump(include={"Model", "Test"}, exclude_defaults=True)
+    sections["Model"].pop("pretrained", None)  # the file holds the encoder
     sections["Test"]["Checkpoint"] = {
         "checkpoint_dir": str(BUNDLED_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
     }

@@ -1,8 +1,7 @@
-"""Makes the pictures of what the model in the box does: .venv/bin/python docs/make_default_pictures.py
+"""Makes the pictures of what the bundled model does: .venv/bin/python docs/make_default_pictures.py
 
 Photographs that scikit-image brings along and that may be shown: coffee, chelsea (a cat) and rocket are CC0, astronaut is NASA's.
-default_cutouts.jpg: before and after. default_sizes.jpg: two resolutions, blending on and off. default_failures.jpg: what it
-does not find.
+default_cutouts.jpg: before and after. default_failures.jpg: what it does not find.
 """
 
 import sys
@@ -17,25 +16,13 @@ from inspyrenet import Remover
 DOCS = Path(__file__).resolve().parent
 GOOD, BAD = ("coffee", "chelsea"), ("astronaut", "rocket")
 HEIGHT, GAP, SQUARE = 384, 8, 12  # pixels: of a photograph, between two, of the checkerboard
-SMALL, LARGE = 128, 384  # of the shorter side
-ONE_PASS = "Model.threshold=null"
 
 
 def main() -> int:
     remover = Remover()
     save("default_cutouts.jpg", [[photograph(name), cutout(remover, photograph(name))] for name in GOOD])
     save("default_failures.jpg", [[photograph(name), cutout(remover, photograph(name))] for name in BAD])
-    ways = [sized(SMALL, ONE_PASS), sized(LARGE, ONE_PASS), sized(LARGE, "Model.threshold=1")]
-    titles = ("photograph", f"one pass, {SMALL}", f"one pass, {LARGE}", f"blended from 128 and {LARGE}")
-    rows = [[photograph(name), *(saliency(way, photograph(name)) for way in ways)] for name in GOOD]
-    save("default_sizes.jpg", [[titled(*pair) for pair in zip(rows[0], titles, strict=True)], *rows[1:]])
     return 0
-
-
-def sized(side: int, *words: str) -> Remover:
-    """The model in the box at another size."""
-    size = f"Test.Dataset.transforms={{static_resize: null, dynamic_resize: {{size: {side}}}}}"
-    return Remover(overrides=[size, *words])
 
 
 def photograph(name: str) -> np.ndarray:
@@ -52,17 +39,6 @@ def cutout(remover: Remover, image: np.ndarray) -> np.ndarray:
     board = np.where((y + x) % 2, 255, 215)[..., None]
     share = rgba[..., 3:] / 255
     return (rgba[..., :3] * share + board * (1 - share)).round().astype(np.uint8)
-
-
-def saliency(remover: Remover, image: np.ndarray) -> np.ndarray:
-    return cv2.cvtColor(remover.process(image, type="map"), cv2.COLOR_GRAY2RGB)
-
-
-def titled(picture: np.ndarray, title: str) -> np.ndarray:
-    """With a line of text above it."""
-    strip = np.full((24, picture.shape[1], 3), 255, np.uint8)
-    cv2.putText(strip, title, (2, 17), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (60, 60, 60), 1, cv2.LINE_AA)
-    return np.vstack([strip, picture])
 
 
 def save(name: str, rows: list[list[np.ndarray]]) -> None:
