@@ -186,7 +186,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="of the images; reading AVIF takes Pillow 11.3 or newer",
     )
     add("--quality", type=int, help=f"of the images, {QUALITIES[0]} to {QUALITIES[1]}; default: the highest that fits")
-    add("--config", type=Path, default=BUNDLED_CONFIG, help="of the network that scores; default: the model in the box")
+    add("--config", type=Path, default=BUNDLED_CONFIG, help="of the network that scores; default: the bundled model")
     add("--ckpt", type=Path, default=BUNDLED_WEIGHTS, help="its weights, or the folder of its run")
     add("--no-score", action="store_true", help="do not score a network on both")
     add("--device", default="auto")

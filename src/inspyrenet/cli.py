@@ -59,7 +59,7 @@ def _parser(name: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"inspyrenet {name}".strip(), description=description)
     parser.add_argument(
         "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the model in the box)",
+        help="fast, base, base-nightly, a config or a checkpoint (default: the bundled model)",
     )  # fmt: skip
     parser.add_argument("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
     add_output_options(parser)

@@ -144,7 +144,7 @@ def test_command_runs_from_the_wheel(installed):
 
 
 def test_the_wheel_alone_cuts_out_a_photograph(installed, tmp_path):
-    """With the model in the box, and no other file of ours."""
+    """With the bundled model, and no other file of ours."""
     photograph = np.zeros((90, 120, 3), np.uint8)
     photograph[20:70, 30:90] = (220, 60, 40)
     Image.fromarray(photograph).save(tmp_path / "photo.png")

@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_engine_options(parser)
     add(
         "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the model in the box)",
+        help="fast, base, base-nightly, a config or a checkpoint (default: the bundled model)",
     )  # fmt: skip
     add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
     add_output_options(parser)

@@ -34,7 +34,7 @@ def resolve_network(mode: str | None, ckpt: str | None, overrides: Sequence[str]
 
         weights = CheckpointFolder(weights).weights_file()
     name, digest = spec.name, _digest(weights)
-    if mode is None and ckpt is None:  # the model in the box, which every installation has
+    if mode is None and ckpt is None:  # the bundled model, which every installation has
         return Network(name, None, None, digest)
     is_weights = ckpt is None and mode is not None and Path(mode).expanduser() == spec.weights
     return Network(name, None if is_weights else _absolute(mode), str(weights.absolute()), digest)

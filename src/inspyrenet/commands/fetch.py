@@ -114,7 +114,7 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     here = has_default()
     size = f"{BUNDLED_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
     terms = "trained on research data (DUTS-TR)"
-    rows = [("(default)", "yes" if here else "no", size, "", terms, "the model in the box")]
+    rows = [("(default)", "yes" if here else "no", size, "", terms, "the bundled model")]
     for entry in load("weights").values():
         name, here, size, *rest = _row(entry)
         rows.append((name, here, size, entry.config or "", *rest))

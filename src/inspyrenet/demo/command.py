@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 EPILOG = """\
 examples:
-  python run/Demo.py                                the model in the box
+  python run/Demo.py                                the bundled model
   python run/Demo.py --mode fast                    published weights, once inspyrenet d fast has fetched them
   python run/Demo.py --ckpt snapshots/Quickstart    your own training
 every word that contains = changes the config: Model.alignment=corrected
@@ -25,7 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
     add(
         "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the model in the box)",
+        help="fast, base, base-nightly, a config or a checkpoint (default: the bundled model)",
     )  # fmt: skip
     add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
     add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")

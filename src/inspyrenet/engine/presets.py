@@ -42,7 +42,7 @@ def resolve_model(
 ) -> ModelSpec:
     """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → ModelSpec.
 
-    mode None: the model in the box, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
+    mode None: the bundled model, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
     place of the mode's own. overrides: words such as Model.depth=32, on top of the config.
     Raises ModeError, MissingWeights, ConfigError, CheckpointError, WeightsError.
     """

@@ -55,7 +55,7 @@ class Remover:
     """A trained network that cuts objects out. One can serve any number of threads.
 
     mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
-    None: the model in the box. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
+    None: the bundled model. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
     or a network that run/Export.py wrote (.onnx), which onnxruntime runs, and whose sizes and precision are in the file.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 EPILOG = """\
 examples:
-  inspyrenet s                                 the model in the box on http://127.0.0.1:7000
+  inspyrenet s                                 the bundled model on http://127.0.0.1:7000
   inspyrenet s -m fast -m base                 two models; a request's ?mode= chooses, the first is the default
   inspyrenet s --ckpt snapshots/Quickstart     your own training
   curl -F file=@photo.jpg http://127.0.0.1:7000/api/remove -o cut.png
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "-m", "--mode", "-c", "--config", dest="modes", action="append", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint; several times for several (default: the model in the box)",
+        help="fast, base, base-nightly, a config or a checkpoint; several times for several (default: the bundled model)",
     )  # fmt: skip
     add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
     add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")

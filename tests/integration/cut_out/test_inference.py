@@ -243,15 +243,15 @@ def test_a_network_error_of_one_image_is_listed(run, photos, tmp_path, shared, m
 
 
 @pytest.fixture
-def box(tiny, monkeypatch):
-    """The tiny network is the model in the box."""
+def bundled(tiny, monkeypatch):
+    """The tiny network is the bundled model."""
     monkeypatch.setattr(presets, "BUNDLED_CONFIG", tiny[0])
     monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tiny[1])
     monkeypatch.setattr("inspyrenet.remover.foreground.importlib.util.find_spec", lambda name: None)  # no pymatting
     monkeypatch.delitem(sys.modules, "pymatting", raising=False)
 
 
-def test_the_command_cuts_out_one_image(box, photos, capsys):
+def test_the_command_cuts_out_one_image(bundled, photos, capsys):
     for _ in range(2):
         assert cli.main([str(photos / "sub" / "c.JPG"), "--device", "cpu"]) == 0
     result = Image.open(photos / "sub" / "c.out.png")
@@ -259,7 +259,7 @@ def test_the_command_cuts_out_one_image(box, photos, capsys):
     assert "1 done" in capsys.readouterr().err
 
 
-def test_the_command_works_in_a_pipe(box, photos, monkeypatch, shared):
+def test_the_command_works_in_a_pipe(bundled, photos, monkeypatch, shared):
     out = types.SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, flush=lambda: None)
     source = types.SimpleNamespace(buffer=io.BytesIO((photos / "a.png").read_bytes()), isatty=lambda: False)
     monkeypatch.setattr(sys, "stdin", source)
@@ -269,7 +269,7 @@ def test_the_command_works_in_a_pipe(box, photos, monkeypatch, shared):
     assert np.array_equal(result, shared.process(read_image(photos / "a.png"), type="map"))
 
 
-def test_bad_bytes_in_a_pipe_leave_stdout_empty(box, monkeypatch, capsys):
+def test_bad_bytes_in_a_pipe_leave_stdout_empty(bundled, monkeypatch, capsys):
     out = types.SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, flush=lambda: None)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b"text"), isatty=lambda: False))
     monkeypatch.setattr(sys, "stdout", out)
@@ -277,7 +277,7 @@ def test_bad_bytes_in_a_pipe_leave_stdout_empty(box, monkeypatch, capsys):
     assert out.buffer.getvalue() == b"" and "not an image" in capsys.readouterr().err
 
 
-def test_the_command_cuts_out_a_folder(box, photos, tmp_path):
+def test_the_command_cuts_out_a_folder(bundled, photos, tmp_path):
     assert cli.main(["p", str(photos), str(tmp_path / "out"), "--device", "cpu", "--format", "webp"]) == 0
     assert tree(tmp_path / "out") == ["a.jpg.webp", "a.png.webp", "sub/b.webp", "sub/c.webp"]
 

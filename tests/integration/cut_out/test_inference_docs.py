@@ -1,4 +1,4 @@
-"""docs/cutout.md: every command in it runs, with the tiny network as the model in the box."""
+"""docs/cutout.md: every command in it runs, with the tiny network as the bundled model."""
 
 import io
 import re

@@ -264,14 +264,14 @@ def test_a_camera_without_a_picture(run, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def box(tiny, monkeypatch, tmp_path):
-    """The tiny network is the model in the box."""
+def bundled(tiny, monkeypatch, tmp_path):
+    """The tiny network is the bundled model."""
     monkeypatch.setattr(presets, "BUNDLED_CONFIG", tiny[0])
     monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tiny[1])
     monkeypatch.chdir(tmp_path)
 
 
-def test_the_command_cuts_out_a_video(box, tmp_path, capsys):
+def test_the_command_cuts_out_a_video(bundled, tmp_path, capsys):
     make_video(tmp_path / "clip.mp4", 3)
     for _ in range(2):
         assert cli.main(["clip.mp4", "--device", "cpu"]) == 0
@@ -282,7 +282,7 @@ def test_the_command_cuts_out_a_video(box, tmp_path, capsys):
     assert look(tmp_path / "cut.mov").codec == "prores"
 
 
-def test_the_command_never_replaces_a_recording_unasked(box, tmp_path, monkeypatch, capsys):
+def test_the_command_never_replaces_a_recording_unasked(bundled, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(2))
     assert cli.main(["0", "--device", "cpu"]) == 0 and tree(tmp_path) == ["camera0.out.webm"]
     assert cli.main(["0", "--device", "cpu"]) == 0 and "nothing to do: 1 there already" in capsys.readouterr().err

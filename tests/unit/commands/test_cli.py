@@ -1,4 +1,4 @@
-"""The command `inspyrenet`: quick to answer, clear about mistakes. What needs a network is in test_inference_cli."""
+"""The command `inspyrenet`: quick to answer, clear about mistakes. With a network: integration/cut_out/test_inference.py."""
 
 import importlib
 import json

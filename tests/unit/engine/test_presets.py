@@ -18,10 +18,10 @@ KEYS = Path(__file__).parents[2] / "golden" / "keys"
 
 @pytest.fixture(autouse=True)
 def home(tmp_path, monkeypatch):
-    """An empty cache folder, an empty box, an empty current folder."""
+    """An empty cache folder, no bundled model, an empty current folder."""
     monkeypatch.setenv("INSPYRENET_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tmp_path / "box" / "default.safetensors")
-    monkeypatch.setattr(presets, "BUNDLED_CONFIG", tmp_path / "box" / "default.yaml")
+    monkeypatch.setattr(presets, "BUNDLED_WEIGHTS", tmp_path / "bundled" / "default.safetensors")
+    monkeypatch.setattr(presets, "BUNDLED_CONFIG", tmp_path / "bundled" / "default.yaml")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -34,16 +34,16 @@ def fetched(name):
     return place
 
 
-# -- the model in the box -----------------------------------------------------------------------------------------
+# -- the bundled model --------------------------------------------------------------------------------------------
 
 
-def test_an_empty_box_names_the_command(home):
+def test_without_a_bundled_model_the_command_is_named(home):
     with pytest.raises(MissingWeights, match=r"no model came with this installation.*inspyrenet d fast"):
         resolve_model()
 
 
-def test_the_model_in_the_box_is_the_default(home):
-    config, weights = write_tiny(home / "box", "default")
+def test_the_bundled_model_is_the_default(home):
+    config, weights = write_tiny(home / "bundled", "default")
     spec = resolve_model()
     assert (spec.name, spec.weights) == ("default", weights) and spec.config.Model.depth == 16
     assert resolve_model(overrides=["Model.alignment=corrected"]).config.Model.alignment == "corrected"

@@ -1,4 +1,4 @@
-"""The model that ships: it is there, small, and finds what it was trained to find."""
+"""The bundled model: it is there, small, and finds what it was trained to find."""
 
 import hashlib
 from pathlib import Path
@@ -58,7 +58,7 @@ def test_the_command_needs_no_name_and_no_network(tmp_path, monkeypatch):
     assert cut[150:250, 250:400, 3].mean() > 200 > 55 > cut[:40, :60, 3].mean()
 
 
-def test_every_way_gives_the_shipped_model_s_map(remover, tmp_path):
+def test_every_way_gives_the_bundled_model_s_map(remover, tmp_path):
     image = data.chelsea()
     Image.fromarray(image).save(tmp_path / "cat.png")
     assert cli.main([str(tmp_path / "cat.png"), str(tmp_path / "map.png"), "-t", "map", "--device", "cpu"]) == 0

@@ -1,4 +1,4 @@
-"""How the model in the box is made from a run."""
+"""How the bundled model is made from a run."""
 
 import importlib.util
 from pathlib import Path
@@ -23,24 +23,24 @@ def maker(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("make_default_model", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    box = tmp_path / "box"
-    for name, path in {"BUNDLED_WEIGHTS": box / "default.safetensors", "BUNDLED_CONFIG": box / "default.yaml"}.items():
-        monkeypatch.setattr(script, name, path)
-        monkeypatch.setattr(presets, name, path)
+    folder = tmp_path / "bundled"
+    for name, file in (("BUNDLED_WEIGHTS", "default.safetensors"), ("BUNDLED_CONFIG", "default.yaml")):
+        monkeypatch.setattr(script, name, folder / file)
+        monkeypatch.setattr(presets, name, folder / file)
     monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / SCRIPT.name))
     monkeypatch.setattr(script, "TOLERANCE", 0.2)  # random weights: a rounding goes far
     return script
 
 
 def made(maker, tmp_path: Path) -> Path:
-    """Make the box out of the tiny network; the folder of its run."""
+    """Make the bundled model out of the tiny network; the folder of its run."""
     config, weights = write_tiny(tmp_path / "run")
     config.write_text(config.read_text() + TRAIN)
     assert maker.main(str(config), str(weights.parent)) == 0
     return weights.parent
 
 
-def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
+def test_the_bundled_file_holds_the_same_network_in_half_precision(maker, tmp_path):
     made(maker, tmp_path)
     kept = load_file(presets.BUNDLED_WEIGHTS)
     assert kept.keys() == tiny_state().keys()
@@ -48,22 +48,22 @@ def test_the_box_holds_the_same_network_in_half_precision(maker, tmp_path):
     assert all(torch.equal(value, tiny_state()[name].to(value.dtype)) for name, value in kept.items())
 
 
-def test_the_box_says_what_its_weights_learned_from(maker, tmp_path):
+def test_the_bundled_file_says_what_its_weights_learned_from(maker, tmp_path):
     made(maker, tmp_path)
     with safe_open(presets.BUNDLED_WEIGHTS, "np") as file:
         assert "DUTS-TR" in file.metadata()["terms"]
     assert "trained on DUTS-TR" in presets.BUNDLED_CONFIG.read_text().splitlines()[1]
 
 
-def test_what_is_in_the_box_serves_without_being_named(maker, tmp_path):
+def test_the_bundled_model_serves_without_being_named(maker, tmp_path):
     run = made(maker, tmp_path)
     named = Remover(run / "tiny.yaml", "cpu", run / "tiny.safetensors").process(picture(), "map")
-    boxed = Remover(device="cpu").process(picture(), "map")
-    assert boxed.std() > 10
-    assert abs(boxed.astype(float) - named).mean() < 5
+    bundled = Remover(device="cpu").process(picture(), "map")
+    assert bundled.std() > 10
+    assert abs(bundled.astype(float) - named).mean() < 5
 
 
-def test_what_half_precision_would_change_is_not_shipped(maker, tmp_path, monkeypatch):
+def test_what_half_precision_would_change_is_not_written(maker, tmp_path, monkeypatch):
     monkeypatch.setattr(maker, "TOLERANCE", 1e-9)
     with pytest.raises(SystemExit, match="half precision is not enough"):
         made(maker, tmp_path)
