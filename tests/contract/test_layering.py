@@ -140,6 +140,15 @@ def test_habits_the_house_does_without(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
+def test_pages_lie_in_files_of_their_own(path):
+    """HTML, style sheets and scripts: editors and linters know them there, in a string nobody does."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found = [mark for mark in ("<script", "<style", "addEventListener", ";\n}") if mark in node.value]
+            assert found == [], f"{name(path)}:{node.lineno}: move it beside the module, see utils/system/page_files.py"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
 def test_pickled_files_are_read_as_weights_only(path):
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":

@@ -16,6 +16,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("src", "configs", "data", "lib", "utils")
 LINKS = ("configs", "data", "lib", "utils")
+SUFFIXES = (".css", ".html", ".js", ".py", ".typed", ".yaml")  # of the package's files
 
 
 def project() -> dict:
@@ -100,14 +101,15 @@ def test_wheel_is_small_and_holds_one_package(wheel):
     assert not [name for name in names if "Dummy" in name or "/tests/" in name]
 
 
-def test_wheel_holds_all_code_and_every_config(wheel):
+def test_wheel_holds_all_code_every_config_and_every_page(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = [path for path in tracked() if path.parts[0] in FOLDERS and path.suffix in (".py", ".yaml", ".typed")]
+    wanted = [path for path in tracked() if path.parts[0] in FOLDERS and path.suffix in SUFFIXES]
     missing = [
         str(path) for path in wanted if str(Path(*package_name(ROOT / path.parent).split("."), path.name)) not in names
     ]
     assert missing == []
     assert any(path.parts[:2] == ("configs", "SotA") for path in wanted)
+    assert {path.suffix for path in wanted} == set(SUFFIXES)
 
 
 def test_wheel_states_its_dependencies(wheel):

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from ..metrics import METRICS, ScorePair, SetScores
+from ..system.page_files import read_page
 from .figures import has_curves
-from .page import PAGE, STYLE
-from .script import SCRIPT
 from .tables import Row, writing
 from .thumbnails import thumbnails, worst_first
 
+PAGE = read_page(__package__, "report")  # names reach it as data, and its script shows them as text, never as markup
 BUDGET = 24 << 20  # bytes of thumbnails in a report; the numbers of all images are there in any case
 _CURVES = ("precision", "recall", "Fm", "Em")
 _DIGITS = 5
@@ -45,9 +45,9 @@ def write_report(
         "sets": [_panel([e for e in entries if e.row.dataset == name], budget // len(sets)) for name in sets],
     }
     text = json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
-    page = PAGE.replace("{{title}}", _escape(title)).replace("{{style}}", STYLE).replace("{{script}}", SCRIPT)
+    page = PAGE.replace("{{title}}", _escape(title)).replace("{{data}}", text)
     with writing(path.parent):
-        path.write_text(page.replace("{{data}}", text), encoding="utf-8")
+        path.write_text(page, encoding="utf-8")
 
 
 def _metric(name: str) -> dict:

@@ -1,6 +1,3 @@
-"""What happens in report.html. Plain JavaScript; names reach the page as text, never as markup."""
-
-SCRIPT = r"""
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const $ = id => document.getElementById(id);
@@ -291,4 +288,3 @@ drawSet();
 drawGallery();
 const nearEnd = seen => seen[0].isIntersecting && drawn < order.length && addRows();
 new IntersectionObserver(nearEnd, {rootMargin: "800px"}).observe($("more"));
-"""
