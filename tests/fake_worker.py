@@ -15,8 +15,9 @@ from PIL import Image
 from inspyrenet.batch import job, worker
 from inspyrenet.batch.network import Network
 from inspyrenet.batch.worker import Settings, Worker
+from inspyrenet.engine.network_options import NetworkOptions
 
-NETWORK = Network("fake", None, None, "0" * 64)
+NETWORK = Network("fake", NetworkOptions(device="cpu"), "0" * 64)
 DEADLY, DEADLY_ONCE, HEAVY, ODD = (
     13,
     17,
@@ -81,7 +82,7 @@ def write_pictures(folder: Path, count: int, **widths: int) -> list[Path]:
 
 def request(folder: Path, **options) -> job.BatchRequest:
     """A request for the pictures in folder/in; results go to folder/out."""
-    settings = {"type": "map", "workers": 2, "device": "cpu", "shard_size": 8, "edges": "none"} | options
+    settings = {"type": "map", "workers": 2, "network": NETWORK.options, "shard_size": 8, "edges": "none"} | options
     return job.BatchRequest(str(folder / "in"), str(folder / "out"), **settings)
 
 

@@ -52,25 +52,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 # -- cutting out --------------------------------------------------------------------------------------------------
 
 
-def _parser(name: str, description: str) -> argparse.ArgumentParser:
-    """Options that `i` and `p` share with run/Inference.py."""
-    from .commands.cut_out import add_network_options, add_output_options
+def _parser(name: str, files: str, description: str) -> argparse.ArgumentParser:
+    """Options that `i` and `p` share with run/Inference.py. Words without an option are files here: there are no overrides."""
+    from .commands.cut_out import TYPES, add_output_options
+    from .commands.help import HelpFormatter
+    from .engine.network_options import NetworkOptions
 
-    parser = argparse.ArgumentParser(prog=f"inspyrenet {name}".strip(), description=description)
-    parser.add_argument(
-        "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the bundled model)",
-    )  # fmt: skip
-    parser.add_argument("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
+    parser = argparse.ArgumentParser(
+        prog=f"inspyrenet {name}",
+        usage=f"%(prog)s {files} [option …]",
+        description=description,
+        epilog=TYPES,
+        formatter_class=HelpFormatter,
+    )
     add_output_options(parser)
-    add_network_options(parser)
-    parser.set_defaults(overrides=[])
+    NetworkOptions.add_arguments(parser, without=("overrides",))
     return parser
 
 
 def one_image(words: Sequence[str]) -> int:
     """inspyrenet i [INPUT] [OUTPUT]"""
-    parser = _parser("i", "Cut the object out of one image or video.")
+    parser = _parser("i", "[INPUT] [OUTPUT]", "Cut the object out of one image or video.")
     parser.add_argument(
         "input",
         nargs="?",
@@ -139,7 +141,9 @@ def _through_pipe(options: argparse.Namespace) -> int:
 def many_images(words: Sequence[str]) -> int:
     """inspyrenet p INPUT [OUTPUT]"""
     parser = _parser(
-        "p", "Cut objects out of all images and videos in a folder (and below it), or that match a pattern in quotes."
+        "p",
+        "INPUT [OUTPUT]",
+        "Cut objects out of all images and videos in a folder (and below it), or that match a pattern in quotes.",
     )
     parser.add_argument("input", metavar="INPUT", help="folder, or pattern such as 'photos/*.jpg'")
     parser.add_argument("output", nargs="?", metavar="OUTPUT", help="folder (default: INPUT.out)")

@@ -8,12 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..data.images.encode import check_format
+from ..engine.network_options import NetworkOptions
 from ..files.request import check_writable
 from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
@@ -47,14 +48,7 @@ class BatchRequest:
     reverse: bool = False
     edges: str = "auto"
     overwrite: bool = False
-    config: str | None = None
-    ckpt: str | None = None
-    overrides: tuple[str, ...] = ()
-    device: str = "auto"
-    resize: str | None = None
-    precision: str | None = None
-    jit: bool = False
-    patch_merging: bool = False
+    network: NetworkOptions = field(default_factory=NetworkOptions)
     workers: int | None = None
     threads: int | None = None
     batch_size: int | None = None
@@ -83,7 +77,7 @@ def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summ
     say(f"looking for images: {request.input}")
     inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
     items = lay_out(inputs, dest, output.format, request.shard_size)
-    network = resolve_network(request.config, request.ckpt, request.overrides)
+    network = resolve_network(request.network)
     check_writable(dest)
     manifest = Manifest(
         Path(request.manifest).expanduser().absolute() if request.manifest else dest / "manifest.parquet"
@@ -134,20 +128,16 @@ def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -
         kind = f"picture {hashlib.sha256(style.picture.tobytes()).hexdigest()[:16]}"
     elif style.color is not None:
         kind = "#%02x%02x%02x" % style.color  # noqa: UP031
-    names = ("threshold", "reverse", "resize", "precision", "patch_merging")
-    made_with = {"network": network.name, "weights": network.digest, "overrides": " ".join(request.overrides)}
-    return (
-        made_with
-        | {"type": kind, "format": output.format, "edges": output.edges}
-        | {name: getattr(request, name) for name in names}
-    )
+    look = {"type": kind, "format": output.format, "edges": output.edges}
+    look |= {"threshold": request.threshold, "reverse": request.reverse}
+    options = request.network.deciding_maps() | {"overrides": " ".join(request.network.overrides)}
+    return {"network": network.name, "weights": network.digest} | options | look
 
 
 def _settings(request: BatchRequest, output: OutputOptions, network: Network, manifest: Manifest) -> Settings:
     return Settings(
         network, output.style, output.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
-        resize=request.resize, precision=request.precision, jit=request.jit, patch_merging=request.patch_merging,
-        edges=output.edges, overrides=request.overrides, batch_size=request.batch_size,
+        edges=output.edges, batch_size=request.batch_size,
     )  # fmt: skip
 
 
@@ -187,7 +177,7 @@ def _work(
     try:
         with _engine(request, progress.say) as engine, _terminable():
             layout = lay_out_workers(
-                engine.nodes(), request.workers, request.threads, request.device, engine.name == "ray"
+                engine.nodes(), request.workers, request.threads, request.network.device, engine.name == "ray"
             )
             say(f"{layout}, {settings.network.name}: loading the network …")
             rows = engine.run(tasks_of(todo, layout.workers), partial(make_worker, settings), layout)
@@ -207,8 +197,8 @@ def _work(
 
 def _engine(request: BatchRequest, say: Callable[[str], None]) -> "LocalEngine | RayEngine":
     if request.engine == "local":
-        return LocalEngine(say, request.device)
-    return RayEngine(say, request.device, request.address, request.verbose)
+        return LocalEngine(say, request.network.device)
+    return RayEngine(say, request.network.device, request.address, request.verbose)
 
 
 def _take_in(

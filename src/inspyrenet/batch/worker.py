@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,8 @@ IO_THREADS = 2  # they decode and compress while the network runs
 class Settings:
     """All that a worker needs to know; goes to other processes and machines.
 
-    threads: of the processor. device: as run/Train.py's --device. batch_size: images in one pass of the network; None: by device.
+    threads: of the processor. device: of this worker, in place of the network's. batch_size: images in one pass of the network;
+    None: by device.
     in_flight: folder that all workers see. started: ns by the clock of the file system; results from then on are of this run.
     """
 
@@ -43,12 +44,7 @@ class Settings:
     threshold: float | None = None
     reverse: bool = False
     device: str = "auto"
-    resize: str | None = None
-    precision: str | None = None
-    jit: bool = False
-    patch_merging: bool = False
     edges: str = "auto"
-    overrides: tuple[str, ...] = ()
     threads: int = 1
     batch_size: int | None = None
 
@@ -58,18 +54,7 @@ def load_remover(settings: Settings) -> "Remover":
     limit_threads(settings.threads)
     from ..remover.remover import Remover
 
-    network = settings.network
-    return Remover(
-        network.mode,
-        settings.device,
-        network.ckpt,
-        settings.resize,
-        jit=settings.jit,
-        patch_merging=settings.patch_merging,
-        precision=settings.precision,
-        edges=settings.edges,
-        overrides=settings.overrides,
-    )
+    return Remover.from_options(replace(settings.network.options, device=settings.device), settings.edges)
 
 
 def limit_threads(number: int) -> None:

@@ -3,30 +3,28 @@
 import argparse
 from collections.abc import Sequence
 
+from ..engine.network_options import NetworkOptions
+from .help import HelpFormatter
+
 EPILOG = """\
 format    onnx: for onnxruntime and others, weights and how to prepare images inside (needs the extra export);
           torch: a torch.export program (.pt2)
 sizes     with --dynamic any size that the network takes, and any batch; without, one image of --input
           (default: the Test section's size, else the base size)
-every word that contains = changes the config: Model.threshold=null leaves blending out
+config    Model.threshold=null leaves blending out
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
     parser = argparse.ArgumentParser(
-        prog="Export.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="Export.py",
+        usage="%(prog)s [option …] [Section.key=value …]",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
     )
-    add = parser.add_argument
-    add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
-    add(
-        "-c",
-        "--config",
-        "--mode",
-        metavar="NAME",
-        help="YAML file, shipped config, fast, base, base-nightly, checkpoint",
-    )
-    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the config's own")
+    add = parser.add_argument_group("file").add_argument
     add("--format", choices=("onnx", "torch"), default="onnx", help="see below (default: onnx)")
     add("--dynamic", action="store_true", help="any size and any batch")
     add("--output", metavar="FILE", help="default: NAME.onnx or NAME.pt2")
@@ -39,18 +37,13 @@ def build_parser() -> argparse.ArgumentParser:
         help="deformable convolutions as grid sampling (any runtime), or as ONNX's own (opset 19; runtimes differ)",
     )
     add("--no-check", dest="check", action="store_false", help="do not compare the file with the network")
+    NetworkOptions.add_arguments(parser, runs=False)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Export what the command line names; returns the exit code."""
-    parser = build_parser()
-    options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.overrides if "=" not in word]
-    if wrong:
-        parser.error(f"what is {wrong[0]!r}? Overrides look like Model.threshold=null")
-    if options.config is None and options.ckpt is None:
-        parser.error("say which network: --config configs/InSPyReNet_SwinB.yaml, or --ckpt FILE")
+    options = build_parser().parse_intermixed_args(argv)
     from .errors import reported
 
     with reported() as outcome:
@@ -65,5 +58,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             options.format, options.dynamic, output, size, options.opset, options.check, options.deform
         )
         check_options(export_options)
-        print(export(resolve_model(options.config, options.ckpt, options.overrides), export_options))
+        network = NetworkOptions.from_arguments(options)
+        print(export(resolve_model(network.mode, network.ckpt, network.overrides), export_options))
     return outcome.code

@@ -15,11 +15,12 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line of `inspyrenet d`."""
     parser = argparse.ArgumentParser(
         prog="inspyrenet d",
+        usage="%(prog)s NAME … [option …]",
         description="Download published files: verified, resumed after an interruption, never unasked.",
         epilog=f"Weights go to the cache folder (${registry.HOME_VARIABLE} names another), data sets to data/, maps to "
         "snapshots/. Proxies are taken from HTTPS_PROXY. Without a network: --from.",
     )
-    add = parser.add_argument
+    add = parser.add_argument_group("what to fetch").add_argument
     add("names", nargs="*", metavar="NAME", help="weights, data set, group of data sets, or METHOD/SET")
     add("--weights", nargs="+", action="extend", default=[], metavar="NAME", help="only among weights")
     add("--data", nargs="+", action="extend", default=[], metavar="NAME", help="only among data sets")
@@ -31,10 +32,11 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help="only among pre-computed maps: METHOD or METHOD/SET",
     )
+    add("-l", "--list", action="store_true", help="list everything that is published")
+    add = parser.add_argument_group("where").add_argument
     add("--from", dest="local", type=Path, metavar="PATH", help="take the file from here (a file, or a folder with it)")
     add("--root", type=Path, metavar="FOLDER", help="another folder than the cache (weights) or the clone (the rest)")
     add("--overwrite", action="store_true", help="fetch again what is there")
-    add("-l", "--list", action="store_true", help="list everything that is published")
     return parser
 
 

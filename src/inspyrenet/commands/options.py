@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..engine.options import Options
+from .help import HelpFormatter
 
 OVERRIDES = """\
 every word that contains = changes the config:
@@ -21,10 +22,10 @@ def build_parser(description: str, config_required: bool = True) -> argparse.Arg
     parser = argparse.ArgumentParser(
         description=description,
         epilog=OVERRIDES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
-    add = parser.add_argument
+    add = parser.add_argument_group("experiment").add_argument
     add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")
     add("-c", "--config", nargs="+", action="extend", default=[], metavar="FILE", help="YAML file, one or more")
     add("-r", "--resume", action="store_true", help="go on from the newest checkpoint")

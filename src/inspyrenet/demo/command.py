@@ -5,46 +5,43 @@ import os
 import tempfile
 from collections.abc import Sequence
 
+from ..commands.cut_out import add_edges_option
+from ..commands.help import HelpFormatter
+from ..engine.network_options import NetworkOptions
+
 EPILOG = """\
 examples:
   python run/Demo.py                                the bundled model
   python run/Demo.py --mode fast                    published weights, once inspyrenet d fast has fetched them
   python run/Demo.py --ckpt snapshots/Quickstart    your own training
-every word that contains = changes the config: Model.alignment=corrected
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    from ..commands.cut_out import add_network_options
-
     parser = argparse.ArgumentParser(
-        prog="Demo.py", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="Demo.py",
+        usage="%(prog)s [option …] [Section.key=value …]",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=HelpFormatter,
     )
-    add = parser.add_argument
-    add("overrides", nargs="*", metavar="Section.key=value", help="overrides, see below")
-    add(
-        "-m", "--mode", "-c", "--config", dest="config", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint (default: the bundled model)",
-    )  # fmt: skip
-    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
-    add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")
+    group = parser.add_argument_group("page")
+    add = group.add_argument
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: this machine only)")
     add("--port", type=int, default=7860, metavar="N", help="port (default: 7860)")
     add("--max-mb", type=float, default=20, metavar="N", help="megabytes of an image file (20)")
     add("--max-megapixels", type=float, default=50, metavar="N", help="size of an image (50)")
     add("--open", action="store_true", help="open the page in the browser")
-    add_network_options(parser)
+    add("-v", "--verbose", action="store_true", help="say when the network is being loaded")
+    add_edges_option(group)
+    NetworkOptions.add_arguments(parser)
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Show the page until Ctrl-C or SIGTERM; the exit code: 0, or 1 where it could not start."""
-    parser = build_parser()
-    options = parser.parse_intermixed_args(argv)
-    wrong = [word for word in options.overrides if "=" not in word]
-    if wrong:
-        parser.error(f"what is {wrong[0]!r}? Images are dropped on the page, overrides look like Model.depth=32")
+    options = build_parser().parse_intermixed_args(argv)
     from ..commands.errors import reported
 
     with reported() as outcome, tempfile.TemporaryDirectory(prefix="inspyrenet-page-") as folder:

@@ -19,6 +19,7 @@ import torch
 from ..data.images.preprocess import Preprocess, to_map
 from ..engine import build
 from ..engine.jit import check_compiler
+from ..engine.network_options import NetworkOptions
 from ..engine.onnx_predictor import GraphPredictor, graph_preprocess, is_graph
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
@@ -117,6 +118,11 @@ class Remover:
             scales=test.scales if test and not patch_merging else (1.0,),
             flip=bool(test and test.flip),
         )
+
+    @classmethod
+    def from_options(cls, options: NetworkOptions, edges: str = "auto") -> "Remover":
+        """The Remover that a command's options ask for."""
+        return cls(**vars(options), edges=edges)
 
     def _open_graph(self, path: Path, device: "str | torch.device | None", resize: Resize, unfit: list[str]) -> None:
         """An exported network in place of one in torch: its sizes and its precision are in the file."""

@@ -62,7 +62,7 @@ def load_all(options: argparse.Namespace) -> "dict[str, Remover]":
 
     removers: dict[str, Remover] = {}
     for mode in options.modes or [None]:
-        remover = load(argparse.Namespace(**{**vars(options), "config": mode}))
+        remover = load(options, mode)
         warm(remover)
         removers[remover.name] = remover
         print(remover.describe(), file=sys.stderr)

@@ -3,6 +3,10 @@
 import argparse
 from dataclasses import dataclass
 
+from ..commands.cut_out import add_edges_option
+from ..commands.help import HelpFormatter
+from ..engine.network_options import MODE_HELP, NetworkOptions
+
 EPILOG = """\
 examples:
   inspyrenet s                                 the bundled model on http://127.0.0.1:7000
@@ -25,22 +29,16 @@ class Limits:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `inspyrenet s`."""
-    from ..commands.cut_out import add_network_options
-
     usual = Limits()
     parser = argparse.ArgumentParser(
         prog="inspyrenet s",
+        usage="%(prog)s [option …]",
         description="Serve cut-outs over HTTP on this machine.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
     )
-    add = parser.add_argument
-    add(
-        "-m", "--mode", "-c", "--config", dest="modes", action="append", metavar="NAME",
-        help="fast, base, base-nightly, a config or a checkpoint; several times for several (default: the bundled model)",
-    )  # fmt: skip
-    add("--ckpt", metavar="FILE", help="weights or run folder, in place of the mode's own")
-    add("--edges", default="auto", metavar="HOW", help="colours in soft edges: auto, matting, fusion, none")
+    group = parser.add_argument_group("server")
+    add = group.add_argument
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: this machine only)")
     add("--port", type=int, default=7000, metavar="N", help="port (default: 7000; 0: any free one)")
     add("--max-mb", type=float, default=usual.bytes / 1e6, metavar="N", help="megabytes of an upload (20)")
@@ -48,8 +46,13 @@ def build_parser() -> argparse.ArgumentParser:
     add("--queue", type=int, default=usual.requests, metavar="N", help="requests under way at once (128)")
     add("--timeout", type=float, default=usual.seconds, metavar="SECONDS", help="for one request (60)")
     add("--batch", type=int, default=usual.batch, metavar="N", help="images through the network together (8)")
-    add_network_options(parser)
-    parser.set_defaults(overrides=[])
+    add("-v", "--verbose", action="store_true", help="a line for each request")
+    add_edges_option(group)
+    network = NetworkOptions.add_arguments(parser, without=("mode", "overrides"))
+    network.add_argument(
+        "-m", "--mode", "-c", "--config", dest="modes", action="append", metavar="NAME",
+        help=f"{MODE_HELP}; several times for several",
+    )  # fmt: skip
     return parser
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from inspyrenet import Remover, cli
 from inspyrenet.batch import cluster, job
 from inspyrenet.batch.errors import BatchError
+from inspyrenet.engine.network_options import NetworkOptions
 from tests import fake_worker
 from tests.fake_worker import DEADLY, ODD, write_pictures
 from tests.tiny_network import picture, write_tiny
@@ -126,4 +127,4 @@ def test_workers_that_do_not_fit_are_told(ray, tmp_path):
     with pytest.raises(BatchError, match="do not fit on the 2 core"):
         fake_worker.run(fake_worker.request(tmp_path, engine="ray", workers=3))
     with pytest.raises(BatchError, match="the device is auto, cpu or cuda"):
-        fake_worker.run(fake_worker.request(tmp_path, engine="ray", device="cuda:1"))
+        fake_worker.run(fake_worker.request(tmp_path, engine="ray", network=NetworkOptions(device="cuda:1")))

@@ -55,7 +55,7 @@ def place(tmp_path, monkeypatch, networks):
     original = cut_out.load
 
     def load(options):
-        key = (options.config, options.ckpt, options.resize, options.edges)
+        key = (options.mode, options.ckpt, options.resize, options.edges)
         if key not in loaded:
             loaded[key] = original(options)
         return loaded[key]

@@ -8,6 +8,7 @@ import pytest
 
 from inspyrenet import cli
 from inspyrenet.batch import errors, job
+from inspyrenet.engine.network_options import NetworkOptions
 
 
 def test_help_loads_nothing_heavy(capsys):
@@ -79,9 +80,10 @@ def test_options_reach_the_request(place, monkeypatch):
     words += ["--mode", "fast", "--PM", "--workers", "3", "-t", "white", "-v", "Model.threshold=256"]
     assert cli.main(words) == 0
     (request,) = seen
-    assert request.overrides == ("Model.depth=32", "Model.threshold=256") and request.patch_merging
+    expected = NetworkOptions(("Model.depth=32", "Model.threshold=256"), "fast", patch_merging=True)
+    assert request.network == expected
     assert (request.engine, request.address, request.workers, request.type) == ("ray", "auto", 3, "white")
-    assert (request.config, request.resize, request.verbose) == ("fast", None, True)
+    assert request.verbose and not request.overwrite
 
 
 def test_missing_extras_are_named(monkeypatch, place, capsys):

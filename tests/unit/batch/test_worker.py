@@ -14,6 +14,7 @@ from inspyrenet.batch.in_flight import TRIES, InFlight
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import DONE, FAILED
 from inspyrenet.batch.worker import Settings, Worker
+from inspyrenet.engine.network_options import NetworkOptions
 from inspyrenet.engine.presets import MissingWeights
 from inspyrenet.remover.compositing import OutputStyle
 from tests.fake_worker import HEAVY, NETWORK, ODD, FakeRemover, write_pictures
@@ -136,13 +137,13 @@ def test_marks_name_the_suspects(place):
 def test_weights_are_pinned_by_content_and_whole_path(tmp_path, monkeypatch):
     (tmp_path / "mine.onnx").write_bytes(b"one")
     monkeypatch.chdir(tmp_path)
-    first = network.resolve_network(None, "mine.onnx")
-    assert (first.name, first.mode, first.ckpt) == ("mine", None, str(tmp_path / "mine.onnx"))
-    assert network.resolve_network("mine.onnx", None) == first
+    first = network.resolve_network(NetworkOptions(ckpt="mine.onnx", device="cpu"))
+    assert first.name == "mine" and first.options == NetworkOptions(ckpt=str(tmp_path / "mine.onnx"), device="cpu")
+    assert network.resolve_network(NetworkOptions(mode="mine.onnx", device="cpu")) == first
     (tmp_path / "mine.onnx").write_bytes(b"two")
-    assert network.resolve_network(None, "mine.onnx").digest != first.digest
+    assert network.resolve_network(NetworkOptions(ckpt="mine.onnx")).digest != first.digest
     with pytest.raises(MissingWeights, match=r"no such weights: other\.onnx"):
-        network.resolve_network(None, "other.onnx")
+        network.resolve_network(NetworkOptions(ckpt="other.onnx"))
 
 
 # -- what people see ----------------------------------------------------------------------------------------------
