@@ -26,6 +26,7 @@ import numpy as np
 
 from inspyrenet.utils.metrics import DEFAULT_METRICS, evaluate_folder, match_folders, score
 from inspyrenet.utils.metrics.reference import default_table
+from inspyrenet.utils.system.cores import usable_cores
 
 Pair = tuple[np.ndarray, np.ndarray]
 KINDS = ("soft", "noisy", "hard")
@@ -197,7 +198,7 @@ def machine() -> dict:
         cpu = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), cpu)
     return {
         "cpu": cpu,
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "opencv": cv2.__version__,

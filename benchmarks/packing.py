@@ -5,7 +5,6 @@ whole; the same pairs give the same bytes.
 """
 
 import io
-import os
 import secrets
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +24,7 @@ from inspyrenet.data.datasets.packed import part_name
 from inspyrenet.data.datasets.pairs import Pair, pick_evenly
 from inspyrenet.data.images.preprocess import resize
 from inspyrenet.data.images.read import read_image, read_mask
+from inspyrenet.utils.system.cores import usable_cores
 
 FORMATS = {
     "webp": {"method": 6},
@@ -217,7 +217,7 @@ def encode_mask(mask: np.ndarray) -> bytes:
 
 def in_threads(work: Callable[[T], R], items: Sequence[T], label: str | None = None) -> list[R]:
     """`work` of every item, in order, on all cores: decoding and encoding let other threads run."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         return list(tqdm(pool.map(work, items), total=len(items), desc=label, disable=None if label else True))
 
 

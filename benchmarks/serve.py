@@ -25,6 +25,7 @@ from pathlib import Path
 from PIL import Image
 
 from inspyrenet.data.datasets.synthetic import SyntheticShapes
+from inspyrenet.utils.system.cores import usable_cores
 
 WARM_UP = 50  # requests that are not measured
 IMAGES = 20
@@ -175,7 +176,7 @@ def machine() -> dict:
     )
     return {
         "cpu": cpu,
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
         "python": platform.python_version(),
         "load": [round(value, 1) for value in os.getloadavg()],
     }

@@ -6,6 +6,7 @@ import hypothesis
 import pytest
 import torch
 
+from inspyrenet.utils.system.cores import usable_cores
 from inspyrenet.utils.system.precision import flushed_denormals
 
 hypothesis.settings.register_profile("inspyrenet", deadline=None, derandomize=True)  # the same everywhere, however slow
@@ -14,7 +15,7 @@ hypothesis.settings.load_profile("inspyrenet")
 NETWORKS = ("parity", "contract", "integration")  # folders of tests that run networks
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    share = max(1, (os.cpu_count() or 1) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    share = max(1, usable_cores() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
     torch.set_num_threads(share)
     os.environ["OMP_NUM_THREADS"] = str(share)  # for the processes that tests start
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # do not burn a core while waiting for the others

@@ -139,6 +139,16 @@ def test_habits_the_house_does_without(path):
             assert not all(isinstance(inner, ast.Pass) for inner in node.body), f"{where}: an exception is swallowed"
 
 
+def test_signals_are_handled_in_one_place():
+    """utils/metrics starts processes of its own, which leave Ctrl-C to the command."""
+    calls = [path for path in FILES for node in ast.walk(tree(path)) if _calls(node, "signal.signal")]
+    assert {name(path) for path in calls} <= {"utils/system/signals.py", "utils/metrics/evaluate.py"}
+
+
+def _calls(node: ast.AST, function: str) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == function
+
+
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_pages_lie_in_files_of_their_own(path):
     """HTML, style sheets and scripts: editors and linters know them there, in a string nobody does."""
@@ -151,7 +161,7 @@ def test_pages_lie_in_files_of_their_own(path):
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_pickled_files_are_read_as_weights_only(path):
     for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "torch.load":
+        if _calls(node, "torch.load"):
             safe = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
             assert safe.get("weights_only") == "True", f"{name(path)}:{node.lineno}"
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import os
 import platform
 import statistics
 import time
@@ -11,6 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+
+from .cores import usable_cores
 
 STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -120,7 +121,7 @@ def describe_machine(device: torch.device) -> dict[str, str | int]:
         processor = names[0] if names else processor
     described: dict[str, str | int] = {
         "processor": processor,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
+        "cores": usable_cores(),
         "threads": torch.get_num_threads(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "amx": str(getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()),

@@ -7,7 +7,6 @@ import datetime
 import logging
 import os
 import signal
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
+from ..system.signals import ignore
 from .heartbeat import Heartbeat, PeerLost
 
 LOG = logging.getLogger(__name__)
@@ -125,8 +125,7 @@ def session(device: torch.device) -> Iterator[None]:
         yield
         barrier()
     except BaseException as error:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun ends all when one fails: first tell the reason
+        ignore(signal.SIGTERM)  # torchrun ends all when one fails: first tell the reason
         reason = heartbeat.why_peer_lost(error)
         heartbeat.leave(failure=f"{type(error).__name__}: {error}" if reason is None else reason)
         if reason is not None:

@@ -2,8 +2,9 @@
 
 import os
 import signal
-import threading
-from types import FrameType, TracebackType
+from types import FrameType
+
+from ..system.signals import Handler, ignore, ignore_once
 
 INTERRUPT = 1  # Ctrl-C
 TERMINATE = 2  # SIGTERM: a cluster's notice
@@ -14,28 +15,12 @@ MESSAGES = {
 }
 
 
-class StopRequests:
-    """Context manager: while it is open, the first Ctrl-C or SIGTERM only sets `stop_requested`; a second Ctrl-C interrupts.
-
-    Outside the main thread signals cannot be caught, and nothing changes.
-    """
+class StopRequests(Handler):
+    """Context manager: while it is open, the first Ctrl-C or SIGTERM only sets `stop_requested`; a second Ctrl-C interrupts."""
 
     def __init__(self) -> None:
+        super().__init__(self._handle)
         self.stop_requested = 0
-        self._before: dict[int, object] = {}
-
-    def __enter__(self) -> "StopRequests":
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._handle)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before.clear()
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         requested = INTERRUPT if number == signal.SIGINT else TERMINATE
@@ -50,5 +35,5 @@ def spare_worker() -> None:
 
     Ctrl-C and the first SIGTERM are ignored; the second SIGTERM ends the worker. Workers end with their parent anyway.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    ignore(signal.SIGINT)
+    ignore_once(signal.SIGTERM)

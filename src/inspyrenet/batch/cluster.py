@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from ..utils.system.cores import usable_cores
 from .errors import BatchError, load_ray
 from .inputs import Item
 from .layout import Layout, Node
-from .local import MakeWorker, Task, count_cores
+from .local import MakeWorker, Task
 from .manifest import Row
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class RayEngine:
                 ray.init(address=self.address, **shared)
             else:
                 self.say("starting Ray on this machine, which takes about 5 s …")
-                here = {"num_cpus": count_cores(), "object_store_memory": STORE, "include_dashboard": False}
+                here = {"num_cpus": usable_cores(), "object_store_memory": STORE, "include_dashboard": False}
                 ray.init(address="local", **here, **shared)
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = f"at {self.address}" if self.address else "here"

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 import signal
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from ..engine.network_options import NetworkOptions
 from ..files.request import check_writable
 from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
+from ..utils.system.signals import Handler
 from .cluster import RayEngine
 from .errors import BatchError, load_arrow
 from .in_flight import InFlight
@@ -175,7 +175,8 @@ def _work(
     journal = Journal(manifest, Counter(item.shard for item in todo))
     started = time.perf_counter()
     try:
-        with _engine(request, progress.say) as engine, _terminable():
+        # SIGTERM, as schedulers send it, ends the batch as Ctrl-C does
+        with _engine(request, progress.say) as engine, Handler(_interrupt, (signal.SIGTERM,)):
             layout = lay_out_workers(
                 engine.nodes(), request.workers, request.threads, request.network.device, engine.name == "ray"
             )
@@ -214,18 +215,5 @@ def _take_in(
             return
 
 
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM, as schedulers send it, ends the batch as Ctrl-C does."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

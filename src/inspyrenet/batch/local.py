@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import traceback
 from collections import deque
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from ..utils.system.cores import usable_cores
+from ..utils.system.signals import ignore
 from .errors import BatchError
 from .inputs import Item
 from .layout import Layout, Node
@@ -52,12 +53,12 @@ class LocalEngine:
     def nodes(self) -> list[Node]:
         """This machine. Raises DeviceError where the device that was asked for is not there."""
         if self.device == "cpu":
-            return [Node(count_cores(), 0)]
+            return [Node(usable_cores(), 0)]
         from ..utils.system.device import available_devices, resolve_device
 
         resolve_device(self.device)
         gpus = [name for name in available_devices() if name.startswith("cuda")]
-        return [Node(count_cores(), len(gpus))]
+        return [Node(usable_cores(), len(gpus))]
 
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""
@@ -112,7 +113,7 @@ class LocalEngine:
 
 def _work(line: Connection, make: MakeWorker, name: str, device: str, threads: int) -> None:
     """Body of a worker's process; ends when the command ends, however that happens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal: the command sees to it
+    ignore(signal.SIGINT)  # the command answers it
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             worker = make(name, device, threads)
@@ -126,8 +127,3 @@ def _work(line: Connection, make: MakeWorker, name: str, device: str, threads: i
             line.send(("error", str(error)))
         except Exception:
             line.send(("error", f"a worker failed:\n{traceback.format_exc()}"))
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

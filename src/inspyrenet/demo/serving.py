@@ -1,12 +1,13 @@
 """From the options of the page to a page that is served, and back."""
 
 import argparse
-import signal
 import socket
 import sys
 import threading
 from importlib.util import find_spec
 from pathlib import Path
+
+from ..utils.system.signals import Handler
 
 
 class DemoError(RuntimeError):
@@ -30,13 +31,14 @@ def show(options: argparse.Namespace, folder: str) -> None:
     page = Page(remover, Path(folder), round(options.max_megapixels * 1e6))
     blocks = page.build()
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     words = launch_words(options.host, options.port, options.max_mb)
-    blocks.launch(**words, inbrowser=options.open)
-    print(f"{remover.describe()}: http://{options.host}:{options.port} (Ctrl-C ends it)", file=sys.stderr, flush=True)
-    stop.wait()
-    blocks.close(verbose=False)
+    with Handler(lambda *_: stop.set()):
+        blocks.launch(**words, inbrowser=options.open)
+        print(
+            f"{remover.describe()}: http://{options.host}:{options.port} (Ctrl-C ends it)", file=sys.stderr, flush=True
+        )
+        stop.wait()
+        blocks.close(verbose=False)
 
 
 def check_free(host: str, port: int) -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import math
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from ..utils.system.signals import Handler
 from .settings import Limits
 
 if TYPE_CHECKING:
@@ -92,12 +92,8 @@ def run(app: "FastAPI", listener: socket.socket, limits: Limits, greeting: str, 
         backlog=BACKLOG,
         timeout_graceful_shutdown=math.ceil(limits.seconds) + 5,
     )
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:  # uvicorn raises the signal again when it has finished: it has had its effect
+    with Handler(lambda *_: None):  # uvicorn raises the signal again when it has finished: it has had its effect
         _Server(config, greeting).run(sockets=[listener])
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 class _Server(uvicorn.Server):

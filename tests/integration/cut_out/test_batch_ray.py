@@ -29,7 +29,7 @@ IMAGES = 64
 def ray():
     """A cluster of two cores, which the batches of this file find running."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cluster, "count_cores", lambda: 2)
+        patch.setattr(cluster, "usable_cores", lambda: 2)
         patch.delenv("RAY_ADDRESS", raising=False)
         with cluster.RayEngine(lambda line: None) as engine:
             assert engine.own and os.environ["RAY_USAGE_STATS_ENABLED"] == "0"

@@ -100,20 +100,6 @@ def test_the_first_signal_is_a_wish_and_the_second_interrupts(number, capfd):
     assert signal.getsignal(number) is before
 
 
-def test_outside_the_main_thread_signals_stay_as_they_are():
-    before = signal.getsignal(signal.SIGINT)
-    seen = []
-
-    def work():
-        with Stop() as stop:
-            seen.append((stop.wanted, signal.getsignal(signal.SIGINT)))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [(False, before)]
-
-
 # -- formats ------------------------------------------------------------------------------------------------------
 
 
