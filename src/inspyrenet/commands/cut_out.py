@@ -76,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
     from ..files.jobs import run_jobs
+    from ..files.report import named_like_results
     from ..files.request import Request, parse_request
     from ..utils.system.allocator import freed_memory_kept
 
@@ -84,6 +85,8 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     work = parse_request(request)
     if not work.jobs:
         print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
+        if work.like_results:
+            print(named_like_results(work.like_results), file=sys.stderr)
         return 0
     remover = load(options)
     print(f"{remover.describe()}: {work}", file=sys.stderr)

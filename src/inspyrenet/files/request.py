@@ -12,6 +12,7 @@ from ..remover.compositing import OutputStyle, OutputType, check_threshold, styl
 from ..remover.output_paths import SUFFIX, FileJob, is_inside, is_result, kind_of, output_path_beside, plan
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
+from .report import named_like_results
 
 KNOWN = (*EXTENSIONS, *VIDEO_EXTENSIONS)
 
@@ -39,7 +40,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """A request that was understood: what is left to do, what is there already."""
+    """A request that was understood: what is left to do, what is there already, what was left out (`Sources`)."""
 
     jobs: list[FileJob]
     skipped: list[FileJob]
@@ -48,10 +49,20 @@ class Work:
     threshold: float | None
     reverse: bool
     edges: str = "auto"
+    like_results: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
         return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Images and videos, and the folder that their names count from. like_results: left out, since their names are results'."""
+
+    files: list[Path]
+    root: Path
+    like_results: tuple[Path, ...] = ()
 
 
 def parse_request(request: Request) -> Work:
@@ -62,20 +73,24 @@ def parse_request(request: Request) -> Work:
     style = style_of(request.type)
     check_threshold(request.threshold)
     dest = Path(request.dest).expanduser() if request.dest else None
+    found = Sources([], Path())
     if is_camera(request.source):
         form, video_form = _formats(request, style, {"video"})
         jobs, folder = _camera_target(request.source, dest, video_form)
     else:
-        sources, root = find_sources(request.source, dest)
-        form, video_form = _formats(request, style, {kind_of(source) for source in sources})
-        jobs, folder = _targets(sources, root, dest, (form, video_form), request.source)
+        found = find_sources(request.source, dest)
+        form, video_form = _formats(request, style, {kind_of(source) for source in found.files})
+        jobs, folder = _targets(found.files, found.root, dest, (form, video_form), request.source)
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
     check_writable(folder)
+    targets = {job.target for job in jobs}
+    # what this request would write is a result indeed; anything else of such a name may be a photograph
+    like_results = tuple(path for path in found.like_results if path not in targets)
     skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
-    return Work(jobs, skipped, style, form, request.threshold, request.reverse, request.edges)
+    return Work(jobs, skipped, style, form, request.threshold, request.reverse, request.edges, like_results)
 
 
 def is_camera(source: str) -> bool:
@@ -117,17 +132,17 @@ def _targets(
     return plan(sources, root, dest, *forms), dest
 
 
-def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Path]:
-    """The images and videos that a file, folder or pattern stands for, and the folder that their names count from.
+def find_sources(source: str, dest: Path | None = None) -> Sources:
+    """The images and videos that a file, folder or pattern stands for.
 
-    Everything below a folder counts, but for `dest` and for results of earlier runs (NAME.out.png).
+    Everything below a folder counts, but for `dest` and for what is called as results are (NAME.out.png).
     Raises JobError where there is none.
     """
     if "://" in source:
         raise JobError(f"{source}: addresses are not fetched; download the image first")
     path = Path(source).expanduser()
     if path.is_file():
-        return [path], path.parent
+        return Sources([path], path.parent)
     if path.is_dir():
         found, root, nothing = find_images(path, KNOWN), path, f"{path}: no images in this folder"
     elif glob.has_magic(source):
@@ -136,12 +151,14 @@ def find_sources(source: str, dest: Path | None = None) -> tuple[list[Path], Pat
         root, nothing = _fixed_part(path), f"{source}: no image matches"
     else:
         raise JobError(f"{source}: no such file or folder")
-    found = [image for image in found if not is_result(image)]
     if dest is not None and is_inside(dest, root):
         found = [image for image in found if not is_inside(image, dest)]
+    like_results = tuple(image for image in found if is_result(image))
+    found = [image for image in found if not is_result(image)]
     if not found:
-        raise JobError(f"{nothing} (looked for {' '.join(KNOWN)})")
-    return found, root
+        left_out = f"; {named_like_results(like_results)}" if like_results else ""
+        raise JobError(f"{nothing} (looked for {' '.join(KNOWN)}){left_out}")
+    return Sources(found, root, like_results)
 
 
 def check_writable(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..data.images.encode import encode, write_picture
+from ..data.images.encode import encode
 from ..data.images.read import ImageError, read_image
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def open_image(image: Any) -> LoadedImage:
 
     Pillow: every mode, EXIF orientation applied, Pillow comes back. Array: (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, or
     floats in 0..1; bytes come back as uint8, floats as floats. Tensor: (3, H, W) or (1, H, W), likewise; (C, H, W) comes back.
-    Bytes or a binary file: PNG bytes come back. Path: the result is written beside it as NAME.out.png, whose path comes back.
+    Bytes or a binary file: PNG bytes come back. Path: a Pillow image comes back; nothing is written.
     Raises ImageError where it is no image.
     """
     if isinstance(image, Image.Image):
@@ -47,7 +47,7 @@ def open_image(image: Any) -> LoadedImage:
         data = image.read() if hasattr(image, "read") else bytes(image)
         return LoadedImage(read_upright(data), encode)
     if isinstance(image, str | os.PathLike):
-        return _open_path(image)
+        return LoadedImage(read_upright(Path(image)), Image.fromarray)
     raise ImageError(f"an image is {KINDS}, not {type(image).__name__}")
 
 
@@ -64,19 +64,6 @@ def is_animated(source: Path | bytes) -> bool:
     """The file holds more than one frame or page."""
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
         return bool(getattr(image, "is_animated", False))
-
-
-def _open_path(path: str | os.PathLike) -> LoadedImage:
-    from .output_paths import output_path_beside
-
-    source = Path(path)
-
-    def to_input_type(result: np.ndarray) -> str | Path:
-        target = output_path_beside(source)
-        write_picture(result, target)
-        return str(target) if isinstance(path, str) else target
-
-    return LoadedImage(read_upright(source), to_input_type)
 
 
 def _from_pillow(image: Image.Image) -> np.ndarray:

@@ -1,8 +1,9 @@
 """Cut objects out of images with a trained network.
 
 >>> from inspyrenet import Remover
->>> Remover().process("photo.jpg")            # writes photo.out.png
->>> Remover("fast").process(image, type="map")
+>>> Remover().process("photo.jpg").save("cut.png")      # a Pillow image
+>>> Remover("fast").process(image, type="map")          # the kind that `image` is
+>>> Remover().process("photo.jpg", output="cut.png")    # written as well
 """
 
 import logging
@@ -16,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from ..data.images.encode import check_format, write_picture
 from ..data.images.preprocess import Preprocess, to_map
 from ..engine import build
 from ..engine.jit import check_compiler
@@ -147,18 +149,32 @@ class Remover:
         return f"{self.name} on {describe_device(self.device)}"
 
     def process(
-        self, img: Any, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+        self,
+        img: Any,
+        type: OutputType = "rgba",
+        threshold: float | None = None,
+        reverse: bool = False,
+        *,
+        output: str | Path | None = None,
     ) -> Any:
-        """Cut the object out of one image; the result is of the kind that the image was given as (see `kinds.open_image`).
+        """Cut the object out of one image; the result is of the kind that the image was given as (see `image_types.open_image`),
+        a Pillow image where a path was given.
 
-        type: map, rgba, green, white, blur, overlay, debug (the network's levels), a colour, or a background image.
-        threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest.
-        Raises ImageError for what is no image, CutoutError for an unknown type or threshold.
+        type: map, rgba, green, white, blur, overlay, debug (the network's levels), a color, or a background image.
+        threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest. output: a file to write the result to,
+        too, in the format of its suffix; one that is there is replaced.
+        Raises ImageError for what is no image, CutoutError for an unknown type or threshold, FormatError for a suffix that does
+        not fit, OSError where the file cannot be written.
         """
         style = style_of(type)
         check_threshold(threshold)
+        if output is not None:  # before the network runs
+            check_format(Path(output).suffix, style.transparent)
         opened = open_image(img)
-        return opened.to_input_type(self.cut(opened.array, style, threshold, reverse).array)
+        result = self.cut(opened.array, style, threshold, reverse).array
+        if output is not None:
+            write_picture(result, output)
+        return opened.to_input_type(result)
 
     def process_batch(
         self,

@@ -105,6 +105,26 @@ def test_results_among_the_images_are_neither_inputs_nor_replace_them(run, photo
     assert not (photos / "out" / "out").exists()
 
 
+def test_photographs_that_are_named_like_results_are_said_to_be_left_out(run, photos, tmp_path):
+    (photos / "a.jpg").rename(photos / "holiday.out.jpg")
+    code, said = run(photos, tmp_path / "out")
+    assert code == 0 and tree(tmp_path / "out") == ["a.png", "sub/b.png", "sub/c.png"]
+    hint = (
+        f"1 left out, named .out before the format as results are ({photos / 'holiday.out.jpg'}): rename those that are"
+    )
+    assert hint in said and hint in run(photos, tmp_path / "out")[1]  # where nothing is left to do, too
+    code, said = run(photos / "*.jpg", tmp_path / "out")
+    assert code == 1 and "no image matches" in said and hint in said
+    assert (
+        run(photos / "holiday.out.jpg", tmp_path / "out")[0] == 0 and (tmp_path / "out" / "holiday.out.png").is_file()
+    )
+
+
+def test_results_of_the_same_run_are_no_reason_for_a_word(run, photos):
+    assert "left out" not in run(photos, photos)[1]
+    assert "left out" not in run(photos, photos)[1]
+
+
 def test_finished_files_are_skipped_until_overwritten(run, photos, tmp_path):
     run(photos, tmp_path / "out", "-t", "map")
     (tmp_path / "out" / "sub" / "b.png").unlink()

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from inspyrenet import Remover
-from inspyrenet.data.images.encode import encode
+from inspyrenet.data.images.encode import FormatError, encode
 from inspyrenet.data.images.read import ImageError, read_image
 from inspyrenet.engine.jit import CompilerMissing
 from inspyrenet.engine.presets import resolve_model
@@ -117,13 +117,33 @@ def test_a_tensor_gives_a_tensor(remover, saliency, dtype):
 
 
 @pytest.mark.parametrize("kind", [str, lambda path: path])
-def test_a_path_gives_the_path_of_the_result_beside_it(remover, saliency, tmp_path, kind):
+def test_a_path_gives_a_pillow_image_and_nothing_is_written(remover, saliency, tmp_path, kind):
     source = tmp_path / "photo.png"
     Image.fromarray(picture()).save(source)
     before = source.read_bytes()
     result = remover.process(kind(source), type="map")
-    assert type(result) is type(kind(source)) and str(result) == str(tmp_path / "photo.out.png")
-    assert np.array_equal(np.asarray(Image.open(result)), saliency) and source.read_bytes() == before
+    assert isinstance(result, Image.Image) and result.mode == "L" and np.array_equal(np.asarray(result), saliency)
+    (cut,) = remover.process_batch([kind(source)])
+    assert cut.mode == "RGBA" and cut.size == (80, 48)
+    assert list(tmp_path.iterdir()) == [source] and source.read_bytes() == before
+
+
+def test_a_named_output_is_written_as_well(remover, saliency, tmp_path):
+    result = remover.process(picture(), "map", output=tmp_path / "new" / "map.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "new" / "map.png")), result)
+    assert np.array_equal(result, saliency)
+    remover.process(encode(picture()), "white", output=str(tmp_path / "new" / "map.webp"))
+    assert Image.open(tmp_path / "new" / "map.webp").size == (80, 48)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("cut.jpg", "no transparency"), ("cut", "unknown format"), ("c.mp4", "mp4")]
+)
+def test_an_output_that_cannot_be_is_refused_before_the_network_runs(remover, monkeypatch, tmp_path, name, message):
+    monkeypatch.setattr(remover, "cut", lambda *_: pytest.fail("the network ran"))
+    with pytest.raises(FormatError, match=message):
+        remover.process(picture(), output=tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Which images a batch is about, how they are cut into shards and tasks, and how workers share a machine."""
 
 import os
+from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
@@ -113,6 +114,10 @@ def test_tasks_stay_few_for_millions():
 
 def test_the_words_for_inputs():
     assert str(Inputs([], None, videos=2)) == "0 images, left out: 2 videos (inspyrenet p cuts them)"
+    named = Inputs([], None, like_results=(Path("a.out.jpg"), Path("b.out.jpg")))
+    assert str(named).startswith(
+        "0 images, 2 left out, named .out before the format as results are (a.out.jpg, …): rename"
+    )
 
 
 # -- workers ------------------------------------------------------------------------------------------------------
