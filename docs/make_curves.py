@@ -43,7 +43,7 @@ def main(out: str, folders: list[str]) -> int:
         for name, column in lines.items():
             axis.plot([point[0] for point in points], [point[column] for point in points], marker="o", label=name)
         for begin, folder in zip(begins, folders, strict=True):
-            axis.axvline(begin, color="grey", linewidth=0.8)
+            axis.axvline(begin, color="gray", linewidth=0.8)
             label = f" {Path(folder).absolute().name}"
             axis.text(begin, 0.98, label, transform=axis.get_xaxis_transform(), rotation=90, va="top", fontsize=7)
         axis.set(title=title, xlabel="epochs")

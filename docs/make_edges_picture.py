@@ -32,7 +32,7 @@ def row(number: int, sample, runs: list[str]) -> np.ndarray:
     for run, found in zip(runs, maps, strict=True):
         if found is None:
             raise SystemExit(f"error: snapshots/{run}/heldout has no map {number:05d}.png: run Test.py first")
-    pictures = [sample.image[..., ::-1]] + [cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR) for grey in (sample.mask, *maps)]
+    pictures = [sample.image[..., ::-1]] + [cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR) for gray in (sample.mask, *maps)]
     return np.hstack([framed(picture[CROP, CROP]) for picture in pictures])
 
 

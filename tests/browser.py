@@ -67,7 +67,7 @@ class Browser:
         self.send("Page.navigate", url=address)
 
     def choose_file(self, selector: str, path: Path) -> None:
-        """Put a file into a file input, as its dialogue would."""
+        """Put a file into a file input, as its dialog would."""
         root = self.send("DOM.getDocument")["root"]["nodeId"]
         node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
         assert node, f"no {selector}"

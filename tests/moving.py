@@ -12,7 +12,7 @@ BASE = Fraction(1, 600)
 
 
 def painted(number: int, height: int = 48, width: int = 64) -> np.ndarray:
-    """A frame whose grey says its number (10 more for each), with a red corner above left; uint8 RGB."""
+    """A frame whose gray says its number (10 more for each), with a red corner above left; uint8 RGB."""
     image = np.full((height, width, 3), 40 + 10 * (number % 20), np.uint8)
     image[: height // 4, : width // 4] = (230, 20, 20)
     return image

@@ -169,6 +169,6 @@ def _head(model: nn.Module) -> nn.Conv2d | None:
 
 
 def images(batch: int, size: tuple[int, int], seed: int = 0) -> Tensor:
-    """(batch, 3, *size), normalised pictures."""
+    """(batch, 3, *size), normalized pictures."""
     prepare = Preprocess(size=size)
     return torch.stack([prepare(picture(seed=seed + i))[0] for i in range(batch)])

@@ -42,7 +42,7 @@ def picture(height: int = 48, width: int = 80, seed: int = 0) -> np.ndarray:
 
 @cache
 def tiny_state() -> dict[str, torch.Tensor]:
-    """Random weights, with normalisation fitted to a few pictures so that the maps have contrast."""
+    """Random weights, with normalization fitted to a few pictures so that the maps have contrast."""
     torch.manual_seed(0)
     model = build_model("InSPyReNet_Light", encoder="mobilenetv4_conv_small", depth=16, base_size=(SIDE, SIDE))
     for module in model.modules():

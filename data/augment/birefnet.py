@@ -1,6 +1,6 @@
-"""The augmentations of BiRefNet, and background-colour synthesis.
+"""The augmentations of BiRefNet, and background-color synthesis.
 
-Published order: resize (OpenCV), mirror, turn, colour, salt and pepper. With background-colour synthesis: resize, background,
+Published order: resize (OpenCV), mirror, turn, color, salt and pepper. With background-color synthesis: resize, background,
 mirror. Draws come from the given generator alone, as everywhere in this package.
 """
 
@@ -46,7 +46,7 @@ class RandomTurn(RandomTransform):
 
 
 @dataclass(frozen=True)
-class RandomColour(RandomTransform):
+class RandomColor(RandomTransform):
     """Always: brightness and contrast by 0.5 … 1.5, then saturation by 0 … 2, then sharpness by 0 … 3, in steps of 0.1."""
 
     def draw(self, rng: np.random.Generator) -> tuple[float, ...]:
@@ -81,19 +81,19 @@ class SaltAndPepper(RandomTransform):
 
 
 class Background(NamedTuple):
-    """What background-colour synthesis draws: which kind, and the numbers of all kinds."""
+    """What background-color synthesis draws: which kind, and the numbers of all kinds."""
 
-    kind: str  # grey, foreground or random
-    grey: int
+    kind: str  # gray, foreground or random
+    gray: int
     factors: tuple[float, float, float]
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
-class BackgroundColour(RandomTransform):
-    """The background replaced by one colour, with the mask as its alpha.
+class BackgroundColor(RandomTransform):
+    """The background replaced by one color, with the mask as its alpha.
 
-    40 % a grey level, 40 % the mean colour of the object times 0.8 … 1.2 per channel, 20 % any colour. p: how often.
+    40 % a gray level, 40 % the mean color of the object times 0.8 … 1.2 per channel, 20 % any color. p: how often.
     """
 
     p: float = 1.0
@@ -101,25 +101,25 @@ class BackgroundColour(RandomTransform):
     def draw(self, rng: np.random.Generator) -> Background | None:
         """The kind and its numbers; the same number of draws for all kinds."""
         chance, choice = rng.random(2)
-        kind = "grey" if choice < 0.4 else "foreground" if choice < 0.8 else "random"
-        grey, colour = int(rng.integers(256)), tuple(int(c) for c in rng.integers(256, size=3))
+        kind = "gray" if choice < 0.4 else "foreground" if choice < 0.8 else "random"
+        gray, color = int(rng.integers(256)), tuple(int(c) for c in rng.integers(256, size=3))
         factors = tuple(float(f) for f in rng.uniform(0.8, 1.2, 3))
-        return Background(kind, grey, factors, colour) if chance < self.p else None
+        return Background(kind, gray, factors, color) if chance < self.p else None
 
     def apply(self, sample: Sample, drawn: Background | None) -> Sample:
         if drawn is None:
             return sample
         alpha = sample.mask[..., None] / 255.0
-        image = alpha * sample.image + (1 - alpha) * background_colour(sample, drawn)
+        image = alpha * sample.image + (1 - alpha) * background_color(sample, drawn)
         return Sample(np.rint(image).astype(np.uint8), sample.mask)
 
 
-def background_colour(sample: Sample, drawn: Background) -> np.ndarray:
-    """The colour (3,), 0 … 255; an empty mask has the mean of the whole image for its object's."""
-    if drawn.kind == "grey":
-        return np.full(3, drawn.grey, float)
+def background_color(sample: Sample, drawn: Background) -> np.ndarray:
+    """The color (3,), 0 … 255; an empty mask has the mean of the whole image for its object's."""
+    if drawn.kind == "gray":
+        return np.full(3, drawn.gray, float)
     if drawn.kind == "random":
-        return np.array(drawn.colour, float)
+        return np.array(drawn.color, float)
     weight = sample.mask.astype(float)
     weight = weight if weight.any() else np.ones_like(weight)
     mean = np.average(sample.image.reshape(-1, 3), axis=0, weights=weight.reshape(-1))
@@ -128,7 +128,7 @@ def background_colour(sample: Sample, drawn: Background) -> np.ndarray:
 
 TRANSFORMS_BIREFNET = {
     "random_turn": RandomTurn,
-    "random_colour": RandomColour,
+    "random_color": RandomColor,
     "salt_and_pepper": SaltAndPepper,
-    "background_colour": BackgroundColour,
+    "background_color": BackgroundColor,
 }

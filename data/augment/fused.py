@@ -2,7 +2,7 @@
 
 The same steps with the same draws as in `transforms.py`, so the choice of pipeline never changes which augmentation an
 image gets; pixels differ a little (a test bounds it): scaling is bilinear instead of bicubic, scaling and rotation are
-one interpolation instead of two, and colour values are rounded once instead of after every operation.
+one interpolation instead of two, and color values are rounded once instead of after every operation.
 """
 
 import cv2
@@ -14,7 +14,7 @@ from ..images.preprocess import limit_threads
 from .transforms import Compose, Normalize, RandomImageEnhance, Sample, draw_parameters
 from .warp import Warp, scratch
 
-Colours = list[tuple[str, float]]  # what RandomImageEnhance draws: (method, factor) in order
+Colors = list[tuple[str, float]]  # what RandomImageEnhance draws: (method, factor) in order
 
 
 class FastCompose:
@@ -25,33 +25,33 @@ class FastCompose:
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         limit_threads()
-        planes, colours = self._planes(sample, rng)
-        return _image_tensor(planes[:3], colours, self.normalize), _mask_tensor(planes[3])
+        planes, colors = self._planes(sample, rng)
+        return _image_tensor(planes[:3], colors, self.normalize), _mask_tensor(planes[3])
 
-    def _planes(self, sample: Sample, rng: np.random.Generator) -> tuple[list[np.ndarray], Colours]:
-        """(red, green, blue and mask planes, colour operations that are still to be done)."""
-        warp, colours = Warp(sample.mask.shape), []
+    def _planes(self, sample: Sample, rng: np.random.Generator) -> tuple[list[np.ndarray], Colors]:
+        """(red, green, blue and mask planes, color operations that are still to be done)."""
+        warp, colors = Warp(sample.mask.shape), []
         for step, drawn in zip(self.steps, draw_parameters(self.steps, rng), strict=True):
             if isinstance(step, RandomImageEnhance):
-                colours += drawn
+                colors += drawn
                 continue
-            if colours or (warp.kinds and not warp.accepts(step)):  # finish what came before
-                sample, colours = _finish(warp.planes(sample), colours), []
+            if colors or (warp.kinds and not warp.accepts(step)):  # finish what came before
+                sample, colors = _finish(warp.planes(sample), colors), []
                 warp = Warp(sample.mask.shape)
             if warp.accepts(step):
                 warp.add(step, drawn)
             else:
                 sample = step.apply(sample, drawn)
                 warp = Warp(sample.mask.shape)
-        return warp.planes(sample), colours
+        return warp.planes(sample), colors
 
 
-# -- colour ---------------------------------------------------------------------------------------------------------
+# -- color ---------------------------------------------------------------------------------------------------------
 
 
-def _image_tensor(planes: list[np.ndarray], colours: Colours, normalize: Normalize | None) -> Tensor:
-    """Three uint8 planes → float32 (3, H, W), the colour table and the normalisation being one table per channel."""
-    table = _sharpen(planes, colours)
+def _image_tensor(planes: list[np.ndarray], colors: Colors, normalize: Normalize | None) -> Tensor:
+    """Three uint8 planes → float32 (3, H, W), the color table and the normalization being one table per channel."""
+    table = _sharpen(planes, colors)
     mean, std = ((0, 0, 0), (1, 1, 1)) if normalize is None else (normalize.mean, normalize.std)
     result = np.empty((3, *planes[0].shape), np.float32)
     for channel, plane in enumerate(planes):
@@ -64,20 +64,20 @@ def _mask_tensor(mask: np.ndarray) -> Tensor:
     return torch.from_numpy(np.multiply(mask, np.float32(1 / 255), dtype=np.float32)[None])
 
 
-def _finish(planes: list[np.ndarray], colours: Colours) -> Sample:
-    """Planes → Sample with the colour operations done."""
-    colour = planes[:3]
-    table = _sharpen(colour, colours).astype(np.uint8)
-    return Sample(cv2.LUT(cv2.merge(colour), table), planes[3].copy())
+def _finish(planes: list[np.ndarray], colors: Colors) -> Sample:
+    """Planes → Sample with the color operations done."""
+    color = planes[:3]
+    table = _sharpen(color, colors).astype(np.uint8)
+    return Sample(cv2.LUT(cv2.merge(color), table), planes[3].copy())
 
 
-def _sharpen(planes: list[np.ndarray], colours: Colours) -> np.ndarray:
+def _sharpen(planes: list[np.ndarray], colors: Colors) -> np.ndarray:
     """Sharpens the planes in place; returns a table (256,) of all contrast and brightness, rounded as Pillow does.
 
     Sharpening is linear with weights that sum to one, so it may go first but for values that are cut off.
     """
     table = np.arange(256, dtype=np.float64)
-    for method, factor in colours:
+    for method, factor in colors:
         if method == "sharpness":
             # Pillow extrapolates from its SMOOTH filter, 9/13 of a 3x3 box and 4/13 of the pixel itself, and cuts
             # fractions off, hence half a level less.
@@ -88,12 +88,12 @@ def _sharpen(planes: list[np.ndarray], colours: Colours) -> np.ndarray:
         elif method == "brightness":
             table = np.floor(np.clip(table * factor, 0, 255))
         else:
-            grey = _mean_grey(planes, table)
-            table = np.floor(np.clip(grey + factor * (table - grey), 0, 255))
+            gray = _mean_gray(planes, table)
+            table = np.floor(np.clip(gray + factor * (table - gray), 0, 255))
     return table
 
 
-def _mean_grey(planes: list[np.ndarray], table: np.ndarray) -> int:
+def _mean_gray(planes: list[np.ndarray], table: np.ndarray) -> int:
     """Mean luminance seen through the table, rounded; from every fourth pixel of every fourth row."""
     few = (cv2.resize(plane, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_NEAREST) for plane in planes)
     means = [cv2.mean(cv2.LUT(plane, table.astype(np.uint8)))[0] for plane in few]

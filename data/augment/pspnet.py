@@ -12,7 +12,7 @@ import numpy as np
 from ..images.preprocess import MEAN, limit_threads
 from .sample import RandomTransform, Sample, is_binary
 
-FILL = tuple(round(255 * value) for value in MEAN)  # the mean colour: 0 once it is normalised
+FILL = tuple(round(255 * value) for value in MEAN)  # the mean color: 0 once it is normalized
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class RandomBlur(RandomTransform):
 class RandomCrop:
     """The image scaled by U(scale), and a window of `size` (height, width) anywhere in it.
 
-    A scaled image that is smaller than the window is padded on both sides with the mean colour; padding is no background:
+    A scaled image that is smaller than the window is padded on both sides with the mean color; padding is no background:
     `apply` also tells where the image is, so that losses can leave the rest out.
     """
 

@@ -87,7 +87,7 @@ class DynamicResize(StaticResize):
 
 @dataclass(frozen=True)
 class RandomScaleCrop(RandomTransform):
-    """With probability p: scaled by U(range), bicubic, then the centre cropped or padded with zeros to the old size."""
+    """With probability p: scaled by U(range), bicubic, then the center cropped or padded with zeros to the old size."""
 
     range: tuple[float, float] = (0.75, 1.25)
     p: float = 0.5
@@ -105,7 +105,7 @@ class RandomScaleCrop(RandomTransform):
         mask_filter = Image.Resampling.NEAREST if is_binary(sample.mask) else Image.Resampling.BILINEAR
         image = Image.fromarray(sample.image).resize(size, Image.Resampling.BICUBIC)
         mask = Image.fromarray(sample.mask).resize(size, mask_filter)
-        return Sample(_centre(image, shape), _centre(mask, shape))
+        return Sample(_center(image, shape), _center(mask, shape))
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ class RandomRotate(RandomTransform):
             return sample
         shape = sample.mask.shape
         turned = (Image.fromarray(array).rotate(drawn, expand=True) for array in sample)
-        return Sample(*(_centre(image, shape) for image in turned))
+        return Sample(*(_center(image, shape) for image in turned))
 
 
 @dataclass(frozen=True)
@@ -279,8 +279,8 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _centre(image: Image.Image, shape: tuple[int, int]) -> np.ndarray:
-    """The centre (height, width) of an image; zeros where it is smaller."""
+def _center(image: Image.Image, shape: tuple[int, int]) -> np.ndarray:
+    """The center (height, width) of an image; zeros where it is smaller."""
     (width, height), (base_height, base_width) = image.size, shape
     left, top = (width - base_width) // 2, (height - base_height) // 2
     box = (left, top, left + base_width, top + base_height)

@@ -78,7 +78,7 @@ class Warp:
         self.matrix = _after(self.matrix, (*columns, *rows))
 
     def _rotate(self, angle: float) -> None:
-        """As Pillow turns: about the middle, on a frame that grows to hold everything, of which the centre is kept."""
+        """As Pillow turns: about the middle, on a frame that grows to hold everything, of which the center is kept."""
         height, width = self.shape
         radians = -math.radians(angle % 360)
         cosine, sine = math.cos(radians), math.sin(radians)

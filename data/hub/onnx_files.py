@@ -45,7 +45,7 @@ class ModelMetadata:
     normalize: str = "none"
     fixed: dict[str, tuple[int, int]] | None = None
     weights: str = ""
-    licence: str = ""
+    license: str = ""
     version: str = ""
 
     @property

@@ -30,7 +30,7 @@ class Published:
     kind: str  # one of KINDS
     file: str
     sources: tuple[str, ...]
-    licence: str
+    license: str
     folder: str | None = None  # below data/ (weights, data) or snapshots/ (maps); None: the cache folder
     sha256: tuple[str, ...] = ()  # of each form in which it is published; in full, or the first 8 digits and more
     md5: str | None = None
@@ -84,7 +84,7 @@ def _map_rows(content: dict) -> Iterable[tuple[str, dict]]:
             file = f"{method}-{dataset}.zip"
             yield (
                 f"{method}/{dataset}",
-                {"file": file, "folder": method, "licence": row["licence"], "sources": [source]},
+                {"file": file, "folder": method, "license": row["license"], "sources": [source]},
             )
 
 

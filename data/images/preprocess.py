@@ -27,11 +27,11 @@ Backend = Literal["pillow", "opencv"]
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Sizing and normalisation.
+    """Sizing and normalization.
 
     sizing "static": straight to `size` (height, width), whatever the aspect ratio. sizing "dynamic": `size` bounds the
     shorter side, both sides become multiples of 32. `base_size` asks for a second, small copy (height, width) for
-    pyramid blending; it is made from the original image. `mean` and `std` None: no normalisation, values 0..1.
+    pyramid blending; it is made from the original image. `mean` and `std` None: no normalization, values 0..1.
     backend "pillow": antialiased bilinear; "opencv": plain bilinear, as BiRefNet was trained and measured. On photographs
     that are halved or more the two differ visibly, and a network should see what it was trained with.
     """
@@ -126,7 +126,7 @@ def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Literal["none", 
     """Probabilities (1, 1, h, w) → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
 
     normalize="minmax" stretches this one map to the full range first, as published results were made; a map without
-    any contrast (less than one grey level) stays as it is, so that an image without an object can stay empty.
+    any contrast (less than one gray level) stays as it is, so that an image without an object can stay empty.
     Raises ValueError where the map is not finite or not a single map.
     """
     if normalize not in ("none", "minmax"):

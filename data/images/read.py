@@ -49,11 +49,11 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
 
 
 def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """A mask as a contiguous uint8 array (H, W), 0..255, upright; soft values are kept, colours become luminance.
+    """A mask as a contiguous uint8 array (H, W), 0..255, upright; soft values are kept, colors become luminance.
 
     Raises ImageError as `read_image` does.
     """
-    return _read(source, _to_grey, max_pixels)
+    return _read(source, _to_gray, max_pixels)
 
 
 def find_images(folder: Path | str, extensions: tuple[str, ...] = EXTENSIONS) -> list[Path]:
@@ -190,20 +190,20 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = _deep_colour(image, data)
+    deep = _deep_color(image, data)
     if deep is not None:
         return deep
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return np.repeat(_scale_grey(image, label)[..., None], 3, axis=2)
+        return np.repeat(_scale_gray(image, label)[..., None], 3, axis=2)
     return np.asarray(_opaque(image).convert("RGB"))
 
 
-def _to_grey(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = _deep_colour(image, data)
+def _to_gray(image: Image.Image, data: bytes, label: str) -> np.ndarray:
+    deep = _deep_color(image, data)
     if deep is not None:
         return np.asarray(Image.fromarray(deep).convert("L"))
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scale_grey(image, label)
+        return _scale_gray(image, label)
     return np.asarray(_opaque(image).convert("L"))
 
 
@@ -216,8 +216,8 @@ def _opaque(image: Image.Image) -> Image.Image:
     return image
 
 
-def _deep_colour(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """(H, W, 3) of a PNG or TIFF with 16 bits per colour, which Pillow cuts to 8 by dropping bits; else None."""
+def _deep_color(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """(H, W, 3) of a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits; else None."""
     header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
     deep_png = header is not None and header.depth == 16 and header.channels >= 2
     deep_tiff = image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16 and image.mode.startswith("RGB")
@@ -228,12 +228,12 @@ def _deep_colour(image: Image.Image, data: bytes) -> np.ndarray | None:
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         return None
-    colour = array[..., 2::-1] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
-    return _to_8_bits(colour)
+    color = array[..., 2::-1] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
+    return _to_8_bits(color)
 
 
-def _scale_grey(image: Image.Image, label: str) -> np.ndarray:
-    """(H, W) uint8 of a 16-bit, 32-bit or floating point grey image."""
+def _scale_gray(image: Image.Image, label: str) -> np.ndarray:
+    """(H, W) uint8 of a 16-bit, 32-bit or floating point gray image."""
     values = np.asarray(image)
     if values.dtype.kind == "u" or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
         return _to_8_bits(values)
@@ -243,7 +243,7 @@ def _scale_grey(image: Image.Image, label: str) -> np.ndarray:
     if lowest >= 0 and highest <= 255:
         return np.rint(values).astype(np.uint8)
     span = f"from {lowest:g} to {highest:g}"
-    raise ImageError(f"{label}: grey values {span} have no known scale; save the image with 8 or 16 bits")
+    raise ImageError(f"{label}: gray values {span} have no known scale; save the image with 8 or 16 bits")
 
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Swin Transformer encoders with the behaviour of the published saliency checkpoints.
+"""Swin Transformer encoders with the behavior of the published saliency checkpoints.
 
 The parts are timm's; the order in which a block pads and shifts is not: published networks pad a map to whole windows
 *before* the cyclic shift, and shift every odd block even where the map is one window. Parameter names are the published ones.

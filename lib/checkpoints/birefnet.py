@@ -80,7 +80,7 @@ def tile_order(source: str | None) -> tuple[str, str] | None:
 
 
 def is_published(state: Mapping) -> bool:
-    """True where a normalised BiRefNet state dict has published names (ours say backbone. where these say bb.)."""
+    """True where a normalized BiRefNet state dict has published names (ours say backbone. where these say bb.)."""
     return any(name.startswith("bb.") for name in state)
 
 
@@ -141,7 +141,7 @@ def _square(index: Tensor) -> tuple[int, int]:
 
 
 def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
-    """(description, name of the config that fits) of a normalised BiRefNet state dict under either names."""
+    """(description, name of the config that fits) of a normalized BiRefNet state dict under either names."""
     if any("pyramid_neck" in name for name in state):
         return "BiRefNet on a DINOv3 encoder, which is not among the encoders here", None
     prefix = "bb." if is_published(state) else "backbone."

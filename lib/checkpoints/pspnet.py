@@ -67,7 +67,7 @@ def encoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
-    """(description, name of the config that fits) of a normalised PSPNet state dict under either names."""
+    """(description, name of the config that fits) of a normalized PSPNet state dict under either names."""
     prefix = "backbone." if any(name.startswith("backbone.") for name in state) else ""
     blocks = sum(name.startswith(f"{prefix}layer3.") and name.endswith(".conv1.weight") for name in state)
     variant = {6: "50", 23: "101", 36: "152"}.get(blocks)

@@ -85,7 +85,7 @@ def _mismatch(state, own, missing: list[str], unexpected: list[str], shapes: lis
 
 
 def describe(state: Mapping) -> str:
-    """What a normalised state dict looks like, and the config that fits it, in one sentence."""
+    """What a normalized state dict looks like, and the config that fits it, in one sentence."""
     family, config = recognize(state)
     if family is None:
         some = ", ".join(list(state)[:3]) or "nothing at all"
@@ -94,7 +94,7 @@ def describe(state: Mapping) -> str:
 
 
 def recognize(state: Mapping) -> tuple[str | None, str | None]:
-    """(description, name of the config that fits) of a normalised state dict; None where unknown."""
+    """(description, name of the config that fits) of a normalized state dict; None where unknown."""
     names = set(state)
     if "attention0.threshold" in names and "decoder.conv5.conv.weight" in names:
         return _recognise_inspyrenet(state)

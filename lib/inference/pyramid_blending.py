@@ -88,7 +88,7 @@ def add_detail(pyramid: ImagePyramid, coarse: Tensor, detail: Tensor, stage: int
 
 
 def shrink_as_trained(logits: Tensor, size: tuple[int, int]) -> Tensor:
-    """Half-pixel-centred resize of S0 (low resolution) to the size of S3 (high resolution)."""
+    """Half-pixel-centered resize of S0 (low resolution) to the size of S3 (high resolution)."""
     return resize(logits, size)
 
 

@@ -77,7 +77,7 @@ def starts(length: int, patch: int, overlap: int) -> list[int]:
 
 
 def window(length: int, like: Tensor) -> Tensor:
-    """(length,) sin² window, sampled at pixel centres: falls to zero at the patch's border without ever being zero."""
+    """(length,) sin² window, sampled at pixel centers: falls to zero at the patch's border without ever being zero."""
     center = torch.arange(length, device=like.device, dtype=torch.float64) + 0.5
     return torch.sin(torch.pi * center / length).square().to(at_least_float32(like).dtype)
 

@@ -20,7 +20,7 @@ def ellipse_half_widths(size: int) -> tuple[int, ...]:
 
 
 def dilate_ellipse(x: Tensor, size: int) -> Tensor:
-    """Grey dilation of (B, C, h, w) by an ellipse; pixels outside the image do not take part.
+    """Gray dilation of (B, C, h, w) by an ellipse; pixels outside the image do not take part.
 
     Exact on every device: one horizontal max-pool per distinct row width of the ellipse, then a maximum over shifted rows.
     """

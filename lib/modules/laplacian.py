@@ -1,4 +1,4 @@
-"""The Laplacian of an image: where its grey values change."""
+"""The Laplacian of an image: where its gray values change."""
 
 import torch
 from torch import Tensor
@@ -6,9 +6,9 @@ from torch.nn import functional as F
 
 
 def laplacian(x: Tensor, size: int = 5) -> Tensor:
-    """(B, 1, H, W) → same: mean of the size² − 1 neighbours minus the centre, halved; borders reflected.
+    """(B, 1, H, W) → same: mean of the size² − 1 neighbors minus the center, halved; borders reflected.
 
-    The kernel is all ones with 1 − size² in the centre, divided by the sum of its absolute values.
+    The kernel is all ones with 1 − size² in the center, divided by the sum of its absolute values.
     """
     kernel = torch.ones(1, 1, size, size, dtype=x.dtype, device=x.device)
     kernel[..., size // 2, size // 2] = 1 - size**2

@@ -1,4 +1,4 @@
-"""Normalisation of decoders: which kind is the user's choice, never a consequence of the batch size."""
+"""Normalization of decoders: which kind is the user's choice, never a consequence of the batch size."""
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ class FrozenBatchNorm2d(nn.Module):
     """BatchNorm that always uses its running statistics, in training too; scale and shift still learn.
 
     For batches of one image. It has the names of nn.BatchNorm2d, so weights are interchangeable, and is not one of its
-    subclasses, so that no conversion to synchronised statistics touches it.
+    subclasses, so that no conversion to synchronized statistics touches it.
     """
 
     def __init__(self, channels: int, eps: float = 1e-5):

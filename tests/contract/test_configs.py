@@ -217,7 +217,7 @@ def test_birefnet_recipe():
     (config,) = load_config(FOLDER / "BiRefNet_SwinL.yaml")
     steps = config.Train.Dataset.transforms.model_dump(exclude_none=True)
     assert list(steps) == [
-        "static_resize", "random_flip", "random_turn", "random_colour", "salt_and_pepper", "normalize",
+        "static_resize", "random_flip", "random_turn", "random_color", "salt_and_pepper", "normalize",
     ]  # fmt: skip
     assert (steps["random_turn"], steps["salt_and_pepper"]) == ({"range": (-15, 15), "p": 0.2}, {"share": 0.0015})
     assert (steps["random_flip"]["lr"], steps["random_flip"]["ud"], steps["random_flip"]["p"]) == (True, False, 0.5)

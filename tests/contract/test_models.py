@@ -100,7 +100,7 @@ def test_pyramid_has_its_shape_in_both_modes(model, training):
 
 
 @torch.no_grad()
-def test_an_image_does_not_depend_on_its_neighbours(model):
+def test_an_image_does_not_depend_on_its_neighbors(model):
     batch = images()
     alone = model(batch[:1]).logits
     torch.testing.assert_close(model(batch).logits[:1].sigmoid(), alone.sigmoid(), atol=1e-3, rtol=0)

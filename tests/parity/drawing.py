@@ -49,7 +49,7 @@ def state_dict(encoder: str) -> dict[str, Tensor]:
 
 
 def image(height: int, width: int, batch: int = 1, seed: int = 0) -> Tensor:
-    """(batch, 3, height, width) float32: bright ellipse on a gradient, with noise, ImageNet-normalised."""
+    """(batch, 3, height, width) float32: bright ellipse on a gradient, with noise, ImageNet-normalized."""
     rng = np.random.RandomState(seed)
     y, x = np.mgrid[0:height, 0:width]
     out = np.empty((batch, 3, height, width), np.float32)

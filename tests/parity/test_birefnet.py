@@ -136,7 +136,7 @@ def test_published_names_and_shapes(variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_a_published_file_is_recognised(variant):
+def test_a_published_file_is_recognized(variant):
     name, arguments, _ = VARIANTS[variant]
     wrapped = {
         f"module._orig_mod.{key}": torch.empty(shape, device="meta")

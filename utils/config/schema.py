@@ -88,7 +88,7 @@ class RandomCrop(Section):
     scale: Annotated[tuple[Positive, Positive], AfterValidator(_ordered)] = (0.5, 2.0)
 
 
-class BackgroundColour(Section):
+class BackgroundColor(Section):
     p: Probability = 1.0
 
 
@@ -119,7 +119,7 @@ class RandomTurn(Section):
     p: Probability = 0.2
 
 
-class RandomColour(Section):
+class RandomColor(Section):
     """Always: brightness, contrast, saturation and sharpness by BiRefNet's factors."""
 
 
@@ -159,20 +159,20 @@ SIZED = ("static_resize", "dynamic_resize", "random_size", "random_crop")  # whe
 class Transforms(Section):
     """Applied in the order in which the published recipes have them: the order of the fields.
 
-    InSPyReNet: scale_crop, flip, rotate, enhance. BiRefNet: flip, turn, colour, salt_and_pepper; or background_colour, flip.
+    InSPyReNet: scale_crop, flip, rotate, enhance. BiRefNet: flip, turn, color, salt_and_pepper; or background_color, flip.
     PSPNet: scale_crop, flip, rotate, blur; or crop in place of a resize. copy_paste and coarse_map are ours.
     """
 
     static_resize: StaticResize | None = None
     dynamic_resize: DynamicResize | None = None
     random_size: RandomSize | None = None
-    background_colour: BackgroundColour | None = None
+    background_color: BackgroundColor | None = None
     random_scale_crop: RandomScaleCrop | None = None
     random_flip: RandomFlip | None = None
     random_rotate: RandomRotate | None = None
     random_turn: RandomTurn | None = None
     random_image_enhance: RandomImageEnhance | None = None
-    random_colour: RandomColour | None = None
+    random_color: RandomColor | None = None
     salt_and_pepper: SaltAndPepper | None = None
     random_blur: RandomBlur | None = None
     random_crop: RandomCrop | None = None

@@ -57,7 +57,7 @@ def _pictures(pairs: tuple[ScorePair, ...]) -> list[str]:
     maps = [read_panels(pair) for pair in pairs]
     truth = maps[0][1]
     photograph = _uri(image_or_mask(pairs[0], truth), ".jpg")
-    return [photograph, _uri(truth, ".png"), *(_uri(grey, ".jpg") for grey, _ in maps)]
+    return [photograph, _uri(truth, ".png"), *(_uri(gray, ".jpg") for gray, _ in maps)]
 
 
 def _uri(image: np.ndarray, kind: str) -> str:

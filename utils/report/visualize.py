@@ -1,4 +1,4 @@
-"""The levels of a saliency pyramid as one labelled picture."""
+"""The levels of a saliency pyramid as one labeled picture."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 GAP = 6
 LABEL = 22  # pixels above each tile
-PAPER = 24  # grey of the ground
+PAPER = 24  # gray of the ground
 INK = (230, 230, 230)
 
 
@@ -19,7 +19,7 @@ def pyramid_picture(out: Any, image: np.ndarray | None = None, mask: np.ndarray 
 
     out: has `saliency` (S3, …, S0 logits, (B, 1, h, w)) and `laplacian` (U2, …, U0), coarse to fine; either may be shorter.
     image: uint8 (H, W, 3), mask: uint8 (H, W), both optional, at any size. height: of one tile.
-    Maps are shown as probabilities. Added detail is grey where nothing changes, brighter where a stage adds, darker where
+    Maps are shown as probabilities. Added detail is gray where nothing changes, brighter where a stage adds, darker where
     it takes away, each level stretched by its own largest value, which its label names.
     """
     shape = image.shape[:2] if image is not None else tuple(out.saliency[-1].shape[-2:])
@@ -43,7 +43,7 @@ def _probability(logits: "Tensor") -> np.ndarray:
 
 
 def _signed(name: str, detail: "Tensor") -> tuple[str, np.ndarray]:
-    """Label with the largest change, and the map around middle grey."""
+    """Label with the largest change, and the map around middle gray."""
     values = detail[0, 0].detach().float().nan_to_num().cpu().numpy()
     largest = float(np.abs(values).max())
     scaled = values / largest if largest > 0 else values
@@ -51,7 +51,7 @@ def _signed(name: str, detail: "Tensor") -> tuple[str, np.ndarray]:
 
 
 def _row(tiles: list[tuple[str, np.ndarray | None]], size: tuple[int, int]) -> np.ndarray:
-    """Labelled tiles side by side on dark ground."""
+    """Labeled tiles side by side on dark ground."""
     height, width = size
     row = np.full((LABEL + height + GAP, GAP + len(tiles) * (width + GAP), 3), PAPER, np.uint8)
     for place, (name, tile) in enumerate(tiles):

@@ -26,8 +26,8 @@ def write_worst(path: Path | str, pairs: Sequence[ScorePair], captions: Sequence
     """Write one picture with a line per pair: image, mask, map, error. ReportError says where and why not."""
     lines = []
     for pair, caption in zip(pairs, captions, strict=True):
-        grey, truth = read_panels(pair)
-        lines.append(_line([image_or_mask(pair, truth), truth, grey, error_map(grey, truth)], caption))
+        gray, truth = read_panels(pair)
+        lines.append(_line([image_or_mask(pair, truth), truth, gray, error_map(gray, truth)], caption))
     _save(path, lines)
 
 
@@ -35,8 +35,8 @@ def write_differences(path: Path | str, both: Sequence[tuple[ScorePair, ScorePai
     """Write one picture with a line per image: image, mask, map of the first method, map of the second."""
     lines = []
     for (first, second), caption in zip(both, captions, strict=True):
-        (grey, truth), (other, _) = read_panels(first), read_panels(second)
-        lines.append(_line([image_or_mask(first, truth), truth, grey, other], caption))
+        (gray, truth), (other, _) = read_panels(first), read_panels(second)
+        lines.append(_line([image_or_mask(first, truth), truth, gray, other], caption))
     _save(path, lines)
 
 

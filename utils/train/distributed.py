@@ -147,7 +147,7 @@ def prepare(model: nn.Module, device: torch.device) -> nn.Module:
         if device.type == "cuda":
             return nn.SyncBatchNorm.convert_sync_batchnorm(model)
         if is_main():
-            LOG.warning("SyncBatchNorm needs CUDA: on %s every process normalises by its own batch alone", device.type)
+            LOG.warning("SyncBatchNorm needs CUDA: on %s every process normalizes by its own batch alone", device.type)
     return model
 
 

@@ -83,7 +83,7 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
 
     try:
         with bar:
-            say(f"{entry.name}: terms: {entry.licence}")
+            say(f"{entry.name}: terms: {entry.license}")
             fetch_published(
                 entry,
                 root=options.root,
@@ -145,7 +145,7 @@ def _row(entry: Published) -> tuple[str, ...]:
         size = f"≈ {entry.about_mb} MB"
     else:
         size = f"{entry.images} images" if entry.images else ""
-    return entry.name, "yes" if is_present(entry) else "no", size, entry.licence, entry.note
+    return entry.name, "yes" if is_present(entry) else "no", size, entry.license, entry.note
 
 
 def _print_maps(entries: Iterable[Published]) -> None:

@@ -11,7 +11,7 @@ CSS = read_text(__package__, "page.css")
 EMPTY = "<p>Drop an image to see the levels that the network builds, from coarse to fine.</p>"
 EXPLANATION = (
     "The network finds the object in a coarse map first. Each stage enlarges the map before it and adds detail: "
-    "grey changes nothing, bright adds to the object, dark takes away."
+    "gray changes nothing, bright adds to the object, dark takes away."
 )
 
 

@@ -21,7 +21,7 @@ TYPES = {
     "Transparent": "rgba",
     "White": "white",
     "Green": "green",
-    "Colour": "colour",
+    "Color": "color",
     "Blur": "blur",
     "Overlay": "overlay",
     "Map": "map",
@@ -85,13 +85,13 @@ class Page:
     @staticmethod
     def _controls() -> list[gr.components.Component]:
         kind = gr.Radio(list(TYPES), value="Transparent", label="Result", elem_id="type")
-        colour = gr.ColorPicker("#0f766e", label="Background colour", visible=False, elem_id="colour")
+        color = gr.ColorPicker("#0f766e", label="Background color", visible=False, elem_id="color")
         threshold = gr.Slider(
             0, 1, 0, step=0.05, label="Threshold", info="0: soft edges, as the network sees them", elem_id="threshold"
         )
         reverse = gr.Checkbox(label="Keep the background instead", elem_id="reverse")
-        kind.change(lambda name: gr.update(visible=name == "Colour"), kind, colour, show_progress="hidden", **_quiet())
-        return [kind, colour, threshold, reverse]
+        kind.change(lambda name: gr.update(visible=name == "Color"), kind, color, show_progress="hidden", **_quiet())
+        return [kind, color, threshold, reverse]
 
     @staticmethod
     def _results() -> dict[str, Any]:
@@ -145,12 +145,12 @@ class Page:
         return prediction, shown(prediction.saliency), layout.pyramid(prediction)
 
     def on_control(
-        self, prediction: Prediction | None, path: str | None, kind: str, colour: str, threshold: float, reverse: bool
+        self, prediction: Prediction | None, path: str | None, kind: str, color: str, threshold: float, reverse: bool
     ):
         """Another type or threshold: only the picture is made again."""
         if prediction is None or path is None:
             return None, None, gr.update(value=None, interactive=False)
-        style = style_of(as_hex(colour) if kind == "Colour" else TYPES[kind])
+        style = style_of(as_hex(color) if kind == "Color" else TYPES[kind])
         array = finish(self.remover, prediction, style, threshold or None, reverse)
         target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
         write_picture(array, target)
@@ -158,11 +158,11 @@ class Page:
         return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
 
-def as_hex(colour: str) -> str:
-    """What a colour picker sends, `#rrggbb` or `rgba(1.5, 2, 3, 1)`, as `#rrggbb`."""
-    if not colour.startswith("rgb"):
-        return colour
-    parts = colour.partition("(")[2].rstrip(")").split(",")[:3]
+def as_hex(color: str) -> str:
+    """What a color picker sends, `#rrggbb` or `rgba(1.5, 2, 3, 1)`, as `#rrggbb`."""
+    if not color.startswith("rgb"):
+        return color
+    parts = color.partition("(")[2].rstrip(")").split(",")[:3]
     return "#" + "".join(f"{min(255, max(0, round(float(part)))):02x}" for part in parts)
 
 

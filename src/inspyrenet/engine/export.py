@@ -160,7 +160,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         normalize=test.normalize if test else "none",
         fixed=fixed,
         weights=spec.weights.name,
-        licence=entry.licence if entry else "not stated with the weights",
+        license=entry.license if entry else "not stated with the weights",
         version=__version__,
     )
 

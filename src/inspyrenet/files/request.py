@@ -25,7 +25,7 @@ class JobError(ValueError):
 class Request:
     """What to cut out, and how. source: a file, folder, pattern or camera number; dest: a folder, or a file where source is one.
 
-    edges: as the Remover was asked for; auto leaves the colours of videos as they are, since estimating takes long.
+    edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
     """
 
     source: str
@@ -128,7 +128,7 @@ def _targets(
         return [FileJob(sources[0], dest, kind)], dest.parent
     if dest is None and Path(source).expanduser().is_file():
         return [FileJob(sources[0], output_path_beside(sources[0], forms[kind == "video"]), kind)], sources[0].parent
-    dest = dest or (_neighbour(root) if Path(source).expanduser().is_dir() else root)
+    dest = dest or (_neighbor(root) if Path(source).expanduser().is_dir() else root)
     return plan(sources, root, dest, *forms), dest
 
 
@@ -200,7 +200,7 @@ def _is_file_name(dest: Path) -> bool:
     return dest.suffix.lower().removeprefix(".") in (*FORMATS, *VIDEO_FORMATS) and not dest.is_dir()
 
 
-def _neighbour(root: Path) -> Path:
+def _neighbor(root: Path) -> Path:
     """FOLDER.out beside the folder."""
     root = root.resolve()
     return root.with_name(f"{root.name}{SUFFIX}")

@@ -52,7 +52,7 @@ def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool
     source: Source = Camera(int(job.source.name)) if job.kind == "camera" else VideoFile(job.source)
     encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.is_camera)
     options = FrameOptions(work.style, work.threshold, work.reverse, None if work.edges == "auto" else work.edges)
-    writer = VideoWriter(job.target, encoding, source, colours=_keeps_colors(work.style))
+    writer = VideoWriter(job.target, encoding, source, colors=_keeps_colors(work.style))
     if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
     name = source.name if source.is_camera else job.source.name
@@ -61,7 +61,7 @@ def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool
 
 
 def _keeps_colors(style: OutputStyle) -> bool:
-    """The result shows the video's own colours: a map has none."""
+    """The result shows the video's own colors: a map has none."""
     return style.kind not in ("map", "debug")
 
 

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 GREEN = (120, 255, 155)
 WHITE = (255, 255, 255)
 NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
-CHOICES = ", ".join(NAMED) + ", a colour such as [255,0,0] or #ff0000, or the path of a background image"
-OPAQUE = ("green", "white", "colour", "image", "blur", "overlay", "debug")  # three channels
+CHOICES = ", ".join(NAMED) + ", a color such as [255,0,0] or #ff0000, or the path of a background image"
+OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
 
 Color = tuple[int, int, int]
 OutputType = "str | os.PathLike | Sequence[int] | np.ndarray | OutputStyle"
-EdgeColors = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colours
+EdgeColors = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colors
 
 
 class CutoutError(ValueError):
-    """An output type, colour, threshold or format that there is not; the message lists what there is."""
+    """An output type, color, threshold or format that there is not; the message lists what there is."""
 
 
 @dataclass(frozen=True)
 class OutputStyle:
-    """An output type that was understood: `kind` is a name of NAMED, "colour" or "image"."""
+    """An output type that was understood: `kind` is a name of NAMED, "color" or "image"."""
 
     kind: str
     color: Color | None = None
@@ -44,13 +44,13 @@ class OutputStyle:
     @property
     def shows_edges(self) -> bool:
         """The object is put before another background, so that its old background shows in soft edges."""
-        return self.kind in ("rgba", "green", "white", "colour", "image")
+        return self.kind in ("rgba", "green", "white", "color", "image")
 
 
 def style_of(type: OutputType) -> OutputStyle:
     """An output type as people write it → OutputStyle.
 
-    type: a name of NAMED; a colour as (r, g, b), "[r,g,b]", "r,g,b" or "#rrggbb"; a background image as a path or as an
+    type: a name of NAMED; a color as (r, g, b), "[r,g,b]", "r,g,b" or "#rrggbb"; a background image as a path or as an
     array (H, W, 3). Raises CutoutError that lists the types for anything else, ImageError for a background that is no image.
     """
     if isinstance(type, OutputStyle):
@@ -62,15 +62,15 @@ def style_of(type: OutputType) -> OutputStyle:
     if getattr(type, "ndim", 1) == 3:
         return OutputStyle("image", picture=_checked_picture(type))
     if isinstance(type, Sequence) or hasattr(type, "tolist"):
-        return OutputStyle("colour", color=_color([*type]))
+        return OutputStyle("color", color=_color([*type]))
     raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
 
 
 def _style_of_text(text: str) -> OutputStyle:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return OutputStyle("colour", color=tuple(bytes.fromhex(text[1:])))
+        return OutputStyle("color", color=tuple(bytes.fromhex(text[1:])))
     if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
-        return OutputStyle("colour", color=_color(text.strip("[]() ").split(",")))
+        return OutputStyle("color", color=_color(text.strip("[]() ").split(",")))
     path = Path(text).expanduser()
     if path.is_file():
         from ..data.images.read import read_image
@@ -87,7 +87,7 @@ def _color(parts: Sequence) -> Color:
         values = ()
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         shown = ",".join(str(part).strip() for part in parts)
-        raise CutoutError(f"a colour is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
+        raise CutoutError(f"a color is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
     return values
 
 
@@ -133,7 +133,7 @@ def render(
 ) -> "np.ndarray":
     """Image (H, W, 3) and map (H, W) → result of `type`: (H, W) for map, (H, W, 4) for rgba, else (H, W, 3).
 
-    edges: finds the object's own colours in its soft edges; used where another background comes behind it.
+    edges: finds the object's own colors in its soft edges; used where another background comes behind it.
     Raises CutoutError for an unknown type, a bad threshold, or a map of another size than the image.
     """
     style = style_of(type)
@@ -146,7 +146,7 @@ def render(
 
 
 def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
-    """`estimated` colours where alpha is neither 0 nor 255, the image's own elsewhere."""
+    """`estimated` colors where alpha is neither 0 nor 255, the image's own elsewhere."""
     import numpy as np
 
     soft = (alpha > 0) & (alpha < 255)
@@ -154,7 +154,7 @@ def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np
 
 
 def composite(front: "np.ndarray", behind: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
-    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3), `behind` may be one colour (3,)."""
+    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3), `behind` may be one color (3,)."""
     import numpy as np
 
     weight = alpha[..., None].astype(np.uint16)
@@ -178,7 +178,7 @@ def resize_to_cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray
 
 
 def blurred_background(image: "np.ndarray", alpha: "np.ndarray", sigma: float | None = None) -> "np.ndarray":
-    """The background out of focus, without the object's colours bleeding into it; uint8 (H, W, 3).
+    """The background out of focus, without the object's colors bleeding into it; uint8 (H, W, 3).
 
     sigma: in pixels; default 1/60 of the longer side. Where nearly everything is object, the whole image is blurred.
     """
@@ -236,7 +236,7 @@ _RENDERERS = {
     "rgba": _rgba,
     "green": _on_color,
     "white": _on_color,
-    "colour": _on_color,
+    "color": _on_color,
     "image": _on_picture,
     "blur": _blur,
     "overlay": _overlay,

@@ -1,4 +1,4 @@
-"""The object's own colours in its soft edges, where the photograph has them mixed with the background.
+"""The object's own colors in its soft edges, where the photograph has them mixed with the background.
 
 Without this, hair and fur keep a halo of the old background on a new one. Two ways: `matting` is better and needs the
 package pymatting; `fusion` needs nothing more than torch and runs on a GPU.
@@ -43,7 +43,7 @@ def choose_method(name: str) -> str:
 def estimate(
     image: "np.ndarray", alpha: "np.ndarray", method: str = "matting", device: "torch.device | str" = "cpu"
 ) -> "np.ndarray":
-    """Image uint8 (H, W, 3) and alpha uint8 (H, W) → the object's colours, uint8 (H, W, 3).
+    """Image uint8 (H, W, 3) and alpha uint8 (H, W) → the object's colors, uint8 (H, W, 3).
 
     An alpha without soft values gives the image itself, unestimated. Raises ForegroundError as `choose_method` does.
     """
@@ -58,15 +58,15 @@ def _matting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
     import torch
 
     if "pymatting" not in sys.modules:
-        LOG.warning("loading pymatting for the edge colours; its very first use compiles for a minute or so")
+        LOG.warning("loading pymatting for the edge colors; its very first use compiles for a minute or so")
     from pymatting import estimate_foreground_ml
 
     threads = torch.get_num_threads()
     try:
-        colours = estimate_foreground_ml(image / 255.0, alpha / 255.0)
+        colors = estimate_foreground_ml(image / 255.0, alpha / 255.0)
     finally:
         torch.set_num_threads(threads)  # numba sets the number for all of OpenMP
-    return np.rint(np.clip(colours, 0, 1) * 255).astype(np.uint8)
+    return np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
 
 
 def _fusion(image: "np.ndarray", alpha: "np.ndarray", device: "torch.device | str") -> "np.ndarray":
@@ -77,15 +77,15 @@ def _fusion(image: "np.ndarray", alpha: "np.ndarray", device: "torch.device | st
         return torch.from_numpy(np.array(array)).to(device).permute(2, 0, 1)[None].float().div_(255)
 
     with torch.inference_mode():
-        colours = blur_fusion(planes(image), planes(alpha[..., None]))
-        return colours[0].mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
+        colors = blur_fusion(planes(image), planes(alpha[..., None]))
+        return colors[0].mul_(255).round_().byte().permute(1, 2, 0).cpu().numpy()
 
 
 def blur_fusion(image: "torch.Tensor", alpha: "torch.Tensor") -> "torch.Tensor":
-    """Two passes of blur fusion: image (B, 3, H, W) and alpha (B, 1, H, W), both in 0..1 → colours (B, 3, H, W) in 0..1.
+    """Two passes of blur fusion: image (B, 3, H, W) and alpha (B, 1, H, W), both in 0..1 → colors (B, 3, H, W) in 0..1.
 
     Each pass: F = clip(Fb + α·(I − α·Fb − (1 − α)·Bb)), where Fb and Bb are foreground and background blurred where
-    they are (Forte, "Approximate fast foreground colour estimation", ICIP 2021); the first pass is wide, the second narrow.
+    they are (Forte, "Approximate fast foreground color estimation", ICIP 2021); the first pass is wide, the second narrow.
     """
     foreground, background = image, image
     for width in (WIDE, NARROW):

@@ -63,7 +63,7 @@ class Remover:
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
-    precision: float32, bfloat16, float16, auto; None: as the config says. edges: colours in soft edges, see `foreground.py`.
+    precision: float32, bfloat16, float16, auto; None: as the config says. edges: colors in soft edges, see `foreground.py`.
     overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
     image: twice the time.
 
@@ -240,9 +240,9 @@ class Remover:
 
         def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
             started = time.perf_counter()
-            colours = estimate(image, alpha, self.edges, self.device)
+            colors = estimate(image, alpha, self.edges, self.device)
             seconds["edges"] = time.perf_counter() - started
-            return colours
+            return colors
 
         wanted = threshold is None and self.edges != "none"
         started = time.perf_counter()

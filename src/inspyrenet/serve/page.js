@@ -5,7 +5,7 @@ const make = (name, text, parent) => {
   if (parent) parent.append(element);
   return element;
 };
-const labelled = (text, element, form) => { const label = make("label", text, form); label.append(element); };
+const labeled = (text, element, form) => { const label = make("label", text, form); label.append(element); };
 
 function describe(spec) {
   for (const [path, verbs] of Object.entries(spec.paths)) for (const [verb, operation] of Object.entries(verbs)) {
@@ -34,7 +34,7 @@ function table(head, rows) {
 function offer(spec, health) {
   const form = document.getElementById("try");
   const file = make("input"); file.type = "file"; file.name = "file"; file.required = true; file.accept = "image/*";
-  labelled("image", file, form);
+  labeled("image", file, form);
   const choices = {
     type: ["rgba", "map", "green", "white", "blur", "overlay", "debug", "#ff0000"],
     mode: Object.keys(health.modes),
@@ -43,10 +43,10 @@ function offer(spec, health) {
   for (const [name, values] of Object.entries(choices)) {
     const select = make("select"); select.name = name;
     values.forEach(value => make("option", value, select));
-    labelled(name, select, form);
+    labeled(name, select, form);
   }
   const threshold = make("input"); threshold.name = "threshold"; threshold.placeholder = "soft edges";
-  labelled("threshold", threshold, form);
+  labeled("threshold", threshold, form);
   make("button", "Cut out", form);
   form.addEventListener("submit", event => { event.preventDefault(); send(form); });
 }

@@ -9,7 +9,7 @@ from ..remover.compositing import NAMED, OutputStyle, check_threshold, style_of
 from .errors import ApiError, explain
 
 COLOR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
-TYPES = ", ".join(NAMED) + ", or a colour such as [255,0,0] or #ff0000"
+TYPES = ", ".join(NAMED) + ", or a color such as [255,0,0] or #ff0000"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from .errors import VideoError
-from .source import Colours, Picture
+from .source import Colors, Picture
 
 MILLISECONDS = Fraction(1, 1000)
 USUAL_RATE = 30
@@ -48,7 +48,7 @@ class Camera:
     time_base = MILLISECONDS
 
     def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):
-        self.name, self.warning, self.colours = f"camera {number}", None, Colours()
+        self.name, self.warning, self.colors = f"camera {number}", None, Colors()
         self._clock = clock
         self._capture = open_capture(number) if capture is None else capture
         if not self._capture.isOpened():

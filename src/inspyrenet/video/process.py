@@ -29,7 +29,7 @@ LOG = logging.getLogger("inspyrenet")
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What the pictures become. edges: as for images; None: colours in soft edges are left as they are, which is fast."""
+    """What the pictures become. edges: as for images; None: colors in soft edges are left as they are, which is fast."""
 
     style: OutputStyle
     threshold: float | None = None

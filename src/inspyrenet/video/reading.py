@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import VideoError, load_av, reason_of
-from .source import BT601, BT709, MATRICES, UNSPECIFIED, Colours, Picture, Sound
+from .source import BT601, BT709, MATRICES, UNSPECIFIED, Colors, Picture, Sound
 
 MISSING = 0.5  # seconds that may lack at the end before a file counts as cut short
 LOCAL = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach the network
@@ -41,7 +41,7 @@ class VideoFile:
         self.tracks = tuple(track for track in self._container.streams.audio if track.codec_context is not None)
         self.shift = Fraction(max(self._container.start_time or 0, 0), 1_000_000)
         self.aspect = stream.codec_context.sample_aspect_ratio or Fraction(1)
-        self.colours = Colours()
+        self.colors = Colors()
         self.frames = self._expected_frames()
         self._turn: np.ndarray | None = None
         self._last: int | None = None  # time of the picture before
@@ -88,7 +88,7 @@ class VideoFile:
     def _picture(self, frame) -> Picture:
         if self._turn is None:
             self._turn = display_matrix(frame)
-            self.colours = _colours(frame)
+            self.colors = _colors(frame)
             self.aspect = 1 / self.aspect if swaps_sides(self._turn) else self.aspect
         array = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame))
         return Picture(turned(array, self._turn), self._time(frame), frame.duration or self._step)
@@ -181,7 +181,7 @@ def turned(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(array[:: -1 if down < 0 else 1, :: -1 if across < 0 else 1])
 
 
-# -- colours ------------------------------------------------------------------------------------------------------
+# -- colors ------------------------------------------------------------------------------------------------------
 
 
 def _matrix(frame) -> int:
@@ -189,10 +189,10 @@ def _matrix(frame) -> int:
     return MATRICES.get(int(frame.colorspace), BT709 if frame.height > 576 or frame.width >= 1280 else BT601)
 
 
-def _colours(frame) -> Colours:
+def _colors(frame) -> Colors:
     """What the result is to be written with: the file's own primaries and transfer, so that HDR stays HDR."""
     primaries, transfer = (int(getattr(frame, name, 0) or 0) for name in ("color_primaries", "color_trc"))
     known = {"primaries": primaries, "transfer": transfer}
     given = {name: value for name, value in known.items() if value not in (0, UNSPECIFIED)}
     matrix = _matrix(frame)
-    return Colours(matrix if matrix in (BT709, MATRICES[9]) else BT709, **given)
+    return Colors(matrix if matrix in (BT709, MATRICES[9]) else BT709, **given)

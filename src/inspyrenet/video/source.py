@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import numpy as np
 
-BT709, BT601, SMPTE240M, BT2020 = 1, 5, 7, 9  # numbers of colour matrices, as swscale counts them
+BT709, BT601, SMPTE240M, BT2020 = 1, 5, 7, 9  # numbers of color matrices, as swscale counts them
 MATRICES = {1: BT709, 5: BT601, 6: BT601, 7: SMPTE240M, 9: BT2020, 10: BT2020}  # those of ITU-T H.273 → swscale's
 UNSPECIFIED = 2
 
@@ -35,7 +35,7 @@ class Sound:
 
 
 @dataclass(frozen=True)
-class Colours:
+class Colors:
     """How RGB and YUV belong together: the matrix (swscale's number), primaries and transfer (numbers of ITU-T H.273)."""
 
     matrix: int = BT709
@@ -49,7 +49,7 @@ class Source(Protocol):
     name: for messages. is_camera: pictures come by the clock and are dropped where nobody has time for them. frames: their
     expected number, where it is known. rate: frames per second on average. aspect: of a pixel, upright.
     tracks: PyAV's sound streams. shift: seconds by which all times are moved to begin near 0.
-    warning: what was wrong with it, once it has been read. colours is known with the first picture.
+    warning: what was wrong with it, once it has been read. colors is known with the first picture.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Source(Protocol):
     aspect: Fraction
     tracks: tuple
     shift: Fraction
-    colours: Colours
+    colors: Colors
     warning: str | None
 
     def __iter__(self) -> Iterator[Picture | Sound]: ...

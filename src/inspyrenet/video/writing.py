@@ -9,7 +9,7 @@ import numpy as np
 from .errors import explained_writing, load_av
 from .formats import Encoding
 from .sound import Track, add_track
-from .source import MATRICES, Colours, Picture, Sound, Source
+from .source import MATRICES, Colors, Picture, Sound, Source
 
 NUMBERS = {swscale: number for number, swscale in MATRICES.items() if number not in (5, 10)}  # swscale's → H.273's
 LIMITED = 1  # FFmpeg's number of the range 16..235
@@ -22,9 +22,9 @@ class VideoWriter:
     Raises OSError where it cannot be written, VideoError where the pictures cannot be encoded.
     """
 
-    def __init__(self, target: Path, encoding: Encoding, source: Source, colours: bool = True):
+    def __init__(self, target: Path, encoding: Encoding, source: Source, colors: bool = True):
         self.target, self.frames, self.seconds = target, 0, 0.0
-        self._encoding, self._source, self._colours = encoding, source, colours
+        self._encoding, self._source, self._colors = encoding, source, colors
         self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
         self._container = self._stream = None
         self._tracks: list[Track] = []
@@ -86,10 +86,10 @@ class VideoWriter:
         context.time_base = source.time_base
         context.sample_aspect_ratio = source.aspect
         context.thread_type = "AUTO"
-        self._colours = source.colours if self._colours else Colours()
+        self._colors = source.colors if self._colors else Colors()
         context.color_range = LIMITED
-        context.colorspace = NUMBERS[self._colours.matrix]
-        context.color_primaries, context.color_trc = self._colours.primaries, self._colours.transfer
+        context.colorspace = NUMBERS[self._colors.matrix]
+        context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
         self._tracks = [add_track(self._container, track, encoding, source.shift) for track in source.tracks]
         for sound in self._early:
             self._tracks[sound.track].put(sound.packet)
@@ -105,9 +105,7 @@ class VideoWriter:
         array = np.ascontiguousarray(self._even(array))
         kind = FORMATS[array.shape[2] if array.ndim == 3 else 2]
         frame = av.VideoFrame.from_ndarray(array, format=kind)
-        return frame.reformat(
-            format=self._encoding.pixels, dst_colorspace=self._colours.matrix, dst_color_range=LIMITED
-        )
+        return frame.reformat(format=self._encoding.pixels, dst_colorspace=self._colors.matrix, dst_color_range=LIMITED)
 
     def _even(self, array: np.ndarray) -> np.ndarray:
         """The last row or column once more, where the codec wants even sides."""

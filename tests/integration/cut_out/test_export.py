@@ -66,7 +66,7 @@ def test_one_file_says_everything(files):
     assert (metadata.name, metadata.model, metadata.inputs) == ("tiny", "InSPyReNet_Light", ("image", "resized"))
     assert (metadata.sizing, metadata.size, metadata.base_size, metadata.threshold) == ("dynamic", 160, (64, 64), 100)
     assert metadata.mean == (0.485, 0.456, 0.406) and metadata.multiple == 32 and metadata.fixed is None
-    assert metadata.weights == "tiny.safetensors" and "not stated" in metadata.licence and metadata.version
+    assert metadata.weights == "tiny.safetensors" and "not stated" in metadata.license and metadata.version
     names = [
         [dim.dim_param or dim.dim_value for dim in entry.type.tensor_type.shape.dim] for entry in graph.graph.input
     ]

@@ -60,7 +60,7 @@ def test_floats_give_floats(remover, saliency):
         assert result.dtype == dtype and np.allclose(result * 255, saliency)
 
 
-def test_16_bit_and_grey_and_alpha_arrays_are_taken(remover, saliency):
+def test_16_bit_and_gray_and_alpha_arrays_are_taken(remover, saliency):
     deep = picture().astype(np.uint16) * 257
     assert np.array_equal(remover.process(deep, type="map"), saliency)
     with_alpha = np.dstack([picture(), np.full((48, 80), 7, np.uint8)])
@@ -111,8 +111,8 @@ def test_a_tensor_gives_a_tensor(remover, saliency, dtype):
     tensor = tensor if dtype == torch.uint8 else (tensor.float() / 255).to(dtype)
     result = remover.process(tensor, type="map")
     assert result.dtype == dtype and result.shape == (1, 48, 80)
-    grey = result[0] if dtype == torch.uint8 else result[0].float() * 255
-    assert np.abs(grey.numpy() - saliency.astype(float)).max() <= 1
+    gray = result[0] if dtype == torch.uint8 else result[0].float() * 255
+    assert np.abs(gray.numpy() - saliency.astype(float)).max() <= 1
     assert remover.process(tensor).shape == (4, 48, 80)
 
 

@@ -30,7 +30,7 @@ def rotated(path):
 ODD = {
     "one.png": lambda path: photo(1, 1).save(path),
     "strip.jpg": lambda path: photo(20, 4000).save(path),
-    "grey_alpha.png": lambda path: photo().convert("LA").save(path),
+    "gray_alpha.png": lambda path: photo().convert("LA").save(path),
     "rgba.png": lambda path: photo().convert("RGBA").save(path),
     "palette.png": lambda path: photo().convert("P").save(path),
     "cmyk.jpg": lambda path: photo().convert("CMYK").save(path),

@@ -36,7 +36,7 @@ def test_random_sizes_resume_exactly_with_any_number_of_workers(tmp_path):
         train["Dataset"]["transforms"] = {
             "random_size": {"height": [64, 127], "width": [64, 127]},
             "random_flip": {},
-            "random_colour": {},
+            "random_color": {},
         }
         train["Dataloader"] = {"batch_size": 2, "num_workers": 0}
         train["Scheduler"]["epoch"] = 2
@@ -86,10 +86,10 @@ def test_birefnet_learns_classes_by_its_own_augmentations(tmp_path):
             "labels": "DIS5K",
             "transforms": {
                 "static_resize": {"size": [64, 64], "backend": "opencv"},
-                "background_colour": {},
+                "background_color": {},
                 "random_flip": {},
                 "random_turn": {},
-                "random_colour": {},
+                "random_color": {},
                 "salt_and_pepper": {},
             },
         }

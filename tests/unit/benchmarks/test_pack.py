@@ -211,10 +211,10 @@ def test_impossible_numbers_are_usage_errors(pack, data, tmp_path, wrong):
 
 
 def test_psnr(pack):
-    grey = np.full((4, 4, 3), 100, np.uint8)
-    assert pack.psnr(grey, grey + np.uint8(1)) == pytest.approx(20 * np.log10(255))
-    assert pack.psnr(np.zeros_like(grey), np.full_like(grey, 255)) == 0
-    assert pack.psnr(grey, grey) == pack.BEST_PSNR
+    gray = np.full((4, 4, 3), 100, np.uint8)
+    assert pack.psnr(gray, gray + np.uint8(1)) == pytest.approx(20 * np.log10(255))
+    assert pack.psnr(np.zeros_like(gray), np.full_like(gray, 255)) == 0
+    assert pack.psnr(gray, gray) == pack.BEST_PSNR
 
 
 def test_changes_are_measured_against_the_reduced_pairs(pack, data):

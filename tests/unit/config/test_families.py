@@ -93,9 +93,9 @@ def test_what_a_family_does_not_take_is_named(model, train, message):
 
 
 def test_classes_and_padding_need_losses_that_know_them():
-    labelled = f"{RESIZED}\n    labels: DIS5K"
-    assert read(dataset=labelled).Train.Dataset.labels == "DIS5K"
-    assert wrong("PSPNet_ResNet50", dataset=labelled) == [
+    labeled = f"{RESIZED}\n    labels: DIS5K"
+    assert read(dataset=labeled).Train.Dataset.labels == "DIS5K"
+    assert wrong("PSPNet_ResNet50", dataset=labeled) == [
         "one.yaml:7: Train.Dataset.labels: PSPNet learns no classes: leave labels out"
     ]
     cropped = "    transforms:\n      random_crop: {size: [65, 65]}"
@@ -107,12 +107,12 @@ def test_classes_and_padding_need_losses_that_know_them():
 @pytest.mark.parametrize(
     ("steps", "message"),
     [
-        ("random_colur: {}", "Train.Dataset.transforms.random_colur: unknown; did you mean random_colour?"),
+        ("random_colur: {}", "Train.Dataset.transforms.random_colur: unknown; did you mean random_color?"),
         ("salt_and_pepper: {shar: 0.1}", "Train.Dataset.transforms.salt_and_pepper.shar: unknown; did you mean share?"),
         ("random_turn: {range: [5, 5]}", "Train.Dataset.transforms.random_turn.range: must be [low, high] with low < high"),
         ("random_blur: {size: 4}", "Train.Dataset.transforms.random_blur.size: must be odd, not 4"),
-        ("background_colour: {p: 2}", "Train.Dataset.transforms.background_colour.p: must be less than or equal to 1, not 2"),
-        ("random_colour: {factor: 2}", "Train.Dataset.transforms.random_colour.factor: unknown"),
+        ("background_color: {p: 2}", "Train.Dataset.transforms.background_color.p: must be less than or equal to 1, not 2"),
+        ("random_color: {factor: 2}", "Train.Dataset.transforms.random_color.factor: unknown"),
     ],
 )  # fmt: skip
 def test_mistakes_in_augmentations_are_named(steps, message):

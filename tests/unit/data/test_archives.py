@@ -110,7 +110,7 @@ def data_entry(**changes):
         "kind": "data",
         "file": "Tiny.zip",
         "folder": "Test_Dataset",
-        "licence": "",
+        "license": "",
         "sources": (),
     }
     return Published(**{**values, **changes})
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_archive_is_refused(home):
 def test_every_entry_is_complete(kind):
     for name, entry in load(kind).items():
         assert entry.sources and all(url.startswith("https://") for url in entry.sources), name
-        assert entry.licence and entry.file and (entry.kind == "weights" or entry.folder), name
+        assert entry.license and entry.file and (entry.kind == "weights" or entry.folder), name
         assert not entry.md5 or len(entry.md5) == 32, name
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from inspyrenet.data.augment.birefnet import (
     TRANSFORMS_BIREFNET,
     Background,
-    BackgroundColour,
-    RandomColour,
+    BackgroundColor,
+    RandomColor,
     RandomTurn,
     SaltAndPepper,
 )
@@ -24,10 +24,10 @@ from inspyrenet.data.images.preprocess import Preprocess, to_tensor
 
 STEPS = [
     ("static_resize", {"size": [32, 48], "backend": "opencv"}),
-    ("background_colour", {"p": 0.5}),
+    ("background_color", {"p": 0.5}),
     ("random_flip", {}),
     ("random_turn", {"range": [-15, 15], "p": 0.5}),
-    ("random_colour", {}),
+    ("random_color", {}),
     ("salt_and_pepper", {"share": 0.01}),
     ("normalize", {}),
 ]
@@ -52,7 +52,7 @@ def test_same_generator_same_result_and_input_untouched(name):
     assert first.image.dtype == first.mask.dtype == np.uint8 and first.image.shape[:2] == first.mask.shape
 
 
-@given(seed=st.integers(0, 2**32), step=st.sampled_from([RandomTurn, BackgroundColour]))
+@given(seed=st.integers(0, 2**32), step=st.sampled_from([RandomTurn, BackgroundColor]))
 def test_the_number_of_draws_does_not_depend_on_the_outcome(seed, step):
     always, never = np.random.default_rng(seed), np.random.default_rng(seed)
     assert step(p=1).draw(always) is not None and step(p=0).draw(never) is None
@@ -64,7 +64,7 @@ def test_resize_is_opencvs_without_antialiasing():
     out = StaticResize((20, 30), "opencv")(given_sample, np.random.default_rng(0))
     assert np.array_equal(out.image, cv2.resize(given_sample.image, (30, 20), interpolation=cv2.INTER_LINEAR))
     assert out.mask.shape == (20, 30)
-    steps = Compose([StaticResize((20, 30), "opencv"), RandomColour()], Normalize())
+    steps = Compose([StaticResize((20, 30), "opencv"), RandomColor()], Normalize())
     assert steps.resize is steps.steps[0]  # what a cache may keep
 
 
@@ -82,22 +82,22 @@ def test_a_turn_keeps_image_and_mask_together():
     out = RandomTurn((14, 15), p=1)(Sample(np.repeat(mask[..., None], 3, axis=2), mask), np.random.default_rng(0))
     assert np.array_equal(out.image[..., 0], out.mask)
     assert out.mask.shape == (41, 41) and not np.array_equal(out.mask, mask)
-    assert np.nonzero(out.mask)[1].mean() < 19  # above the centre, counter-clockwise is to the left
+    assert np.nonzero(out.mask)[1].mean() < 19  # above the center, counter-clockwise is to the left
     whole = RandomTurn((10, 11), p=1)(Sample(np.full((9, 9, 3), 200, np.uint8), mask[:9, :9]), np.random.default_rng(0))
     assert (whole.image[0, 0] == 0).all()  # black outside
 
 
-def test_colour_factors_are_tenths_in_their_ranges():
+def test_color_factors_are_tenths_in_their_ranges():
     rng = np.random.default_rng(1)
-    factors = np.array([RandomColour().draw(rng) for _ in range(3000)])
+    factors = np.array([RandomColor().draw(rng) for _ in range(3000)])
     assert np.allclose(factors * 10, np.rint(factors * 10))
     assert factors.min(axis=0).tolist() == [0.5, 0.5, 0, 0] and factors.max(axis=0).tolist() == [1.5, 1.5, 2, 3]
     given_sample = sample()
-    same = RandomColour().apply(given_sample, (1.0, 1.0, 1.0, 1.0))
+    same = RandomColor().apply(given_sample, (1.0, 1.0, 1.0, 1.0))
     assert np.array_equal(same.image, given_sample.image)
-    grey = RandomColour().apply(given_sample, (1.0, 1.0, 0.0, 1.0)).image
-    assert (grey[..., 0] == grey[..., 1]).all()
-    assert not RandomColour().apply(given_sample, (0.5, 1.0, 1.0, 1.0)).image.astype(int).max() > 128
+    gray = RandomColor().apply(given_sample, (1.0, 1.0, 0.0, 1.0)).image
+    assert (gray[..., 0] == gray[..., 1]).all()
+    assert not RandomColor().apply(given_sample, (0.5, 1.0, 1.0, 1.0)).image.astype(int).max() > 128
 
 
 def test_noise_is_black_or_white_in_all_channels_of_the_image_alone():
@@ -111,33 +111,33 @@ def test_noise_is_black_or_white_in_all_channels_of_the_image_alone():
 
 def test_kinds_of_background_have_their_shares():
     rng = np.random.default_rng(2)
-    drawn = [BackgroundColour().draw(rng) for _ in range(4000)]
-    shares = {kind: sum(d.kind == kind for d in drawn) / len(drawn) for kind in ("grey", "foreground", "random")}
-    assert shares == pytest.approx({"grey": 0.4, "foreground": 0.4, "random": 0.2}, abs=0.03)
-    assert sum(BackgroundColour(p=0.25).draw(rng) is None for _ in range(2000)) == pytest.approx(1500, abs=80)
+    drawn = [BackgroundColor().draw(rng) for _ in range(4000)]
+    shares = {kind: sum(d.kind == kind for d in drawn) / len(drawn) for kind in ("gray", "foreground", "random")}
+    assert shares == pytest.approx({"gray": 0.4, "foreground": 0.4, "random": 0.2}, abs=0.03)
+    assert sum(BackgroundColor(p=0.25).draw(rng) is None for _ in range(2000)) == pytest.approx(1500, abs=80)
 
 
 @pytest.mark.parametrize(
-    ("kind", "expected"), [("grey", (90, 90, 90)), ("random", (1, 2, 3)), ("foreground", (80, 120, 255))]
+    ("kind", "expected"), [("gray", (90, 90, 90)), ("random", (1, 2, 3)), ("foreground", (80, 120, 255))]
 )
-def test_background_takes_the_colour_and_the_object_stays(kind, expected):
+def test_background_takes_the_color_and_the_object_stays(kind, expected):
     image = np.zeros((20, 20, 3), np.uint8)
     image[5:10] = (100, 120, 250)
     mask = np.zeros((20, 20), np.uint8)
     mask[5:10] = 255
-    out = BackgroundColour().apply(Sample(image, mask), Background(kind, 90, (0.8, 1.0, 1.2), (1, 2, 3)))
+    out = BackgroundColor().apply(Sample(image, mask), Background(kind, 90, (0.8, 1.0, 1.2), (1, 2, 3)))
     assert np.array_equal(out.image[5:10], image[5:10])
     assert (out.image[mask == 0] == expected).all()
 
 
 def test_background_mixes_by_soft_masks_and_stands_an_empty_one():
     image = np.full((4, 4, 3), 200, np.uint8)
-    half = BackgroundColour().apply(
-        Sample(image, np.full((4, 4), 51, np.uint8)), Background("grey", 100, (1, 1, 1), (0, 0, 0))
+    half = BackgroundColor().apply(
+        Sample(image, np.full((4, 4), 51, np.uint8)), Background("gray", 100, (1, 1, 1), (0, 0, 0))
     )
     assert (half.image == 120).all()
     empty = Sample(image, np.zeros((4, 4), np.uint8))
-    assert (BackgroundColour().apply(empty, Background("foreground", 0, (1, 1, 1), (0, 0, 0))).image == 200).all()
+    assert (BackgroundColor().apply(empty, Background("foreground", 0, (1, 1, 1), (0, 0, 0))).image == 200).all()
 
 
 # -- in a data set ------------------------------------------------------------------------------------------------

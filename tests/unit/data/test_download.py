@@ -71,7 +71,7 @@ def server(monkeypatch):
 
 def entry(server, *pages, sha256=SHA, **changes):
     sources = tuple(page if "://" in page else server.url + page for page in pages)
-    values = {"name": "net", "kind": "weights", "file": "net.pth", "licence": "MIT"}
+    values = {"name": "net", "kind": "weights", "file": "net.pth", "license": "MIT"}
     values["sha256"] = (sha256,) if isinstance(sha256, str) else sha256 or ()
     return Published(sources=sources, **{**values, **changes})
 

@@ -116,7 +116,7 @@ def test_masks_stay_binary_or_soft():
     assert (expected - found).abs().mean() < 0.01
 
 
-def test_normalisation_is_the_same():
+def test_normalization_is_the_same():
     (image, _), (fast, _) = both(build_transforms(steps(normalize=True)), PHOTOS[1], 0)
     assert (image - fast).abs().max() < 1.01 / 255 / 0.224
     assert fast.is_contiguous()

@@ -1,4 +1,4 @@
-"""Sizing, normalisation and the way back to a map of the image's own size."""
+"""Sizing, normalization and the way back to a map of the image's own size."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_any_image_becomes_a_network_input_and_its_map_fits_again(shape):
         assert to_map(torch.rand(1, 1, *tensor.shape[1:]), shape).shape == shape
 
 
-def test_values_are_pillows_resize_normalised():
+def test_values_are_pillows_resize_normalized():
     image = np.random.default_rng(1).integers(0, 256, (90, 70, 3), np.uint8)
     tensor, base = Preprocess("dynamic", 64, base_size=(32, 48))(image)
     for result, size in ((tensor, (96, 64)), (base, (32, 48))):  # 90·64/70 = 82.3: nearest multiple 96, of 64: 64
@@ -52,7 +52,7 @@ def test_values_are_pillows_resize_normalised():
         np.testing.assert_allclose(result.permute(1, 2, 0).numpy(), expected, atol=1e-5)
 
 
-def test_normalisation_can_be_off():
+def test_normalization_can_be_off():
     image = np.full((4, 4, 3), 255, np.uint8)
     tensor, _ = Preprocess("static", (8, 8), mean=None, std=None)(image)
     assert torch.equal(tensor, torch.ones(3, 8, 8))

@@ -69,7 +69,7 @@ def test_a_data_set_with_crops_says_where_images_are(tmp_path, pipeline):
     item = dataset[0]
     assert item["image"].shape == (3, 33, 41) and item["mask"].shape == item["valid"].shape == (1, 33, 41)
     assert set(item["valid"].unique().tolist()) == {0, 1} and item["label"] == 7
-    assert item["image"][:, item["valid"][0] == 0].abs().max() < 0.01  # the mean colour
+    assert item["image"][:, item["valid"][0] == 0].abs().max() < 0.01  # the mean color
     assert torch.equal(item["image"], dataset[0]["image"])
     dataset.set_epoch(1)
     assert not torch.equal(item["image"], dataset[0]["image"])

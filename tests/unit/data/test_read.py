@@ -15,7 +15,7 @@ from inspyrenet.data.images.read import ImageError, find_images, read_image, rea
 from inspyrenet.data.images.write import write_map
 
 RAMP = np.linspace(0, 255, 24 * 32).astype(np.uint8).reshape(24, 32)
-COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)
+COLOR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], axis=2)
 
 
 def encode(image, kind="PNG", **options) -> bytes:
@@ -31,39 +31,39 @@ def smooth_photo(height=48, width=64):
 
 def test_rgb_is_returned_unchanged_from_path_string_bytes_and_stream(tmp_path):
     path = tmp_path / "a.png"
-    path.write_bytes(encode(Image.fromarray(COLOUR)))
+    path.write_bytes(encode(Image.fromarray(COLOR)))
     for source in (path, str(path), path.read_bytes(), io.BytesIO(path.read_bytes())):
         image = read_image(source)
         assert image.dtype == np.uint8
         assert image.flags.c_contiguous
-        np.testing.assert_array_equal(image, COLOUR)
+        np.testing.assert_array_equal(image, COLOR)
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "1"])
-def test_grey_modes_become_equal_channels_and_exact_masks(mode):
-    grey = Image.fromarray(RAMP if mode != "1" else np.where(RAMP > 99, 255, 0).astype(np.uint8))
-    stored = grey.convert(mode)
+def test_gray_modes_become_equal_channels_and_exact_masks(mode):
+    gray = Image.fromarray(RAMP if mode != "1" else np.where(RAMP > 99, 255, 0).astype(np.uint8))
+    stored = gray.convert(mode)
     if mode == "LA":
         stored.putalpha(Image.fromarray(RAMP.T.copy().reshape(24, 32)))
     data = encode(stored)
-    np.testing.assert_array_equal(read_image(data), np.repeat(np.asarray(grey)[..., None], 3, axis=2))
-    np.testing.assert_array_equal(read_mask(data), np.asarray(grey))
+    np.testing.assert_array_equal(read_image(data), np.repeat(np.asarray(gray)[..., None], 3, axis=2))
+    np.testing.assert_array_equal(read_mask(data), np.asarray(gray))
 
 
 def test_alpha_is_dropped_not_composited():
-    data = encode(Image.fromarray(np.dstack([COLOUR, np.zeros_like(RAMP)])))
-    np.testing.assert_array_equal(read_image(data), COLOUR)
+    data = encode(Image.fromarray(np.dstack([COLOR, np.zeros_like(RAMP)])))
+    np.testing.assert_array_equal(read_image(data), COLOR)
 
 
 @pytest.mark.filterwarnings("error")
 def test_palette_with_transparency():
-    image = Image.fromarray(COLOUR).quantize(16)
+    image = Image.fromarray(COLOR).quantize(16)
     expected = np.asarray(image.convert("RGB"))
     data = encode(image, transparency=bytes([0, 100, 255]))
     np.testing.assert_array_equal(read_image(data), expected)
 
 
-def test_cmyk_jpeg_has_the_colours_of_the_rgb_one():
+def test_cmyk_jpeg_has_the_colors_of_the_rgb_one():
     photo = smooth_photo()
     data = encode(photo.convert("CMYK"), "JPEG", quality=95)
     difference = np.abs(read_image(data).astype(int) - np.asarray(photo))
@@ -71,7 +71,7 @@ def test_cmyk_jpeg_has_the_colours_of_the_rgb_one():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_16_bit_grey_is_scaled_not_clipped(kind):
+def test_16_bit_gray_is_scaled_not_clipped(kind):
     values = RAMP.astype(np.uint16) * 257
     data = encode(Image.fromarray(values), kind)
     np.testing.assert_array_equal(read_mask(data), RAMP)
@@ -79,14 +79,14 @@ def test_16_bit_grey_is_scaled_not_clipped(kind):
 
 
 @pytest.mark.parametrize(("extension", "alpha"), [(".png", False), (".png", True), (".tiff", False)])
-def test_16_bit_colour_is_rounded(extension, alpha):
-    nearby = COLOUR[..., ::-1].astype(int) * 257 + np.where(RAMP % 2, 100, -100)[..., None]  # BGR, off each level
+def test_16_bit_color_is_rounded(extension, alpha):
+    nearby = COLOR[..., ::-1].astype(int) * 257 + np.where(RAMP % 2, 100, -100)[..., None]  # BGR, off each level
     deep = np.clip(nearby, 0, 65535).astype(np.uint16)
     deep = np.dstack([deep, np.full_like(RAMP, 9, np.uint16)]) if alpha else deep
     ok, data = cv2.imencode(extension, deep)
     assert ok
-    np.testing.assert_array_equal(read_image(data.tobytes()), COLOUR)
-    expected = np.asarray(Image.fromarray(COLOUR).convert("L"))
+    np.testing.assert_array_equal(read_image(data.tobytes()), COLOR)
+    expected = np.asarray(Image.fromarray(COLOR).convert("L"))
     np.testing.assert_array_equal(read_mask(data.tobytes()), expected)
 
 

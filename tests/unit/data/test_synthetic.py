@@ -38,8 +38,8 @@ def stretched(values):
 
 
 def otsu(image):
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    return cv2.threshold(grey, 0, 255, cv2.THRESH_OTSU)[1]
+    gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return cv2.threshold(gray, 0, 255, cv2.THRESH_OTSU)[1]
 
 
 def saturation(image):
@@ -51,7 +51,7 @@ def border_distance(image):
     return stretched(np.linalg.norm(image - border, axis=2))
 
 
-def centre_prior(image):
+def center_prior(image):
     height, width = image.shape[:2]
     y, x = np.mgrid[:height, :width]
     return stretched(np.exp(-(((y / height - 0.5) ** 2 + (x / width - 0.5) ** 2) / 0.1)))
@@ -62,7 +62,7 @@ def test_the_measure_knows_right_from_wrong(samples):
     assert max_f(samples, lambda image: next(truth)) > 0.999
 
 
-@pytest.mark.parametrize("predict", [otsu, lambda image: 255 - otsu(image), saturation, border_distance, centre_prior])
+@pytest.mark.parametrize("predict", [otsu, lambda image: 255 - otsu(image), saturation, border_distance, center_prior])
 def test_simple_cues_do_not_solve_it(samples, predict):
     assert max_f(samples, predict) <= 0.65
 
@@ -102,8 +102,8 @@ def test_mask_marks_what_was_painted():
     """Inside a mask there is the object's texture alone: stripes make every larger inner window bright and dark."""
     contrast_inside, contrast_outside = [], []
     for image, mask in (SyntheticShapes(20, 5)[index] for index in range(20)):
-        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float)
-        spread = np.sqrt(np.maximum(cv2.blur(grey**2, (13, 13)) - cv2.blur(grey, (13, 13)) ** 2, 0))
+        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(float)
+        spread = np.sqrt(np.maximum(cv2.blur(gray**2, (13, 13)) - cv2.blur(gray, (13, 13)) ** 2, 0))
         inner = cv2.erode(mask, np.ones((17, 17))) == 255
         if inner.any():
             contrast_inside.append(np.percentile(spread[inner], 10))

@@ -59,7 +59,7 @@ def test_dynamic_resize_bounds_the_shorter_side():
 
 
 @pytest.mark.parametrize("scale", [0.75, 0.9, 1.0, 1.1, 1.25])
-def test_scale_crop_keeps_the_size_and_the_centre(scale):
+def test_scale_crop_keeps_the_size_and_the_center(scale):
     sample = make_sample(41, 57)
     image, mask = RandomScaleCrop((scale, scale), p=1)(sample, generator())
     assert image.shape == sample.image.shape
@@ -89,7 +89,7 @@ def test_flip_directions():
     np.testing.assert_array_equal(RandomFlip(lr=False, p=1)(sample, generator()).image, sample.image)
 
 
-def test_rotation_is_pillows_and_centre_cropped():
+def test_rotation_is_pillows_and_center_cropped():
     sample = make_sample()
     image, mask = RandomRotate((7, 8), p=1)(sample, generator())
     turned = Image.fromarray(sample.image).rotate(7, expand=True)
@@ -121,7 +121,7 @@ def test_enhancements_come_in_random_order_with_upward_factors():
     assert all(1 <= factor <= 1.1 for one in drawn for _, factor in one)
 
 
-def test_published_list_gives_normalised_tensors():
+def test_published_list_gives_normalized_tensors():
     sample = make_sample(soft=True)
     image, mask = build_transforms(PUBLISHED)(sample, generator(3))
     assert image.shape == (3, 48, 64)

@@ -141,7 +141,7 @@ def drawn_state(network):
 
 @pytest.mark.parametrize("as_mode", [True, False])
 @pytest.mark.parametrize(("network", "config"), [("swinb", "InSPyReNet_SwinB"), ("res2net50", "InSPyReNet_Res2Net50")])
-def test_a_checkpoint_is_recognised_by_what_is_in_it(home, monkeypatch, network, config, as_mode):
+def test_a_checkpoint_is_recognized_by_what_is_in_it(home, monkeypatch, network, config, as_mode):
     (home / "some.pth").write_bytes(b"weights")
     monkeypatch.setattr("inspyrenet.utils.train.checkpoint.read_weights", lambda path: drawn_state(network))
     spec = resolve_model("some.pth") if as_mode else resolve_model(ckpt="some.pth")

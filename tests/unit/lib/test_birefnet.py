@@ -1,4 +1,4 @@
-"""BiRefNet's contract, its normalisation, and its losses over the epochs."""
+"""BiRefNet's contract, its normalization, and its losses over the epochs."""
 
 import functools
 import itertools

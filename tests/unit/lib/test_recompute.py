@@ -67,7 +67,7 @@ def test_conv_unit_keeps_the_convolution_and_not_what_follows(relu):
     alive = weakref.ref(y)
     del y
     gc.collect()
-    assert alive() is None, "the normalised map is kept"
+    assert alive() is None, "the normalized map is kept"
     for a, b in zip(gradients(out, x, *unit.parameters()), expected, strict=True):
         torch.testing.assert_close(a, b)
 

@@ -12,7 +12,7 @@ GRIDS = st.sampled_from([1, 2, 4, 8])
 
 
 def column_major_tiles(image: torch.Tensor, grid: int) -> torch.Tensor:
-    """The plain definition: columns outermost, rows next, colours innermost."""
+    """The plain definition: columns outermost, rows next, colors innermost."""
     height, width = image.shape[-2] // grid, image.shape[-1] // grid
     cut = [
         image[:, c, r * height : (r + 1) * height, s * width : (s + 1) * width]

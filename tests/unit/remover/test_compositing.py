@@ -25,7 +25,7 @@ from inspyrenet.remover.compositing import (
 FEW = settings(max_examples=25)
 SIZES = st.tuples(st.integers(1, 12), st.integers(1, 12))
 BYTES = st.integers(0, 255)
-COLOURS = st.tuples(BYTES, BYTES, BYTES)
+COLORS = st.tuples(BYTES, BYTES, BYTES)
 
 
 @st.composite
@@ -44,16 +44,16 @@ def test_names_are_understood_in_any_case(name):
 
 
 @pytest.mark.parametrize("written", [(255, 0, 7), [255, 0, 7], "[255,0,7]", "255, 0, 7", "(255,0,7)", "#ff0007"])
-def test_a_colour_in_each_spelling(written):
-    assert style_of(written) == OutputStyle("colour", color=(255, 0, 7))
+def test_a_color_in_each_spelling(written):
+    assert style_of(written) == OutputStyle("color", color=(255, 0, 7))
 
 
-def test_a_colour_as_numpy_array():
+def test_a_color_as_numpy_array():
     assert style_of(np.array([1, 2, 3])).color == (1, 2, 3)
 
 
 @pytest.mark.parametrize("wrong", ["[256,0,0]", "[-1,0,0]", [1, 2], "1,2,3,4", "[1.5,2,3]", [None, 1, 2], "[,,]"])
-def test_a_wrong_colour_is_refused(wrong):
+def test_a_wrong_color_is_refused(wrong):
     with pytest.raises(CutoutError, match=r"three whole numbers 0\.\.255"):
         style_of(wrong)
 
@@ -111,7 +111,7 @@ def test_a_wrong_threshold_is_refused(wrong):
 
 
 @FEW
-@given(scenes(), COLOURS)
+@given(scenes(), COLORS)
 def test_composite_is_exact_at_the_ends_and_between_elsewhere(scene, color):
     image, alpha = scene
     mixed = composite(image, color, alpha)
@@ -194,23 +194,23 @@ def test_blur_does_not_smear_the_object_into_the_background():
 
 @FEW
 @given(scenes(), BYTES)
-def test_blur_keeps_a_flat_background_flat(scene, grey):
+def test_blur_keeps_a_flat_background_flat(scene, gray):
     image, alpha = scene
-    flat = np.full_like(image, grey)
-    assert np.abs(blurred_background(flat, alpha).astype(int) - grey).max() <= 1
+    flat = np.full_like(image, gray)
+    assert np.abs(blurred_background(flat, alpha).astype(int) - gray).max() <= 1
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
 
 
-def test_edge_colours_count_in_soft_edges_only():
+def test_edge_colors_count_in_soft_edges_only():
     image, alpha = np.full((1, 3, 3), 10, np.uint8), np.array([[0, 128, 255]], np.uint8)
     result = replace_edge_colors(image, np.full_like(image, 99), alpha)
     assert result[0, :, 0].tolist() == [10, 99, 10]
 
 
 @pytest.mark.parametrize(("type", "used"), [("rgba", True), ("white", True), ("map", False), ("blur", False)])
-def test_edge_colours_are_asked_for_where_they_show(type, used):
+def test_edge_colors_are_asked_for_where_they_show(type, used):
     calls = []
 
     def edges(image, alpha):

@@ -1,4 +1,4 @@
-"""Edge colours: the object's own colour where the photograph shows a mixture."""
+"""Edge colors: the object's own color where the photograph shows a mixture."""
 
 import sys
 import types
@@ -22,13 +22,13 @@ def disc(size=96, radius=26, soft=8):
     return np.rint(share * RED + (1 - share) * BLUE).astype(np.uint8), alpha
 
 
-def error(colours, alpha):
-    """Mean distance from red in the soft edge, in grey levels."""
+def error(colors, alpha):
+    """Mean distance from red in the soft edge, in gray levels."""
     edge = (alpha > 60) & (alpha < 255)
-    return np.abs(colours[edge].astype(float) - RED).mean()
+    return np.abs(colors[edge].astype(float) - RED).mean()
 
 
-def test_fusion_finds_the_colour_of_the_object():
+def test_fusion_finds_the_color_of_the_object():
     image, alpha = disc()
     assert error(image, alpha) > 30
     assert error(estimate(image, alpha, "fusion"), alpha) < 7
@@ -36,16 +36,16 @@ def test_fusion_finds_the_colour_of_the_object():
 
 def test_fusion_keeps_what_is_plainly_object():
     image, alpha = disc()
-    colours = estimate(image, alpha, "fusion")
-    assert np.abs(colours[alpha == 255].astype(int) - image[alpha == 255]).max() <= 1
+    colors = estimate(image, alpha, "fusion")
+    assert np.abs(colors[alpha == 255].astype(int) - image[alpha == 255]).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 300), (200, 3)])
 def test_fusion_takes_any_size(size):
     rng = np.random.default_rng(0)
     image, alpha = rng.integers(0, 256, (*size, 3), np.uint8), rng.integers(1, 255, size, np.uint8)
-    colours = estimate(image, alpha, "fusion")
-    assert colours.dtype == np.uint8 and colours.shape == image.shape
+    colors = estimate(image, alpha, "fusion")
+    assert colors.dtype == np.uint8 and colors.shape == image.shape
 
 
 @pytest.mark.parametrize("width", [1, 2, 6, 7, 90])
@@ -63,7 +63,7 @@ def test_box_blur_stays_exact_on_long_lines():
     assert (box_blur(x, 90) - 0.9).abs().max() < 1e-6
 
 
-def test_a_flat_image_has_one_colour():
+def test_a_flat_image_has_one_color():
     image = torch.full((1, 3, 20, 20), 0.4)
     alpha = torch.rand(1, 1, 20, 20, generator=torch.Generator().manual_seed(1))
     assert (blur_fusion(image, alpha) - 0.4).abs().max() < 1e-2
@@ -77,7 +77,7 @@ def test_a_hard_edge_needs_no_estimate():
 
 @pytest.fixture
 def stub(monkeypatch):
-    """A pymatting that answers with the object's colour and notes its input; the real one compiles for half a minute."""
+    """A pymatting that answers with the object's color and notes its input; the real one compiles for half a minute."""
     calls = []
 
     def estimate_foreground_ml(image, alpha):
@@ -90,8 +90,8 @@ def stub(monkeypatch):
 
 def test_matting_gets_values_from_0_to_1_and_gives_bytes(stub):
     image, alpha = disc()
-    colours = estimate(image, alpha, "matting")
-    assert colours.dtype == np.uint8 and error(colours, alpha) == 0
+    colors = estimate(image, alpha, "matting")
+    assert colors.dtype == np.uint8 and error(colors, alpha) == 0
     given_image, given_alpha = stub[0]
     assert given_image.max() <= 1 and given_alpha.max() == 1 and given_alpha.ndim == 2
 

@@ -34,7 +34,7 @@ def test_tiles_stand_where_they_belong():
     assert (tile(picture, 0, 0, size) == (200, 10, 20)).all() and (tile(picture, 1, 0, size) == 255).all()
     assert [int(tile(picture, 0, i, size).mean().round()) for i in (1, 2, 3, 4)] == [0, 2, 253, 255]  # sigmoid(±15, ±5)
     assert (tile(picture, 1, 1, size) == PAPER).all()  # nothing below S3
-    assert (tile(picture, 1, 2, size) == 128).all()  # U2 changes nothing: middle grey
+    assert (tile(picture, 1, 2, size) == 128).all()  # U2 changes nothing: middle gray
     u1 = tile(picture, 1, 3, size)
     assert (u1[:, :40] == 0).all() and (u1[:, 40:] == 128).all()
 

@@ -15,7 +15,7 @@ from inspyrenet.lib.types import SaliencyPyramid
 
 
 class Cells(nn.Module):
-    """Says the mean grey of each 8x8 cell, as a network with finest_stage 3 would; `enlarged`: at the image's size."""
+    """Says the mean gray of each 8x8 cell, as a network with finest_stage 3 would; `enlarged`: at the image's size."""
 
     def __init__(self, enlarged: bool):
         super().__init__()
@@ -28,17 +28,17 @@ class Cells(nn.Module):
         return SaliencyPyramid((logits,))
 
 
-def off_centre_square(folder):
-    grey = np.zeros((64, 64), np.uint8)
-    grey[8:16, 40:56] = 255
+def off_center_square(folder):
+    gray = np.zeros((64, 64), np.uint8)
+    gray[8:16, 40:56] = 255
     for name in ("image.png", "mask.png"):
-        cv2.imwrite(str(folder / name), grey)
+        cv2.imwrite(str(folder / name), gray)
     return Pair(folder / "image.png", folder / "mask.png", "image", "Own")
 
 
 def test_a_coarse_map_scores_as_the_same_map_at_the_image_s_size(tmp_path):
     prepare = Preprocess(size=(64, 64), mean=None, std=None)
-    validate = Validator([off_centre_square(tmp_path)], prepare, "maxFm", torch.device("cpu"))
+    validate = Validator([off_center_square(tmp_path)], prepare, "maxFm", torch.device("cpu"))
     coarse, full = validate(Cells(enlarged=False)), validate(Cells(enlarged=True))
     assert dict(coarse) == pytest.approx(dict(full), abs=1e-6)
     assert full["mae"] < 0.06  # soft edges alone: the square is where it was

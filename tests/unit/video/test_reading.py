@@ -1,4 +1,4 @@
-"""Reading videos and cameras: orientation, times, colours, and whatever can be wrong with a file."""
+"""Reading videos and cameras: orientation, times, colors, and whatever can be wrong with a file."""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -44,7 +44,7 @@ def test_pictures_are_rgb_and_in_order(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(48, 64), (720, 1280)])
-def test_colours_are_converted_as_the_size_suggests(tmp_path, size):
+def test_colors_are_converted_as_the_size_suggests(tmp_path, size):
     """An untagged small video is BT.601, a large one BT.709; the helper writes BT.601."""
     array = read(make_video(tmp_path / "a.mp4", 1, size))[0][0].array[5, 5].astype(int)
     error = np.abs(array - (230, 20, 20)).max()
@@ -73,8 +73,8 @@ def test_any_turn_and_mirror_puts_each_corner_where_the_matrix_says(signs, swap,
     shown = turned(image, display_matrix(framed(matrix)))
     places = np.array([[x, y] for y in range(2) for x in range(3)]) @ np.sign(np.where(abs(matrix) > 9, matrix, 0))
     places -= places.min(axis=0)
-    for (x, y), colour in zip(places, image.reshape(-1, 3), strict=True):
-        assert (shown[y, x] == colour).all()
+    for (x, y), color in zip(places, image.reshape(-1, 3), strict=True):
+        assert (shown[y, x] == color).all()
 
 
 def test_a_senseless_matrix_counts_as_upright():

@@ -15,7 +15,7 @@ from inspyrenet.video.errors import VideoError
 from inspyrenet.video.formats import encoding_of
 from inspyrenet.video.process import FrameOptions, cut_video
 from inspyrenet.video.reading import VideoFile
-from inspyrenet.video.source import Colours, Picture
+from inspyrenet.video.source import Colors, Picture
 from inspyrenet.video.writing import VideoWriter
 from tests.moving import look, make_video, painted
 
@@ -25,7 +25,7 @@ BASE = Fraction(1, 600)
 class Film:
     """A source of painted pictures, without a file."""
 
-    tracks, shift, aspect, colours, warning = (), Fraction(0), Fraction(1), Colours(), None
+    tracks, shift, aspect, colors, warning = (), Fraction(0), Fraction(1), Colors(), None
     name, time_base, rate = "film", BASE, Fraction(20)
 
     def __init__(self, count=12, size=(48, 64), is_camera=False, times=None):
@@ -100,7 +100,7 @@ def test_transparency_comes_back(tmp_path, form, codec, near, size):
 @pytest.mark.parametrize(("form", "codec"), [("mp4", "h264"), ("webm", "vp9"), ("mov", "prores")])
 def test_opaque_videos_and_maps(tmp_path, form, codec):
     ramp = np.broadcast_to(np.linspace(0, 255, 64).astype(np.uint8), (48, 64))
-    for name, arrays in (("map", [ramp] * 3), ("colour", [painted(number) for number in range(3)])):
+    for name, arrays in (("map", [ramp] * 3), ("color", [painted(number) for number in range(3)])):
         seen = write(tmp_path / f"{name}.{form}", arrays, False, form)
         assert seen.codec == codec
         for frame, array in zip(seen.frames, arrays, strict=True):
@@ -135,13 +135,13 @@ def write_and_name(path, array):
     return path
 
 
-def test_colours_beyond_bt709_are_carried_over(tmp_path):
+def test_colors_beyond_bt709_are_carried_over(tmp_path):
     film = Film()
-    film.colours = Colours(9, 9, 18)  # BT.2020, HLG
+    film.colors = Colors(9, 9, 18)  # BT.2020, HLG
     write(tmp_path / "a.mp4", [painted(0)], False, "mp4", film)
     file = VideoFile(tmp_path / "a.mp4")
     assert np.abs(next(iter(file)).array.astype(int) - painted(0)).mean() < 4
-    assert file.colours == film.colours
+    assert file.colors == film.colors
     file.close()
 
 
