@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from ..fast.recompute import grad_enabled, norm_relu, recompute
+from ..fast.purpose import for_training
+from ..fast.recompute import norm_relu, recompute
 from ..modules.conv import plain_norm
 
 
@@ -35,7 +36,7 @@ class Res2NetEncoder(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         """(B, 3, H, W) → maps at H/4, H/4, H/8, H/16, H/32."""
         save_memory = (
-            self.fast and grad_enabled() and all(plain_norm(m) for m in self.modules() if hasattr(m, "running_mean"))
+            self.fast and for_training() and all(plain_norm(m) for m in self.modules() if hasattr(m, "running_mean"))
         )
         x = self.maxpool(self._stem(image) if save_memory else self.act1(self.bn1(self.conv1(image))))
         maps = [x]

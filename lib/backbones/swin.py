@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.recompute import grad_enabled, layer_norm, recompute
+from ..fast.purpose import for_inference, for_training
+from ..fast.recompute import layer_norm, recompute
 from ..fast.window_attention import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
 
 VARIANTS = {
@@ -35,9 +36,9 @@ class SwinBlock(nn.Module):
         self.window, self.shift, self.fast = block.window_size[0], shift, True
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.fast and not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        if self.fast and for_inference():
             return self._forward_inference(x)
-        if self.fast and self.training and grad_enabled() and self.can_recompute:
+        if self.fast and self.training and for_training() and self.can_recompute:
             return self._forward_training(x)
         x = x + self.drop_path1(self._attention(self.norm1(x)))
         return x + self.drop_path2(self.mlp(self.norm2(x)))
@@ -77,11 +78,11 @@ class SwinBlock(nn.Module):
         return x[:, :height, :width]
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        if not self.fast or torch.compiler.is_compiling():
-            return attend(self.attn, x, mask)
-        if torch.is_grad_enabled():
-            return attend_training(self.attn, x, mask) if self.can_recompute else attend(self.attn, x, mask)
-        return attend_fast(self.attn, x, mask, TOKENS // self.window**2)
+        if self.fast and for_inference():
+            return attend_fast(self.attn, x, mask, TOKENS // self.window**2)
+        if self.fast and for_training() and self.can_recompute:
+            return attend_training(self.attn, x, mask)
+        return attend(self.attn, x, mask)
 
 
 class SwinStage(nn.Module):

@@ -4,12 +4,8 @@ While a graph is recorded, sizes are symbols. Padding to whole windows, or askin
 costs minutes, or ties the graph to one size. The parts here compute what those that they replace compute; weights are shared.
 """
 
-import contextlib
 import copy
-import functools
-import sys
-from collections.abc import Callable, Iterator
-from unittest import mock
+from collections.abc import Callable
 
 import torch
 from timm.models.swin_transformer import PatchMerging
@@ -20,9 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..backbones.pvt import PVTEncoder
 from ..backbones.swin import SwinBlock
-from ..inference import transition
-from ..modules import conv
-from ..modules.conv import ConvUnit
+from ..modules.conv import ConvUnit, resize
 from ..modules.deform_conv import DeformConv
 from ..modules.sica import SICA
 
@@ -47,47 +41,6 @@ def _substituted(module: nn.Module, swaps: dict[type, Callable[[nn.Module], nn.M
     for name, child in list(module.named_children()):
         setattr(module, name, _substituted(child, swaps))
     return swaps[type(module)](module) if type(module) in swaps else module
-
-
-@contextlib.contextmanager
-def tracing() -> Iterator[None]:
-    """While a graph is recorded, maps are resized without asking whether they have the size already, ellipses are few
-    operations, and the regions that keep half precision out are left out: a graph has one precision anyway, and each region
-    costs a pass over the graph.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(torch.no_grad())
-        stack.enter_context(mock.patch.object(torch, "autocast", _NoRegion))
-        stack.enter_context(mock.patch.object(transition, "dilate_minus_erode", dilate_minus_erode))
-        original, package = conv.resize, __name__.rpartition(".export.")[0]
-        for name, module in list(sys.modules.items()):
-            if name.startswith(package) and getattr(module, "resize", None) is original:
-                stack.enter_context(mock.patch.object(module, "resize", resize))
-        yield
-
-
-class _NoRegion(contextlib.nullcontext):
-    def __init__(self, *args, **kwargs):
-        super().__init__()
-
-
-def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
-    """`conv.resize`, which a map that has the size already passes unchanged here too, only not for free."""
-    return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
-
-
-def dilate_minus_erode(x: Tensor, size: int) -> Tensor:
-    """`transition.dilate_minus_erode` in a third of the operations: an ellipse is the union of its inscribed rectangles."""
-    height = {}  # half-width → half-height of the rectangle
-    for row, width in enumerate(transition.ellipse_half_widths(size)):
-        height[width] = max(height.get(width, 0), abs(row - size // 2))
-    both = torch.cat([x, -x], dim=1)
-    pooled = [
-        F.max_pool2d(F.max_pool2d(both, (2 * h + 1, 1), 1, (h, 0)), (1, 2 * w + 1), 1, (0, w))
-        for w, h in height.items()
-    ]
-    dilated, eroded = functools.reduce(torch.maximum, pooled).chunk(2, dim=1)
-    return dilated + eroded
 
 
 # -- convolutions -------------------------------------------------------------------------------------------------

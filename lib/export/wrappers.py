@@ -13,7 +13,7 @@ from ..inference.pyramid_blending import blend
 from ..models.birefnet import BiRefNet
 from ..models.pspnet import PSPNet
 from ..sizes import SizeRule
-from .exportable import exportable, tracing
+from .exportable import exportable
 
 LARGEST = 1 << 14  # pixels of a side that a graph of any size is recorded for
 MOST = 1 << 10  # images of a batch
@@ -104,7 +104,7 @@ def record(
         for size in sample.values():
             rule.check(size)
     images = tuple(torch.zeros(1 if shapes is None else 2, 3, *sample[name]) for name in names)
-    with tracing():
+    with torch.no_grad():
         try:
             return torch.export.export(wrapper, images, dynamic_shapes=shapes)
         except (RuntimeError, AssertionError, TypeError) as error:

@@ -15,6 +15,8 @@ from torch.autograd.function import once_differentiable
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
 
+from .purpose import for_training
+
 
 class Recomputation(NamedTuple):
     """make(*sources) is the tensor, up to rounding; sources are tensors or recomputations themselves."""
@@ -23,14 +25,9 @@ class Recomputation(NamedTuple):
     sources: tuple
 
 
-def grad_enabled() -> bool:
-    """Whether what is computed now is kept for a backward pass (and not traced by a compiler, which decides that itself)."""
-    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
-
-
 def recompute(x: Tensor, make: Callable[..., Tensor], *sources: Tensor) -> Tensor:
     """x, with the record that it is make(*sources). Nobody may change x or the sources in place afterwards."""
-    if grad_enabled():
+    if for_training():
         x.recomputation = Recomputation(make, tuple(_keep(source) for source in sources))
     return x
 

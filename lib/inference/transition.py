@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..fast.purpose import for_export
 from ..modules.conv import resize
 
 STAGE_SIZES = {2: 5, 1: 9, 0: 17}  # diameter in pixels of the coarser map S_{j+1}
@@ -34,7 +35,23 @@ def dilate_ellipse(x: Tensor, size: int) -> Tensor:
 
 def dilate_minus_erode(x: Tensor, size: int) -> Tensor:
     """dilate(x) − erode(x) with the elliptical element of this diameter, (B, C, h, w)."""
+    if for_export():  # whose cost is the number of operations
+        return dilate_minus_erode_by_rectangles(x, size)
     return dilate_ellipse(x, size) + dilate_ellipse(-x, size)
+
+
+def dilate_minus_erode_by_rectangles(x: Tensor, size: int) -> Tensor:
+    """The same in a third of the operations and three times the time: an ellipse is the union of its inscribed rectangles."""
+    height: dict[int, int] = {}  # half-width → half-height of the rectangle
+    for row, width in enumerate(ellipse_half_widths(size)):
+        height[width] = max(height.get(width, 0), abs(row - size // 2))
+    both = torch.cat([x, -x], dim=1)
+    pooled = [
+        F.max_pool2d(F.max_pool2d(both, (2 * h + 1, 1), 1, (h, 0)), (1, 2 * w + 1), 1, (0, w))
+        for w, h in height.items()
+    ]
+    dilated, eroded = functools.reduce(torch.maximum, pooled).chunk(2, dim=1)
+    return dilated + eroded
 
 
 def transition(logits: Tensor, stage: int) -> Tensor:

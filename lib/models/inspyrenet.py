@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from ..fast.lazy_upsample import LazyUpsample
-from ..fast.recompute import grad_enabled, recompute, recomputing
+from ..fast.purpose import for_inference, for_training
+from ..fast.recompute import recompute, recomputing
 from ..fast.switchable import Switchable
 from ..fast.tiled_inference import active_tiles
 from ..modules.conv import resize
@@ -70,7 +71,7 @@ class InSPyReNet(Switchable):
             return self.forward_coarse(image, coarse)
         if self.uses_tiles(size):
             return self.forward_tiled(image, coarse)
-        with recomputing() if self.fast and grad_enabled() else contextlib.nullcontext():
+        with recomputing() if self.fast and for_training() else contextlib.nullcontext():
             return self.forward_full(image, coarse)
 
     def forward_full(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
@@ -98,8 +99,7 @@ class InSPyReNet(Switchable):
 
     def uses_tiles(self, size: tuple[int, int]) -> bool:
         """Whether an image of this size is computed in tiles: for large maps, and never while gradients are kept."""
-        keeps_graph = torch.is_grad_enabled() or self.training or torch.compiler.is_compiling()
-        return self.fast and not keeps_graph and size[0] * size[1] > LARGE_IMAGE
+        return self.fast and not self.training and for_inference() and size[0] * size[1] > LARGE_IMAGE
 
     def forward_tiled(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """`forward` in bounded memory; the same numbers up to rounding."""

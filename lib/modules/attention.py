@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..fast.fused_conv1x1 import fused_conv1x1
-from .conv import ConvUnit, aligned, at_least_float32
+from .conv import ConvUnit, aligned, at_least_float32, without_autocast
 
 
 class AxialAttention(nn.Module):
@@ -71,7 +71,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, fast: bool = True) -> Tens
     The unscaled scores differ by hundreds, so that most shares underflow to subnormal numbers, with which a CPU computes about
     a hundred times slower: fast makes them zero.
     """
-    with torch.autocast(query.device.type, enabled=False):
+    with without_autocast(query):
         query, key, value = at_least_float32(query), at_least_float32(key), at_least_float32(value)
         shares = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
         if fast:

@@ -1,11 +1,15 @@
 """The conv unit that every part of the decoder is made of, and the two casts and resizes that go with it."""
 
+import contextlib
+from contextlib import AbstractContextManager
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..fast.cpu_bfloat16 import train_in_float32
-from ..fast.recompute import grad_enabled, norm_relu
+from ..fast.purpose import for_export, for_training
+from ..fast.recompute import norm_relu
 
 
 class ConvUnit(nn.Module):
@@ -38,7 +42,7 @@ class ConvUnit(nn.Module):
 
     def forward_concat(self, x: Tensor, y: Tensor) -> Tensor:
         """The unit of x and y, joined along the channels; where gradients are kept, without a map that holds both."""
-        if not (self.fast and grad_enabled()):
+        if not (self.fast and for_training()):
             return self(torch.cat([x, y], dim=1))
         parts = self.conv.weight.split([x.shape[1], y.shape[1]], dim=1)
         geometry = {"padding": self.conv.padding, "dilation": self.conv.dilation}
@@ -52,7 +56,7 @@ class ConvUnit(nn.Module):
         """
         if weights.is_cuda and len(weights) > 1:
             return self(mixture(weights, values, dtype))
-        with torch.autocast(weights.device.type, enabled=False):
+        with without_autocast(weights):
             kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
         parts = [
             F.conv2d(weight.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
@@ -61,7 +65,7 @@ class ConvUnit(nn.Module):
         return self._normalized(parts[0] if len(parts) == 1 else torch.cat(parts))
 
     def _normalized(self, y: Tensor) -> Tensor:
-        if self.fast and grad_enabled() and plain_norm(self.bn):
+        if self.fast and for_training() and plain_norm(self.bn):
             return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
         y = self.relu(self.bn(y))
         return aligned(y) if self.fast else y
@@ -69,7 +73,7 @@ class ConvUnit(nn.Module):
 
 def mixture(weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
     """At every position the values (B, C, n) in the weights (B, n, h, w): (B, C, h, w)."""
-    with torch.autocast(weights.device.type, enabled=False):
+    with without_autocast(weights):
         mixed = values @ weights.flatten(2)  # (B, C, h·w)
     return mixed.to(dtype).unflatten(2, weights.shape[-2:])
 
@@ -98,12 +102,15 @@ def aligned(x: Tensor) -> Tensor:
     Splitting, joining and attention hand back gradients in another order, in which BatchNorm and convolutions are several
     times slower. Without gradients x stays what it is.
     """
-    return _Aligned.apply(x) if torch.is_grad_enabled() and x.requires_grad else x
+    return _Aligned.apply(x) if for_training() and x.requires_grad else x
 
 
 def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
-    """Bilinear resize of (B, C, h, w) to `size` (height, width); returns x itself where the size already fits."""
-    if x.shape[-2:] == tuple(size):
+    """Bilinear resize of (B, C, h, w) to `size` (height, width); returns x itself where the size already fits.
+
+    An exported graph always resizes: to ask costs minutes where sizes are symbols, or ties the graph to one size.
+    """
+    if not for_export() and x.shape[-2:] == tuple(size):
         return x
     return F.interpolate(x, size=size, mode="bilinear", align_corners=align_corners)
 
@@ -111,3 +118,11 @@ def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Ten
 def at_least_float32(x: Tensor) -> Tensor:
     """At least float32: half-precision tensors are cast, float32 and float64 stay what they are."""
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager:
+    """A region on the device of x that computes in the precision of its tensors.
+
+    An exported graph has one precision anyway, and each region in it would cost a pass over the graph: it gets none.
+    """
+    return contextlib.nullcontext() if for_export() else torch.autocast(x.device.type, enabled=False)

@@ -5,6 +5,8 @@ import torchvision
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .conv import without_autocast
+
 
 class DeformConv(nn.Module):
     """Convolution whose taps move by learned offsets and are weighted by learned masks in (0, 2).
@@ -29,7 +31,7 @@ class DeformConv(nn.Module):
         """(B, C, h, w) → (B, out_channels, h, w)."""
         offset, mask = self.offset_conv(x), 2 * self.modulator_conv(x).sigmoid()
         sample = SAMPLERS[self.sampler]
-        with torch.autocast(x.device.type, enabled=False):  # there is no bfloat16 kernel, and positions need float32
+        with without_autocast(x):  # there is no bfloat16 kernel, and positions need float32
             wide = torch.float64 if x.dtype == torch.float64 else torch.float32
             out = sample(x.to(wide), offset.to(wide), mask.to(wide), self.regular_conv.weight.to(wide))
         return out.to(offset.dtype)

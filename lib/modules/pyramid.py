@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .conv import resize
+from .conv import resize, without_autocast
 
 
 def gaussian_kernel(size: int = 7, sigma: float = 1.0) -> Tensor:
@@ -26,7 +26,7 @@ class ImagePyramid(nn.Module):
         channels, radius = x.shape[1], self.kernel.shape[-1] // 2
         kernel = (gain * self.kernel).to(x.dtype).expand(channels, 1, -1, -1)
         x = F.pad(x, (radius,) * 4, mode="reflect")
-        with torch.autocast(x.device.type, enabled=False):  # maps are added up over the scales: keep their precision
+        with without_autocast(x):  # maps are added up over the scales: keep their precision
             return F.conv2d(x, kernel, groups=channels)
 
     def reduce(self, x: Tensor) -> Tensor:

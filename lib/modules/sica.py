@@ -7,7 +7,7 @@ from torch.nn import functional as F
 from ..fast.lazy_upsample import LazyUpsample, bilinear_weights
 from ..fast.recompute import recompute
 from ..fast.tiled_inference import tile_grid, tile_span
-from .conv import ConvUnit, at_least_float32, mixture, resize
+from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
 
 
 class SICA(nn.Module):
@@ -61,7 +61,7 @@ class SICA(nn.Module):
     def project(self, x: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Features (B, C, *context_size) and maps (B, n, *context_size) → keys and values (B, depth, n)."""
         # a sum over 10^5 positions leaves the range of half precision
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             x = at_least_float32(x)
             context = self._sums(x, maps.to(x.dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
@@ -101,7 +101,7 @@ class SICA(nn.Module):
         """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
         query = self.conv_query(x)
         query = recompute(_positions(query), _positions, query)  # (B, h·w, depth)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
         weights = weights.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, n, h, w)
         refined = (

@@ -18,7 +18,6 @@ from ..data.hub import registry
 from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_program
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
 from ..lib.checkpoints.state_dict import load_state
-from ..lib.export.exportable import tracing
 from ..lib.export.wrappers import record, size_rule
 from ..lib.sizes import SizeRule
 from ..utils.system.precision import flushed_denormals
@@ -180,7 +179,7 @@ def to_onnx(program: torch.export.ExportedProgram, metadata: ModelMetadata, opse
     `data.hub.onnx_files.tidy`.
     """
     options = {"opset_version": opset, "dynamo": True, "optimize": False, "verbose": False}
-    with tracing():
+    with torch.no_grad():
         try:
             return torch.onnx.export(
                 program, input_names=[*metadata.inputs], output_names=[*metadata.outputs], **options

@@ -13,9 +13,10 @@ from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_siz
 from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
-from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, dilate_minus_erode, exportable, tracing
+from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, exportable
 from inspyrenet.lib.export.wrappers import SinglePass, size_rule
 from inspyrenet.lib.inference import transition
+from inspyrenet.lib.modules.conv import resize, without_autocast
 from inspyrenet.lib.modules.deform_conv import DeformConv
 from inspyrenet.lib.modules.sica import SICA
 from inspyrenet.lib.sizes import SizeRule
@@ -73,7 +74,7 @@ def test_deformable_convolution_by_one_grid_sampling_is_the_same(kernel):
 def test_an_ellipse_is_the_union_of_its_rectangles(size):
     for shape in ((2, 1, 40, 30), (1, 1, 3, 50), (1, 2, 8, 8)):
         x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
-        assert torch.equal(dilate_minus_erode(x, size), transition.dilate_minus_erode(x, size))
+        assert torch.equal(transition.dilate_minus_erode_by_rectangles(x, size), transition.dilate_minus_erode(x, size))
 
 
 @torch.no_grad()
@@ -87,12 +88,19 @@ def test_the_copy_leaves_the_network_alone():
         exportable(model, "bent")
 
 
-def test_recording_ends():
-    autocast, resize = torch.autocast, transition.resize
-    with pytest.raises(KeyError), tracing():
-        assert torch.autocast is not autocast and transition.resize is not resize
-        raise KeyError
-    assert torch.autocast is autocast and transition.resize is resize and torch.is_grad_enabled()
+def test_only_a_recorded_graph_is_without_regions_and_questions():
+    class Parts(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            with without_autocast(x):
+                return transition.transition_at(resize(x, (16, 16)), 0, (16, 16))
+
+    x = torch.rand(1, 1, 16, 16)
+    graph = torch.export.export(Parts(), (x,))
+    calls = [str(node.target) for node in graph.graph.nodes if node.op == "call_function"]
+    assert not any("autocast" in call for call in calls)
+    assert sum("upsample_bilinear2d" in call for call in calls) == 2
+    assert torch.equal(graph.module()(x), Parts()(x))
+    assert resize(x, (16, 16)) is x and isinstance(without_autocast(x), torch.autocast)
 
 
 # -- sizes --------------------------------------------------------------------------------------------------------
