@@ -1,12 +1,13 @@
 """Training in less memory: maps that are cheap to compute again are not kept for the backward pass.
 
 Autograd keeps what every operation reads. Half of that in a decoder is BatchNorm's output, of an encoder LayerNorm's and GELU's:
-one pass over a map that is kept anyway gives them again. `recompute` records how a tensor was made, and inside
-`recomputing` the operations that read it keep that record in its place.
+one pass over a map that is kept anyway gives them again. Inside `recomputing`, `recompute` records how a tensor was made, and
+the operations that read the tensor keep that record in its place.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import contextlib
+from collections.abc import Callable, Iterator, MutableMapping
+from contextvars import ContextVar
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn import functional as F
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from .purpose import for_training
 
@@ -25,31 +27,35 @@ class Recomputation(NamedTuple):
     sources: tuple
 
 
+Records = MutableMapping[Tensor, Recomputation]  # by identity, and for as long as the tensor lives
+_records: ContextVar[Records | None] = ContextVar("records of the innermost recomputing()", default=None)
+
+
+@contextlib.contextmanager
+def recomputing() -> Iterator[Records]:
+    """Inside it, recomputations are kept in place of the tensors that have one. Gives the records that it collects."""
+    records = WeakTensorKeyDictionary()
+    token = _records.set(records)
+    try:
+        with saved_tensors_hooks(lambda x: records.get(x, x), _made):
+            yield records
+    finally:
+        _records.reset(token)
+
+
 def recompute(x: Tensor, make: Callable[..., Tensor], *sources: Tensor) -> Tensor:
     """x, with the record that it is make(*sources). Nobody may change x or the sources in place afterwards."""
-    if for_training():
-        x.recomputation = Recomputation(make, tuple(_keep(source) for source in sources))
+    if for_training() and (records := _records.get()) is not None:
+        records[x] = Recomputation(make, tuple(records.get(source) or source.detach() for source in sources))
     return x
 
 
-def _keep(x: Tensor) -> Tensor | Recomputation:
-    return getattr(x, "recomputation", None) or x.detach()
-
-
-def _pack(x: Tensor) -> Tensor | Recomputation:
-    return getattr(x, "recomputation", None) or x
-
-
-def _unpack(kept: Tensor | Recomputation) -> Tensor:
+def _made(kept: Tensor | Recomputation) -> Tensor:
+    """What was kept as it is, or made again."""
     if not isinstance(kept, Recomputation):
         return kept
     with torch.no_grad(), torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
-        return kept.make(*(_unpack(source) for source in kept.sources))
-
-
-def recomputing() -> AbstractContextManager:
-    """Inside it, recomputations are kept in place of the tensors that have one."""
-    return saved_tensors_hooks(_pack, _unpack)
+        return kept.make(*(_made(source) for source in kept.sources))
 
 
 def norm_relu(x: Tensor, norm: nn.BatchNorm2d, relu: bool) -> Tensor:

@@ -96,9 +96,25 @@ def test_notes_are_followed_through_notes():
 
 
 def test_nothing_is_noted_without_gradients():
-    with torch.no_grad():
-        x = layer_norm(random(2, 3, 8), nn.LayerNorm(8).double())
-    assert not hasattr(x, "recomputation")
+    norm, x = nn.LayerNorm(8).double(), random(2, 3, 8)
+    with recomputing() as records:
+        with torch.no_grad():
+            without = layer_norm(x, norm)
+        kept = layer_norm(x, norm)
+        assert without not in records and kept in records
+        del kept
+        gc.collect()
+        assert len(records) == 0, "a record keeps its tensor alive"
+    outside = layer_norm(x, norm)
+    assert outside not in records
+
+
+def test_the_inner_records_do_not_reach_the_outer_ones():
+    with recomputing() as outer:
+        with recomputing() as inner:
+            x = recompute(random(2), torch.clone, random(2))
+        y = recompute(random(2), torch.clone, random(2))
+        assert x in inner and x not in outer and y in outer and y not in inner
 
 
 @pytest.mark.parametrize("shift", [0, 2])
