@@ -1,5 +1,8 @@
 """One switch for a network whose parts may have a fast and a reference formulation."""
 
+import functools
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
@@ -22,3 +25,21 @@ class Switchable(nn.Module):
                 module.fast = on
         if self.channels_last:
             self.to(memory_format=torch.channels_last if on else torch.contiguous_format)
+
+
+def accelerated_by(fast: Callable) -> Callable[[Callable], Callable]:
+    """Decorator of a module's method, which is the reference: while the module's `fast` is set, fast(plain, module, …) runs.
+
+    plain is the reference, bound to the module, for where the fast formulation has nothing to gain.
+    """
+
+    def decorated(plain: Callable) -> Callable:
+        @functools.wraps(plain)
+        def method(module: nn.Module, *args, **kwargs):
+            if not module.fast:
+                return plain(module, *args, **kwargs)
+            return fast(functools.partial(plain, module), module, *args, **kwargs)
+
+        return method
+
+    return decorated

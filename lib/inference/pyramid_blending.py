@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from ..fast.inspyrenet import coarse_pyramid, finest_detail
 from ..modules.conv import resize
 from ..modules.pyramid import ImagePyramid
 from ..types import SaliencyPyramid
@@ -62,12 +63,12 @@ def blend_tiled(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment
     to still comes from the high-resolution pass's own S1 and U1.
     """
     size = image.shape[-2:]
-    high_s3, _, high_u2, high_s1, high_u1, f1 = model.coarse_pyramid(image)
+    high_s3, _, high_u2, high_s1, high_u1, f1 = coarse_pyramid(model, image)
     s3 = ALIGNMENTS[alignment](low.logits, high_s3.shape[-2:])
     s2, u2 = add_detail(model.pyramid, s3, high_u2, 2)
     s1, u1 = add_detail(model.pyramid, s2, high_u1, 1)
     mask = transition_at(s1, 0, size)
-    u0 = model.finest_detail(size, f1, high_s1, high_u1, mask).mul_(mask)
+    u0 = finest_detail(model, size, f1, high_s1, high_u1, mask).mul_(mask)
     return SaliencyPyramid((s3, s2, s1, model.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
 

@@ -38,33 +38,10 @@ class ConvUnit(nn.Module):
         nn.init.kaiming_normal_(self.conv.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._normalized(self.conv(x))
+        return self.normalized(self.conv(x))
 
-    def forward_concat(self, x: Tensor, y: Tensor) -> Tensor:
-        """The unit of x and y, joined along the channels; where gradients are kept, without a map that holds both."""
-        if not (self.fast and for_training()):
-            return self(torch.cat([x, y], dim=1))
-        parts = self.conv.weight.split([x.shape[1], y.shape[1]], dim=1)
-        geometry = {"padding": self.conv.padding, "dilation": self.conv.dilation}
-        return self._normalized(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
-
-    def forward_attended(self, weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
-        """The unit of `mixture(weights, values, dtype)`, without that map: the kernels are mixed in its place.
-
-        A convolution of Σ_n share_n·value_n is Σ_n (kernel·value_n) applied to share_n: n channels in instead of C.
-        Every image has kernels of its own. A GPU waits for the launches of so many small convolutions: a batch is mixed there.
-        """
-        if weights.is_cuda and len(weights) > 1:
-            return self(mixture(weights, values, dtype))
-        with without_autocast(weights):
-            kernels = torch.einsum("ockl,bcn->bonkl", self.conv.weight.to(values.dtype), values)  # (B, out, n, k, k)
-        parts = [
-            F.conv2d(weight.to(dtype), kernel.to(dtype), padding=self.conv.padding, dilation=self.conv.dilation)
-            for weight, kernel in zip(weights.split(1), kernels, strict=True)
-        ]
-        return self._normalized(parts[0] if len(parts) == 1 else torch.cat(parts))
-
-    def _normalized(self, y: Tensor) -> Tensor:
+    def normalized(self, y: Tensor) -> Tensor:
+        """What follows the convolution."""
         if self.fast and for_training() and plain_norm(self.bn):
             return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
         y = self.relu(self.bn(y))

@@ -4,9 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.lazy_upsample import LazyUpsample, bilinear_weights
-from ..fast.recompute import recompute
-from ..fast.tiled_inference import tile_grid, tile_span
+from ..fast import context_attention as lean
+from ..fast.switchable import accelerated_by
 from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
 
 
@@ -63,30 +62,15 @@ class SICA(nn.Module):
         # a sum over 10^5 positions leaves the range of half precision
         with without_autocast(x):
             x = at_least_float32(x)
-            context = self._sums(x, maps.to(x.dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
+            context = self.sums(x, maps.to(x.dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
-    def _sums(self, x: Tensor, maps: Tensor) -> Tensor:
+    @accelerated_by(lean.sums)
+    def sums(self, x: Tensor, maps: Tensor) -> Tensor:
         """Features (B, C, h, w), weighted by each of n maps (B, n, h, w) and summed: (B, n, C)."""
-        batch, channels, height, width = x.shape
         if self.layout == "corrected":
-            return torch.bmm(maps.flatten(2), x.permute(0, 2, 3, 1).reshape(batch, -1, channels))
-        rows = height * width // channels
-        if self.fast and rows * channels == height * width and x.is_contiguous(memory_format=torch.channels_last):
-            return _sums_of_view(x, maps, rows)
-        return torch.bmm(maps.flatten(2), x.reshape(batch, -1, channels))  # (B, n, h·w) × (B, h·w, C)
-
-    def keys_values_of(self, x: LazyUpsample, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
-        """`keys_values` of a map that is not there in full: evaluated only at the points that the resize reads."""
-        rows, columns = (bilinear_weights(n, m, smap) for n, m in zip(x.size, self.context_size, strict=True))
-        lines = [torch.cat(taps[:2]) for taps in (rows, columns)]  # each output line reads two
-        maps = [m if m is None else LazyUpsample([m], x.size).patch(*lines) for m in (smap, lmap)]
-        maps = self.context_maps(maps[0].shape[-2:], *maps)
-        for dim, taps in ((-2, rows), (-1, columns)):
-            first, second = maps.chunk(2, dim)
-            weight = taps[2].to(maps.dtype)
-            maps = first.lerp(second, (weight[:, None] if dim == -2 else weight).expand_as(first))
-        return self.project(x.resized(self.context_size), maps)
+            x = x.permute(0, 2, 3, 1)
+        return torch.bmm(maps.flatten(2), x.reshape(x.shape[0], maps[0, 0].numel(), -1))  # (B, n, h·w) × (B, h·w, C)
 
     def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
         """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
@@ -97,70 +81,23 @@ class SICA(nn.Module):
             maps += [q.clamp(0, 1), (-q).clamp(0, 1)]
         return torch.cat(maps, dim=1)
 
+    @accelerated_by(lean.refine)
     def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
-        query = self.conv_query(x)
-        query = recompute(_positions(query), _positions, query)  # (B, h·w, depth)
-        with without_autocast(x):
+        query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
+        attended = mixture(self.shares(query, key, x.shape[-2:]), value, x.dtype)
+        return self.outputs(self.conv_out2(torch.cat([x, self.conv_out1(attended)], dim=1)))
+
+    def shares(self, query: Tensor, key: Tensor, size: tuple[int, int]) -> Tensor:
+        """softmax(query·key / √depth): of each position's attention what goes to each context, (B, n, *size)."""
+        with without_autocast(query):
             weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-        weights = weights.transpose(1, 2).unflatten(2, x.shape[-2:])  # (B, n, h, w)
-        refined = (
-            self.conv_out1.forward_attended(weights, value, x.dtype)
-            if self.fast
-            else self.conv_out1(mixture(weights, value, x.dtype))
-        )
-        feature = self.conv_out3(self.conv_out2.forward_concat(x, refined))
+        return weights.transpose(1, 2).unflatten(2, size)
+
+    def outputs(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """The feature and U, from what conv_out2 gave."""
+        feature = self.conv_out3(x)
         return feature, at_least_float32(self.conv_out4(feature))
-
-    def refine_tiles(
-        self,
-        x: LazyUpsample,
-        key: Tensor,
-        value: Tensor,
-        tile: int,
-        active: Tensor | None = None,
-        keep_feature: bool = True,
-    ) -> tuple[Tensor | None, Tensor]:
-        """`refine` of a map that is not there in full, tile by tile: memory is bounded by the tile, results are the same.
-
-        active: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0. For inference only.
-        """
-        batch, (height, width) = x.parts[0].shape[0], x.size
-        feature = x.parts[0].new_zeros((batch, self.depth, height, width)) if keep_feature else None
-        detail = x.parts[0].new_zeros((batch, 1, height, width), dtype=at_least_float32(x.parts[0]).dtype)
-        for row, column in tile_grid(x.size, tile, active):
-            spans = (tile_span(row, tile, height), tile_span(column, tile, width))
-            f, u = self.refine(x.patch(*(outer for outer, _, _ in spans)), key, value)
-            inner = (..., *(own for _, own, _ in spans))
-            place = (..., *(target for _, _, target in spans))
-            detail[place] = u[inner]
-            if feature is not None:
-                feature[place] = f[inner].to(feature.dtype)
-        return feature, detail
-
-
-def _positions(x: Tensor) -> Tensor:
-    """(B, C, h, w) → (B, h·w, C)."""
-    return x.flatten(2).transpose(1, 2)
-
-
-def _blocks(x: Tensor) -> Tensor:
-    """(B, C, h, w) with the channels innermost → (B·r, position, c), a view of it."""
-    channels = x.shape[1]
-    return x.permute(0, 2, 3, 1).reshape(-1, channels, channels)
-
-
-def _sums_of_view(x: Tensor, maps: Tensor, rows: int) -> Tensor:
-    """maps × the view (B, h·w, C) of the contiguous features, without putting the channels outermost for it.
-
-    Row c·rows + r of the view holds positions r·C … r·C + C − 1 of channel c. So every block r of C positions, whose matrix
-    (position, channel) lies whole in memory, is multiplied by its share (channel, n) of the maps.
-    """
-    batch, channels = x.shape[:2]
-    blocks = recompute(_blocks(x), _blocks, x)
-    weights = maps.reshape(batch, -1, channels, rows).permute(0, 3, 2, 1)  # (B, r, c, n)
-    sums = torch.bmm(blocks, weights.reshape(batch * rows, channels, -1))  # (B·r, position, n)
-    return sums.reshape(batch, rows, channels, -1).sum(dim=1).transpose(1, 2)
 
 
 def _project(units: nn.Sequential, x: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspyrenet.lib import build_model
+from inspyrenet.lib.fast import inspyrenet
 from inspyrenet.lib.fast.lazy_upsample import LazyUpsample, resize_twice
 from inspyrenet.lib.fast.tiled_inference import active_tiles
 from inspyrenet.lib.inference.pyramid_blending import add_detail, predict, shrink_as_trained, shrink_corrected
-from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.modules.conv import resize
 from inspyrenet.lib.modules.pyramid import ImagePyramid
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from inspyrenet.lib import build_model
+from inspyrenet.lib.fast.context_attention import unit_of_both, unit_of_mixture
 from inspyrenet.lib.fast.recompute import layer_norm, recompute, recomputing
 from inspyrenet.lib.fast.window_attention import attend, attend_training, shift_mask
 from inspyrenet.lib.losses.build import build_criterion
@@ -137,7 +138,7 @@ def test_unit_of_two_maps_is_the_unit_of_both(training):
     torch.manual_seed(0)
     unit = ConvUnit(7, 5, 3, dilation=2, relu=True).double().train(training)
     x, y = random(2, 3, 9, 8).requires_grad_(), random(2, 4, 9, 8, seed=1).requires_grad_()
-    reference, fast = unit(torch.cat([x, y], dim=1)), unit.forward_concat(x, y)
+    reference, fast = unit(torch.cat([x, y], dim=1)), unit_of_both(unit, x, y)
     torch.testing.assert_close(fast, reference)
     for a, b in zip(gradients(fast, x, y), gradients(reference, x, y), strict=True):
         torch.testing.assert_close(a, b)
@@ -152,7 +153,7 @@ def test_unit_of_a_mixture(batch):
         random(batch, 6, 5, seed=1).requires_grad_(),
     )
     reference = unit(mixture(weights, values, torch.float64))
-    fast = unit.forward_attended(weights, values, torch.float64)
+    fast = unit_of_mixture(unit, weights, values, torch.float64)
     torch.testing.assert_close(fast, reference)
     for a, b in zip(gradients(fast, weights, values), gradients(reference, weights, values), strict=True):
         torch.testing.assert_close(a, b)
@@ -164,12 +165,12 @@ def test_context_sums_in_any_memory_order(layout, size):
     sica = SICA(8, 8, 0, size, with_laplacian=True, layout=layout).double()
     x, maps = random(2, 8, *size), random(2, 5, *size, seed=1)
     sica.fast = False
-    expected = sica._sums(x, maps)
+    expected = sica.sums(x, maps)
     view = x.reshape(2, -1, 8) if layout == "as_trained" else x.flatten(2).transpose(1, 2)
     torch.testing.assert_close(expected, maps.flatten(2) @ view)
     sica.fast = True
     for order in (torch.contiguous_format, torch.channels_last):
-        torch.testing.assert_close(sica._sums(x.contiguous(memory_format=order), maps), expected)
+        torch.testing.assert_close(sica.sums(x.contiguous(memory_format=order), maps), expected)
 
 
 def test_half_precision_trains():
