@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..fast.conv_unit import plain_norm
 from ..fast.purpose import for_training
 from ..fast.recompute import norm_relu, recompute
-from ..modules.conv import plain_norm
 
 
 class Res2NetEncoder(nn.Module):

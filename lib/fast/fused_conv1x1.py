@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..modules.conv import ConvUnit, aligned
+from ..modules.conv import ConvUnit
+from .conv_unit import aligned
 
 
 def fused_conv1x1(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:

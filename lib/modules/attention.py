@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast.fused_conv1x1 import fused_conv1x1
-from .conv import ConvUnit, aligned, at_least_float32, without_autocast
+from ..fast import parallel_axial as lean
+from ..fast.switchable import accelerated_by
+from .conv import ConvUnit, at_least_float32, without_autocast
 
 
 class AxialAttention(nn.Module):
@@ -54,12 +55,10 @@ class AxialAttention(nn.Module):
         return x.reshape(batch, channels, height, width)
 
 
+@accelerated_by(lean.attend_both)
 def attend_both(rows: AxialAttention, columns: AxialAttention, x: Tensor) -> Tensor:
-    """rows(x) + columns(x) for (B, C, h, w), whose six projections are one convolution in the fast formulation."""
-    if not (rows.fast and columns.fast):
-        return rows(x) + columns(x)
-    maps = fused_conv1x1((*rows.convs, *columns.convs), x)
-    return aligned(torch.add(rows.attended(x, maps[:3]) + columns.attended(x, maps[3:]), x, alpha=2))
+    """Attention along both axes, side by side: (B, C, h, w) → same."""
+    return rows(x) + columns(x)
 
 
 NOTHING = 1e-30  # a share of attention below which nothing is attended

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..fast import conv_unit
 from ..fast.cpu_bfloat16 import train_in_float32
-from ..fast.purpose import for_export, for_training
-from ..fast.recompute import norm_relu
+from ..fast.purpose import for_export
+from ..fast.switchable import accelerated_by
 
 
 class ConvUnit(nn.Module):
@@ -40,12 +41,10 @@ class ConvUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.normalized(self.conv(x))
 
+    @accelerated_by(conv_unit.normalized)
     def normalized(self, y: Tensor) -> Tensor:
         """What follows the convolution."""
-        if self.fast and for_training() and plain_norm(self.bn):
-            return norm_relu(y, self.bn, isinstance(self.relu, nn.ReLU))
-        y = self.relu(self.bn(y))
-        return aligned(y) if self.fast else y
+        return self.relu(self.bn(y))
 
 
 def mixture(weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
@@ -53,33 +52,6 @@ def mixture(weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
     with without_autocast(weights):
         mixed = values @ weights.flatten(2)  # (B, C, h·w)
     return mixed.to(dtype).unflatten(2, weights.shape[-2:])
-
-
-def plain_norm(norm: nn.Module) -> bool:
-    """Whether this is BatchNorm in training, with the statistics of this process's batch only."""
-    return type(norm) is nn.BatchNorm2d and norm.training and norm.track_running_stats and norm.momentum is not None
-
-
-class _Aligned(torch.autograd.Function):
-    """The identity, with the channels innermost on both ways."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor) -> Tensor:
-        y = x.contiguous(memory_format=torch.channels_last)
-        return y.view_as(y) if y is x else y
-
-    @staticmethod
-    def backward(ctx, gradient: Tensor) -> Tensor:
-        return gradient.contiguous(memory_format=torch.channels_last)
-
-
-def aligned(x: Tensor) -> Tensor:
-    """(B, C, h, w) with the channels innermost, and the gradient that comes back too.
-
-    Splitting, joining and attention hand back gradients in another order, in which BatchNorm and convolutions are several
-    times slower. Without gradients x stays what it is.
-    """
-    return _Aligned.apply(x) if for_training() and x.requires_grad else x
 
 
 def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:

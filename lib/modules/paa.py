@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from ..fast.fused_conv1x1 import fused_conv1x1
+from ..fast import parallel_axial as lean
+from ..fast.switchable import accelerated_by
 from .attention import AxialAttention, attend_both
-from .conv import ConvUnit, aligned, at_least_float32, resize
+from .conv import ConvUnit, at_least_float32, resize
 
 
 class PAABranch(nn.Module):
@@ -40,14 +41,12 @@ class PAAEncoder(nn.Module):
         self.branch3 = PAABranch(in_channels, depth, 7, layout)
         self.conv_cat = ConvUnit(4 * depth, depth, 3)
         self.conv_res = ConvUnit(in_channels, depth)
+        self.fast = True
 
+    @accelerated_by(lean.encoder)
     def forward(self, x: Tensor) -> Tensor:
-        branches = (self.branch1, self.branch2, self.branch3)
-        near, residual, *reduced = fused_conv1x1(
-            (self.branch0, self.conv_res, *(branch.conv0 for branch in branches)), x
-        )
-        far = [branch.forward_reduced(aligned(y)) for branch, y in zip(branches, reduced, strict=True)]
-        return (self.conv_cat(torch.cat([near, *far], dim=1)) + residual).relu()
+        branches = [self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)]
+        return (self.conv_cat(torch.cat(branches, dim=1)) + self.conv_res(x)).relu()
 
 
 class PAADecoder(nn.Module):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from inspyrenet.lib.fast.conv_unit import aligned
 from inspyrenet.lib.fast.fused_conv1x1 import fused_conv1x1
 from inspyrenet.lib.modules.attention import AxialAttention, attend_both
-from inspyrenet.lib.modules.conv import ConvUnit, aligned
+from inspyrenet.lib.modules.conv import ConvUnit
 from inspyrenet.lib.modules.paa import PAAEncoder
 
 

@@ -1,0 +1,23 @@
+"""Fast formulations of parallel axial attention: 1×1 convolutions that read the same map are one."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from .conv_unit import aligned
+from .fused_conv1x1 import fused_conv1x1
+
+
+def encoder(plain: Callable, paa: nn.Module, x: Tensor) -> Tensor:
+    """`PAAEncoder.forward`."""
+    branches = (paa.branch1, paa.branch2, paa.branch3)
+    near, residual, *reduced = fused_conv1x1((paa.branch0, paa.conv_res, *(branch.conv0 for branch in branches)), x)
+    far = [branch.forward_reduced(aligned(y)) for branch, y in zip(branches, reduced, strict=True)]
+    return (paa.conv_cat(torch.cat([near, *far], dim=1)) + residual).relu()
+
+
+def attend_both(plain: Callable, rows: nn.Module, columns: nn.Module, x: Tensor) -> Tensor:
+    """`modules.attention.attend_both`."""
+    maps = fused_conv1x1((*rows.convs, *columns.convs), x)
+    return aligned(torch.add(rows.attended(x, maps[:3]) + columns.attended(x, maps[3:]), x, alpha=2))
