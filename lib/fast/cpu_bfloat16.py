@@ -5,6 +5,8 @@ import functools
 import torch
 from torch import Tensor, nn
 
+from .purpose import for_training
+
 BLOCK = 16  # channels that oneDNN takes at a time
 
 
@@ -31,7 +33,7 @@ def _is_broken(conv: nn.Conv2d) -> bool:
 
 class _Float32WhenTraining:
     def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu" or not (torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")):
+        if x.device.type != "cpu" or not (for_training() and torch.is_autocast_enabled("cpu")):
             return super().forward(x)
         with torch.autocast("cpu", enabled=False):
             return super().forward(x.float())

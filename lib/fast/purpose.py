@@ -5,12 +5,17 @@ import torch
 
 def for_training() -> bool:
     """Whether what is computed now is kept for a backward pass (and not traced by a compiler, which decides that itself)."""
-    return torch.is_grad_enabled() and not torch.compiler.is_compiling()
+    return torch.is_grad_enabled() and not for_compiler()
 
 
 def for_inference() -> bool:
     """Whether nothing is kept, and no compiler traces what is computed now."""
-    return not (torch.is_grad_enabled() or torch.compiler.is_compiling())
+    return not (torch.is_grad_enabled() or for_compiler())
+
+
+def for_compiler() -> bool:
+    """Whether a compiler, torch.export included, traces what is computed now."""
+    return torch.compiler.is_compiling()
 
 
 def for_export() -> bool:

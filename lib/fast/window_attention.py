@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from .purpose import for_compiler
 from .recompute import recompute
 
 
@@ -41,7 +42,7 @@ def shift_mask(size: tuple[int, int], window: int, shift: int, device: torch.dev
 
     Kept per size in eager mode. Made of tensor operations only, so that it can be traced with symbolic sizes.
     """
-    if torch.compiler.is_compiling():
+    if for_compiler():
         return _shift_mask(size, window, shift, device, dtype)
     return _cached_shift_mask(tuple(size), window, shift, device, dtype)
 
