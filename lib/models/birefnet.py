@@ -89,7 +89,8 @@ class Lateral(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Stages 4 to 1, deep to shallow. Names are the published ones: stage s owns decoder_block‹s›, ipt_blk‹s+1›, gdt_*_‹s›,
+    """The paper's reconstruction module, stages 4 to 1, deep to shallow, with its bilateral reference: inward to the image,
+    outward to the image's gradient. Names are the published ones: stage s owns decoder_block‹s›, ipt_blk‹s+1›, gdt_*_‹s›,
     conv_ms_spvn_‹s› and lateral_block‹s+1›.
 
     channels: C0 … C3. old: without image branch and gate at stage 4, as before May 2024.
@@ -134,7 +135,7 @@ class Decoder(nn.Module):
             x = self.part("decoder_block", s)(self.with_image(s + 1, x, image))
             if s > 1:
                 saliency.append(self.part("conv_ms_spvn_", s)(x))
-            if s in self.gates:
+            if s in self.gates:  # outward reference: what the gradient is predicted from weights the map
                 edge = self.part("gdt_convs_", s)(x)
                 gradient.append(self.part("gdt_convs_pred_", s)(edge))
                 x = x * self.part("gdt_convs_attn_", s)(edge).sigmoid()
@@ -194,7 +195,7 @@ class BiRefNet(Switchable):
     def forward(self, image: Tensor) -> BiRefNetOutput:
         """(B, 3, H, W), ImageNet-normalised, sides multiples of 32."""
         check_size(*image.shape[-2:])
-        maps = self.encode(image)
+        maps = self.encode(image)  # localization module: encoder, and the context of all maps squeezed into E4
         classes = self.cls_head(maps[3].mean(dim=(2, 3))) if hasattr(self, "cls_head") else None
         deep = self.squeeze_module(self.context(maps))
         saliency, gradient = self.decoder(image, deep, maps[:3])

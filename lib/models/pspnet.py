@@ -37,7 +37,7 @@ class PSPNetOutput(NamedTuple):
 
 
 class PSPNet(Switchable):
-    """Image → saliency logits.
+    """Image → saliency logits: dilated ResNet, pyramid pooling (§3.2) and a head; in training a second one beside (§4).
 
     backbone: five maps, the last two at stride 8. base_size: (height, width) that it trains at.
     classes: 1, or 2 for the faithful head (background, object), whose softmax is the sigmoid of the score difference.
