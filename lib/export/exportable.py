@@ -16,9 +16,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from ..backbones.pvt import PVTEncoder
 from ..backbones.swin import SwinBlock
-from ..modules.conv import ConvUnit, resize
+from ..modules.conv import ConvUnit
 from ..modules.deform_conv import DeformConv
-from ..modules.sica import SICA
 
 MOST_WINDOWS = 1 << 16  # along one side
 
@@ -81,31 +80,6 @@ class GridDeformConv(nn.Module):
         sampled = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         sampled = sampled.reshape(batch, channels, taps, height, width) * mask[:, None]
         return F.conv2d(sampled.transpose(1, 2).reshape(batch, taps * channels, height, width), self.weight)
-
-
-class GraphSICA(nn.Module):
-    """`SICA` without tiles and without recomputation for a backward pass."""
-
-    def __init__(self, sica: SICA):
-        super().__init__()
-        self.sica = sica
-
-    def forward(self, x: Tensor, smap: Tensor, lmap: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        sica, (batch, _, height, width) = self.sica, x.shape
-        small = resize(x, sica.context_size)
-        maps = resize(sica.context_maps((height, width), smap, lmap), sica.context_size)
-        channels, positions = x.shape[1], sica.context_size[0] * sica.context_size[1]
-        if sica.layout == "corrected":
-            small = small.permute(0, 2, 3, 1)
-        context = torch.bmm(maps.flatten(2), small.reshape(batch, positions, channels))  # (B, n, C)
-        context = context.transpose(1, 2).unsqueeze(-1)
-        key, value = sica.conv_key(context).squeeze(-1), sica.conv_value(context).squeeze(-1)  # (B, depth, n)
-        query = sica.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
-        weights = torch.bmm(query, key * sica.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)
-        refined = torch.bmm(weights, value.transpose(1, 2)).transpose(1, 2)
-        refined = sica.conv_out1(refined.reshape(batch, sica.depth, height, width))
-        feature = sica.conv_out3(sica.conv_out2(torch.cat([x, refined], dim=1)))
-        return feature, sica.conv_out4(feature)
 
 
 # -- Swin ---------------------------------------------------------------------------------------------------------
@@ -207,7 +181,6 @@ class StagedPVT(nn.Module):
 
 SUBSTITUTES: dict[type, Callable[[nn.Module], nn.Module]] = {
     ConvUnit: folded,
-    SICA: GraphSICA,
     SwinBlock: WindowBlock,
     PatchMerging: LineMerging,
     PVTEncoder: StagedPVT,

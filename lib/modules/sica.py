@@ -68,9 +68,10 @@ class SICA(nn.Module):
     @accelerated_by(lean.sums)
     def sums(self, x: Tensor, maps: Tensor) -> Tensor:
         """Features (B, C, h, w), weighted by each of n maps (B, n, h, w) and summed: (B, n, C)."""
+        batch, channels, height, width = x.shape
         if self.layout == "corrected":
             x = x.permute(0, 2, 3, 1)
-        return torch.bmm(maps.flatten(2), x.reshape(x.shape[0], maps[0, 0].numel(), -1))  # (B, n, h·w) × (B, h·w, C)
+        return torch.bmm(maps.flatten(2), x.reshape(batch, height * width, channels))  # (B, n, h·w) × (B, h·w, C)
 
     def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
         """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""

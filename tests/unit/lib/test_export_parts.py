@@ -13,7 +13,7 @@ from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_siz
 from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
-from inspyrenet.lib.export.exportable import GraphSICA, GridDeformConv, exportable
+from inspyrenet.lib.export.exportable import GridDeformConv, exportable
 from inspyrenet.lib.export.wrappers import SinglePass, size_rule
 from inspyrenet.lib.inference import transition
 from inspyrenet.lib.modules.conv import resize, without_autocast
@@ -49,12 +49,20 @@ def test_a_swin_encoder_of_picked_lines_is_the_same_at_any_size():
 
 @pytest.mark.parametrize("layout", ["as_trained", "corrected"])
 @torch.no_grad()
-def test_context_attention_is_the_same(layout):
+def test_context_attention_is_recorded_for_any_size(layout):
     torch.manual_seed(0)
     sica = SICA(8, 4, 1, (64, 64), True, layout).eval()
-    x, smap, lmap = torch.randn(2, 8, 48, 32), torch.randn(2, 1, 24, 16), torch.randn(2, 1, 24, 16)
-    for ours, theirs in zip(GraphSICA(sica)(x, smap, lmap), sica(x, smap, lmap), strict=True):
-        torch.testing.assert_close(ours, theirs)
+
+    def inputs(height: int, width: int) -> tuple[torch.Tensor, ...]:
+        return torch.randn(2, 8, 2 * height, 2 * width), *torch.randn(2, 2, 1, height, width).unbind(0)
+
+    height, width = (torch.export.Dim(name, min=2, max=1000) for name in ("height", "width"))
+    sizes = ({2: 2 * height, 3: 2 * width}, {2: height, 3: width}, {2: height, 3: width})
+    graph = torch.export.export(exportable(sica), inputs(24, 14), dynamic_shapes=sizes).module()
+    for size in ((24, 16), (8, 40)):
+        given = inputs(*size)
+        for ours, theirs in zip(graph(*given), sica(*given), strict=True):
+            torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 7])
