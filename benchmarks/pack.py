@@ -21,7 +21,7 @@ from held_out import scores
 from packing import FORMATS, QUALITIES, Packer, PackingError, in_threads, reduced, write_parts
 
 from inspyrenet.commands.errors import reported
-from inspyrenet.data.datasets.layout import IMAGE_FOLDERS
+from inspyrenet.data.datasets.layout import image_folder
 from inspyrenet.data.datasets.packed import find_parts
 from inspyrenet.data.datasets.pairs import Pair, find_pairs, pick_evenly
 from inspyrenet.data.datasets.torch_datasets import read_pair
@@ -53,7 +53,7 @@ def sets_of(data: Path) -> tuple[Path, list[str]]:
 
 def is_set(folder: Path) -> bool:
     """Whether the folder holds images, or the parts of a packed set."""
-    return any((folder / name).is_dir() for name in IMAGE_FOLDERS) or bool(find_parts(folder))
+    return bool(image_folder(folder) or find_parts(folder))
 
 
 def refuse_occupied(out: Path, names: Sequence[str]) -> None:

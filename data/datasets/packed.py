@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..hub.archives import ArchiveError, unpack_parts
-from .layout import CACHE_VARIABLE, IMAGE_FOLDERS, MASK_FOLDERS, cache_root
+from .layout import CACHE_VARIABLE, cache_root, image_folder, mask_folder
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +33,12 @@ def find_parts(folder: Path) -> list[Path]:
     found = {(match["name"], int(match["count"]), int(match["index"])): path for path, match in named if match}
     if not found:
         return []
-    for other in (*IMAGE_FOLDERS, *MASK_FOLDERS):
-        if (folder / other).is_dir():
-            parts = ", ".join(path.name for path in found.values())
-            raise ArchiveError(f"{folder}: has both the folder {other} and parts of a packed set ({parts}); remove one")
+    other = image_folder(folder) or mask_folder(folder)
+    if other:
+        parts = ", ".join(path.name for path in found.values())
+        raise ArchiveError(
+            f"{folder}: has both the folder {other.name} and parts of a packed set ({parts}); remove one"
+        )
     packings = sorted({(name, count) for name, count, _ in found})
     if len(packings) > 1:
         several = " and ".join(part_name(name, 1, count) for name, count in packings)

@@ -1,8 +1,8 @@
 """Which image belongs to which mask, and everything that is wrong with a data set, said before the first step.
 
-A set is a folder with `images` and `masks` (or `im` and `gt`); an image and its mask have the same path below these
-folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds. A set that is packed
-into zip parts is unpacked first (`packed.py`).
+A set is a folder with `images` and `masks` (or other names that `layout.py` lists); an image and its mask have the same path
+below these folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds. A set that
+is packed into zip parts is unpacked first (`packed.py`).
 """
 
 import logging
@@ -18,7 +18,7 @@ import numpy as np
 
 from ..hub.archives import ArchiveError
 from ..images.read import EXTENSIONS, ImageError, find_images, read_mask, upright_size
-from .layout import IMAGE_FOLDERS, MASK_FOLDERS
+from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder
 from .packed import unpacked
 
 log = logging.getLogger(__name__)
@@ -131,25 +131,24 @@ def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list
         folder = unpacked(folder)
     except ArchiveError as error:
         raise PreflightError([str(error)], "repair it") from error
-    image_folder = _first_folder(folder, IMAGE_FOLDERS)
-    if image_folder is None and not need_masks:
-        image_folder = folder
-    mask_folder = _first_folder(folder, MASK_FOLDERS)
-    missing = [] if image_folder else [f"{folder}: has no folder {' or '.join(IMAGE_FOLDERS)}"]
-    if need_masks and mask_folder is None:
+    of_images, of_masks = image_folder(folder), mask_folder(folder)
+    if of_images is None and not need_masks:
+        of_images = folder
+    missing = [] if of_images else [f"{folder}: has no folder {' or '.join(IMAGE_FOLDERS)}"]
+    if need_masks and of_masks is None:
         missing.append(f"{folder}: has no folder {' or '.join(MASK_FOLDERS)}")
     if missing:
         raise PreflightError(missing, "repair it")
-    images, problems = _by_stem(image_folder)
+    images, problems = _by_stem(of_images)
     if not images and not problems:
-        raise PreflightError([f"{image_folder}: no image in it (of {' '.join(EXTENSIONS)})"], "repair it")
+        raise PreflightError([f"{of_images}: no image in it (of {' '.join(EXTENSIONS)})"], "repair it")
     if not need_masks:
         return [Pair(path, None, name, dataset) for name, path in images.items() if path], problems
-    masks, mask_problems = _by_stem(mask_folder)
+    masks, mask_problems = _by_stem(of_masks)
     if not masks and not mask_problems:
-        raise PreflightError([f"{mask_folder}: no mask in it (of {' '.join(EXTENSIONS)})"], "repair it")
+        raise PreflightError([f"{of_masks}: no mask in it (of {' '.join(EXTENSIONS)})"], "repair it")
     problems += mask_problems
-    problems += _partnerless(images, masks, "mask", mask_folder) + _partnerless(masks, images, "image", image_folder)
+    problems += _partnerless(images, masks, "mask", of_masks) + _partnerless(masks, images, "image", of_images)
     pairs = [Pair(path, masks[name], name, dataset) for name, path in images.items() if path and masks.get(name)]
     if not pairs:
         raise PreflightError([*problems, f"{folder}: no image has a mask of the same name"], "repair it")
@@ -158,10 +157,6 @@ def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list
 
 def _partnerless(files: dict[str, Path | None], others: dict, kind: str, folder: Path) -> list[str]:
     return [f"{path}: no {kind} {name}.* in {folder}" for name, path in files.items() if path and name not in others]
-
-
-def _first_folder(folder: Path, names: Iterable[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_dir()), None)
 
 
 def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:

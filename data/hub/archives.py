@@ -12,9 +12,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
+from ..datasets.layout import image_folder, mask_folder
+
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; photographs and masks stay far below
-IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im")
-MASK_FOLDERS = ("masks", "mask", "gt", "gts", "ground_truth_mask")
 JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 
@@ -28,7 +28,7 @@ def unpack_dataset(archive: Path, target: Path) -> int:
 
     def lay_out(tree: Path) -> Path:
         for folder in (tree, *sorted(path for path in tree.rglob("*") if path.is_dir())):
-            images, masks = _child(folder, IMAGE_FOLDERS), _child(folder, MASK_FOLDERS)
+            images, masks = image_folder(folder), mask_folder(folder)
             if images and masks:
                 result = tree.with_name(f"{tree.name}.result")
                 result.mkdir()
@@ -131,12 +131,6 @@ def _check_sizes(archive: Path, entries: list[zipfile.ZipInfo], tree: Path) -> N
         raise ArchiveError(
             f"{archive}: needs {unpacked / 1e6:.0f} MB in {tree.parent}, {free / 1e6:.0f} MB are free; make room first"
         )
-
-
-def _child(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """The first of these sub-folders that there is, whatever its case."""
-    there = {path.name.lower(): path for path in sorted(folder.iterdir()) if path.is_dir()}
-    return next((there[name] for name in names if name in there), None)
 
 
 def _count(folder: Path, deep: bool = True) -> int:

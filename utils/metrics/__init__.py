@@ -4,7 +4,7 @@ from .accumulate import Accumulator, Result
 from .bootstrap import Comparison, Interval, compare, intervals
 from .conventions import CONVENTIONS, PYSOD, Conventions, find_conventions
 from .evaluate import SetScores, evaluate_folder
-from .files import DatasetPairs, PairingError, ScorePair, match_folders
+from .files import DatasetPairs, PairingError, ScorePair, SetFolders, match_folders
 from .prepare import GT_THRESHOLD, MapError
 from .registry import DEFAULT_METRICS, METRICS, Metric, MetricError, check_metrics
 from .score import ImageScores, score
@@ -27,6 +27,7 @@ __all__ = [
     "PairingError",
     "Result",
     "ScorePair",
+    "SetFolders",
     "SetScores",
     "check_metrics",
     "compare",

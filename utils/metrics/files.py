@@ -1,9 +1,8 @@
 """Which prediction belongs to which mask, and reading the two as the field's toolboxes do."""
 
 import io
-import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,6 @@ from .prepare import MapError
 from .registry import MetricError
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".npy")
-MASK_FOLDERS = ("masks", "gt", "GT", "mask", "Mask", "gts")
-IMAGE_FOLDERS = ("images", "im", "image", "imgs", "Imgs", "Image")
-log = logging.getLogger(__name__)
 
 _LISTED = 50  # names that an error message shows per set
 
@@ -37,6 +33,16 @@ class ScorePair:
 
 
 @dataclass(frozen=True)
+class SetFolders:
+    """Where the maps and masks of one data set are; `images` has its photographs, where there are any."""
+
+    dataset: str
+    predictions: Path
+    masks: Path
+    images: Path | None = None
+
+
+@dataclass(frozen=True)
 class DatasetPairs:
     """One data set: the pairs, and what has no partner."""
 
@@ -53,30 +59,16 @@ class DatasetPairs:
         return len(self.pairs) + len(self.without_prediction)
 
 
-def match_folders(
-    pred_root: Path | str,
-    gt_root: Path | str,
-    datasets: Sequence[str] | None = None,
-    allow_missing: bool = False,
-    locate: Callable[[Path], Path] = Path,
-) -> list[DatasetPairs]:
-    """Pairs of <pred_root>/<dataset>/**/name.png and <gt_root>/<dataset>/{masks,gt}/**/name.png, by path without extension.
+def match_folders(sets: Iterable[SetFolders], allow_missing: bool = False) -> list[DatasetPairs]:
+    """Pairs of <predictions>/**/name.png and <masks>/**/name.png, by path without extension.
 
-    The mask folder may also be the data set's folder itself, and names that occur once may lie in other sub-folders.
-    Without `datasets`, gt_root is one set if it holds masks; else its sub-folders that pred_root has too are the sets.
+    Names that occur once may lie in other sub-folders.
     PairingError lists every missing prediction and mask; with `allow_missing` a set needs only one complete pair.
-    `locate` maps the folder of a set's masks to the one that has the files, for sets that are packed; else it is the same.
     """
-    pred_root, gt_root = Path(pred_root), Path(gt_root)
-    for root, what in ((pred_root, "predictions"), (gt_root, "masks")):
-        if not root.is_dir():
-            raise PairingError(f"{root}: no such folder (it should hold the {what})")
-    if datasets is not None and not datasets:
-        raise PairingError("no data set is named: say which, e.g. Eval.datasets=[ECSSD]")
     found, problems = [], []
-    for dataset, predictions, truths in _folders(pred_root, gt_root, datasets):
+    for folders in sets:
         try:
-            matched = _match(dataset, predictions, locate(truths))
+            matched = _match(folders)
         except PairingError as error:
             problems.append(str(error))
             continue
@@ -88,23 +80,8 @@ def match_folders(
     return found
 
 
-def _folders(pred_root: Path, gt_root: Path, datasets: Sequence[str] | None) -> list[tuple[str, Path, Path]]:
-    if datasets is not None:
-        return [(name, pred_root / name, gt_root / name) for name in datasets]
-    entries = sorted(gt_root.iterdir())
-    one_set = any(e.name in MASK_FOLDERS or (e.is_file() and e.suffix.lower() in EXTENSIONS) for e in entries)
-    sets = [] if one_set else [e.name for e in entries if e.is_dir() and (pred_root / e.name).is_dir()]
-    if sets:
-        others = [e.name for e in entries if e.is_dir() and e.name not in sets]
-        if others:
-            log.warning("not scored, because %s has no folder of that name: %s", pred_root, _listing(others))
-        return [(name, pred_root / name, gt_root / name) for name in sets]
-    name = gt_root.resolve().parent.name if gt_root.name in MASK_FOLDERS else gt_root.resolve().name
-    return [(name, pred_root / name if (pred_root / name).is_dir() else pred_root, gt_root)]
-
-
-def _match(dataset: str, predictions: Path, root: Path) -> DatasetPairs:
-    truths = next((root / name for name in MASK_FOLDERS if (root / name).is_dir()), root)
+def _match(folders: SetFolders) -> DatasetPairs:
+    dataset, predictions, truths = folders.dataset, folders.predictions, folders.masks
     for folder, what in ((predictions, "predictions"), (truths, "masks")):
         if not folder.is_dir():
             raise PairingError(f"{dataset}: no folder {folder} with {what}")
@@ -113,7 +90,7 @@ def _match(dataset: str, predictions: Path, root: Path) -> DatasetPairs:
         raise PairingError(f"{dataset}: no mask in {truths} (of {', '.join(EXTENSIONS)})")
     partner = {name: name for name in masks if name in there}
     partner |= _by_unique_name(masks.keys() - partner.keys(), there.keys() - partner.keys())
-    images = _images(root if truths != root else truths.parent)
+    images = _images(folders.images)
     pairs = tuple(
         ScorePair(dataset, name, there[partner[name]], masks[name], images.get(name))
         for name in masks
@@ -142,7 +119,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
             twice.append(f"{found[key]} and {path}")
         found[key] = path
     if twice:
-        raise PairingError(f"{folder}: files that differ only in their extension: {_listing(twice)}")
+        raise PairingError(f"{folder}: files that differ only in their extension: {listing(twice)}")
     return found
 
 
@@ -155,9 +132,8 @@ def _by_unique_name(names: set[str], others: set[str]) -> dict[str, str]:
     return {sides[0][last]: sides[1][last] for last in sides[0].keys() & sides[1].keys()}
 
 
-def _images(root: Path) -> dict[str, Path]:
-    """The photographs beside the masks, for pictures; empty where there are none."""
-    folder = next((root / name for name in IMAGE_FOLDERS if (root / name).is_dir()), None)
+def _images(folder: Path | None) -> dict[str, Path]:
+    """Photographs by path without extension, for pictures."""
     if folder is None:
         return {}
     paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in EXTENSIONS)
@@ -169,17 +145,18 @@ def _complaints(matched: DatasetPairs) -> list[str]:
     if matched.without_prediction:
         names, folder = matched.without_prediction, matched.prediction_folder
         lines.append(
-            f"{matched.dataset}: {len(names)} of {matched.masks} masks have no prediction in {folder}: {_listing(names)}"
+            f"{matched.dataset}: {len(names)} of {matched.masks} masks have no prediction in {folder}: {listing(names)}"
         )
     if matched.without_truth:
         names, folder = matched.without_truth, matched.truth_folder
-        lines.append(f"{matched.dataset}: {len(names)} predictions have no mask in {folder}: {_listing(names)}")
+        lines.append(f"{matched.dataset}: {len(names)} predictions have no mask in {folder}: {listing(names)}")
     if not matched.pairs:
         lines.append(f"{matched.dataset}: no prediction has the name of a mask")
     return lines
 
 
-def _listing(names: Sequence[str]) -> str:
+def listing(names: Sequence[str]) -> str:
+    """The names in a line, at most 50 of them."""
     rest = len(names) - _LISTED
     return ", ".join(names[:_LISTED]) + (f" … and {rest} more" if rest > 0 else "")
 

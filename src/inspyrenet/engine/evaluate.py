@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..data.datasets.packed import unpacked
 from ..utils.config.load import ConfigError, load_config
 from ..utils.config.schema import Config
 from ..utils.metrics import (
@@ -28,6 +27,7 @@ from ..utils.report.html_report import Entry, write_report
 from ..utils.report.seeds import seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
+from .eval_sets import find_sets
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +149,7 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     images = config.Test.Dataset if config.Test is not None else None
     limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
     missing = allow_missing or limited
-    return match_folders(section.pred_root, section.gt_root, section.datasets, missing, locate=unpacked)
+    return match_folders(find_sets(section.pred_root, section.gt_root, section.datasets), missing)
 
 
 def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Scored:

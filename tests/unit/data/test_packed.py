@@ -20,6 +20,7 @@ from inspyrenet.data.datasets.packed import find_parts, part_name, unpacked
 from inspyrenet.data.datasets.pairs import PreflightError, find_pairs
 from inspyrenet.data.datasets.synthetic import write_dataset
 from inspyrenet.data.hub.archives import ArchiveError
+from inspyrenet.engine.eval_sets import find_sets
 from inspyrenet.engine.train import split_pairs
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.metrics import match_folders
@@ -118,7 +119,7 @@ def test_eval_scores_against_packed_masks(data, tmp_path, inside, words):
 def test_eval_finds_the_photographs_of_a_packed_set(data, cache):
     pairs = find_pairs(data[1], ["toy"])
     maps = make_maps(pairs, cache.parent / "maps")
-    (matched,) = match_folders(maps, data[1], ["toy"], locate=unpacked)
+    (matched,) = match_folders(find_sets(maps, data[1], ["toy"]))
     assert [pair.image for pair in matched.pairs] == [pair.image for pair in pairs]
 
 

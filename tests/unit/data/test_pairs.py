@@ -75,7 +75,7 @@ def test_every_problem_of_every_set_is_in_one_message(tmp_path):
         "0.jpg: the file is empty",
         "1.jpg",
         f"{tmp_path / 'empty' / 'images'}: no image",
-        f"{tmp_path / 'half'}: has no folder masks or gt",
+        f"{tmp_path / 'half'}: has no folder masks or mask or gt or gts or ground_truth_mask",
         f"{tmp_path / 'absent'}: no such set; {tmp_path} has empty, first, half",
     ):
         assert part in text
