@@ -23,6 +23,7 @@ from inspyrenet.data.datasets.synthetic import SyntheticShapes
 from inspyrenet.data.images.preprocess import resize, to_tensor
 from inspyrenet.engine import build
 from inspyrenet.engine.predictor import Predictor
+from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.system.allocator import freed_memory_kept
@@ -45,7 +46,7 @@ def measure(pipe, config: Config, weights: str, way: str, size: tuple[int, int])
     flush_denormals()
     model = build.network(config, start=False)
     source = Path(weights)
-    model.load_state_dict(read_weights(source if source.is_file() else CheckpointFolder(source).weights_file()))
+    load_state(model, read_weights(source if source.is_file() else CheckpointFolder(source).weights_file()))
     threshold = None if way == "one pass" else max(config.Model.base_size)
     predictor = Predictor(model.eval(), CPU, threshold, merging=way == "patch merging")
     painted = SyntheticShapes(1, seed=3, size=(480, 720))[0].image

@@ -4,41 +4,64 @@ Our parameter names are the published ones, so only wrappers and derived buffers
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from . import birefnet, pspnet
 
 DERIVED = ("relative_position_index", "attn_mask")  # computed from the sizes, never loaded
-PREFIXES = ("module.", "_orig_mod.")
-WRAPPERS = ("state_dict", "model", "model_state_dict", "params")
+PREFIXES = ("module.", "_orig_mod.")  # left behind by DataParallel and torch.compile
+WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
 
 
 class WeightsError(ValueError):
     """Weights that do not fit the model; the message says what they look like and which config fits."""
 
 
-def normalize_state(state: Mapping) -> dict[str, Tensor]:
-    """Unwrap a container, strip prefixes of parallel or compiled training, drop derived buffers."""
-    for key in WRAPPERS:
-        if isinstance(state.get(key), Mapping):
-            state = state[key]
-    out = {}
-    for name, value in state.items():
-        while name.startswith(PREFIXES):
-            name = name.split(".", 1)[1]
-        if not name.endswith(DERIVED):
-            out[name] = value
-    return out
+def normalize_state(content: Any, source: str | None = None) -> dict[str, Tensor]:
+    """The state dict in what a file or a program has: unwrapped, without prefixes of parallel or compiled training, and
+    without derived buffers.
+
+    source: what errors call the content. Raises WeightsError where it holds no state dict.
+    """
+    return {n: v for n, v in _strip_prefixes(_unwrap(content, source)).items() if not n.endswith(DERIVED)}
 
 
-def load_state(model: nn.Module, state: Mapping, source: str | None = None) -> nn.Module:
+def _unwrap(content: Any, source: str | None) -> Mapping[str, Tensor]:
+    """The state dict inside dictionaries that other programs put around it."""
+    said, wrapped = source or "the given object", True
+    while wrapped and isinstance(content, Mapping):
+        wrapped = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+        content = content[wrapped] if wrapped else content
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{said} holds {_kind(content)}, not a state dict (parameter name → tensor)")
+    for key, value in content.items():
+        if not isinstance(value, Tensor):
+            raise WeightsError(f"{said} holds no state dict: the entry {key!r} is {_kind(value)}, not a tensor")
+    return content
+
+
+def _kind(value: Any) -> str:
+    return "an empty dictionary" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
+
+
+def _strip_prefixes(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Without the prefixes that all names have, which may be nested either way round; `_orig_mod` goes everywhere."""
+    state = {str(name).replace("._orig_mod.", "."): value for name, value in state.items()}
+    while prefix := next((p for p in PREFIXES if all(name.startswith(p) for name in state)), None):
+        state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def load_state(model: nn.Module, state: Any, source: str | None = None) -> nn.Module:
     """Load a state dict into `model`, strictly, and return it.
 
+    state: a state dict as it is, or whatever `normalize_state` takes.
     source: path or name of the file that it comes from; some models know published files by it.
     Raises WeightsError that names what is missing, unexpected or of another shape, what the file looks like, and what fits it.
     """
-    state = normalize_state(state)
+    state = normalize_state(state, source)
     if hasattr(model, "from_published"):
         state = model.from_published(state, source)
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
@@ -51,13 +74,14 @@ def load_state(model: nn.Module, state: Mapping, source: str | None = None) -> n
     return model
 
 
-def load_backbone(model: nn.Module, state: Mapping) -> list[str]:
+def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> list[str]:
     """Load encoder weights into model.backbone; returns the names that stayed at their start values.
 
+    state and source: as `load_state` takes them.
     A classifier's head and final norm are left out. Raises WeightsError where a shape differs or less than half fits.
     """
     own = {name: v for name, v in model.backbone.state_dict().items() if not name.endswith(DERIVED)}
-    state = normalize_state(state)
+    state = normalize_state(state, source)
     if hasattr(model, "encoder_names"):
         state = model.encoder_names(state)
     state = {name.removeprefix("backbone."): value for name, value in state.items()}

@@ -22,8 +22,6 @@ FORMAT = "inspyrenet-checkpoint"
 VERSION = 1
 BEST = "best.pth"
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
-PREFIXES = ("module.", "_orig_mod.")  # left behind by DataParallel and torch.compile
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LOG = logging.getLogger(__name__)
@@ -168,7 +166,7 @@ def _refuse_other_kinds(path: Path) -> None:
         raise CheckpointError(f"{path} is {what}")
 
 
-def read_checkpoint(path: str | Path) -> dict[str, Any]:
+def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
     """Read one of our own checkpoints.
 
     Raises:
@@ -177,25 +175,26 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return _checked(load_file(path), path)
 
 
-def _checked(content: Any, path: str | Path) -> dict[str, Any]:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is not a checkpoint of this program: it can start a run, but not continue one")
+def _checked(content: Any, source: str | Path) -> Mapping[str, Any]:
+    if not _is_ours(content):
+        raise CheckpointError(f"{source} is not a checkpoint of this program: it can start a run, but not continue one")
     if content.get("version", 0) > VERSION:
-        raise CheckpointError(f"{path} was written by a newer version (format {content['version']}); update first")
+        raise CheckpointError(f"{source} was written by a newer version (format {content['version']}); update first")
     return content
 
 
-def read_weights(path: str | Path, *, prefer_ema: bool = True) -> dict[str, Tensor]:
-    """Read a state dict from a .pth/.pt/.safetensors file, or from a run folder (its best, else its newest file).
+def _is_ours(content: Any) -> bool:
+    return isinstance(content, Mapping) and content.get("format") == FORMAT
 
-    Our own checkpoints, wrapped dictionaries (`state_dict`, `model`, …) and the prefixes of DataParallel and
-    torch.compile are all undone.
+
+def read_weights(path: str | Path, *, prefer_ema: bool = True) -> Any:
+    """Read weights from a .pth/.pt/.safetensors file, or from a run folder (its best, else its newest file).
 
     Args:
         prefer_ema: of our own checkpoints, take the averaged weights where there are any.
 
     Returns:
-        Parameter name → tensor, on the CPU.
+        See `weights_in`; tensors are on the CPU.
 
     Raises:
         FileNotFoundError: there is no such file, or no checkpoint in the folder.
@@ -205,12 +204,24 @@ def read_weights(path: str | Path, *, prefer_ema: bool = True) -> dict[str, Tens
     if path.is_dir():
         path = CheckpointFolder(path).weights_file()
     if path.suffix.lower() == ".safetensors":
-        return _strip_prefixes(_read_safetensors(path))
-    content = load_file(path)
-    if isinstance(content, Mapping) and content.get("format") == FORMAT:
-        averaged = _checked(content, path).get("ema") if prefer_ema else None
-        return dict(averaged["weights"] if averaged else content["model"])
-    return _strip_prefixes(_unwrap(content, path))
+        return _read_safetensors(path)
+    return weights_in(load_file(path), path, prefer_ema=prefer_ema)
+
+
+def weights_in(content: Any, source: str | Path, *, prefer_ema: bool = True) -> Any:
+    """The state dict in one of our own checkpoints; what other programs wrote stays as it is, wrapped or not.
+
+    Args:
+        source: what errors call the content.
+        prefer_ema: take the averaged weights where there are any.
+
+    Raises:
+        CheckpointError: the checkpoint was written by a newer version of this program.
+    """
+    if not _is_ours(content):
+        return content
+    averaged = _checked(content, source).get("ema") if prefer_ema else None
+    return dict(averaged["weights"] if averaged else content["model"])
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -224,37 +235,6 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         return load_safetensors(path)
     except SafetensorError as error:
         raise CheckpointError(f"{path} is no safetensors file, or a truncated one: {error}") from error
-
-
-def _unwrap(content: Any, path: Path) -> dict[str, Tensor]:
-    """Find the state dict inside dictionaries that other programs put around it."""
-    inner = content
-    while isinstance(inner, Mapping):
-        wrapped = next((key for key in WRAPPERS if isinstance(inner.get(key), Mapping)), None)
-        if wrapped is None:
-            break
-        inner = inner[wrapped]
-    if not isinstance(inner, Mapping) or not inner:
-        raise CheckpointError(f"{path} holds {_kind(inner)}, not a state dict (parameter name → tensor)")
-    others = [key for key, value in inner.items() if not isinstance(value, Tensor)]
-    if others:
-        raise CheckpointError(
-            f"{path} holds no state dict: the entry {others[0]!r} is {_kind(inner[others[0]])}, not a tensor"
-        )
-    return dict(inner)
-
-
-def _kind(value: Any) -> str:
-    return "an empty dictionary" if isinstance(value, Mapping) and not value else f"a {type(value).__name__}"
-
-
-def _strip_prefixes(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    weights = {str(name).replace("._orig_mod.", "."): value for name, value in weights.items()}
-    for _ in range(4):  # the two may be nested either way round
-        for prefix in PREFIXES:
-            if weights and all(name.startswith(prefix) for name in weights):
-                weights = {name.removeprefix(prefix): value for name, value in weights.items()}
-    return weights
 
 
 # -- the folder of a run ------------------------------------------------------------------------------------------

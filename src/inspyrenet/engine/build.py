@@ -61,7 +61,8 @@ def network(config: Config, start: bool = True) -> nn.Module:
     pretrained = model.pretrained if start else False
     net = build_model(model.name, **model_arguments(model.model_copy(update={"pretrained": pretrained})))
     if isinstance(pretrained, str):
-        left = load_backbone(net, read_weights(pretrained_file(pretrained)))
+        path = pretrained_file(pretrained)
+        left = load_backbone(net, read_weights(path), str(path))
         LOG.info("encoder from %s; %d entries stay at their start values", pretrained, len(left))
     return net
 

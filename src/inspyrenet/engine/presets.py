@@ -123,7 +123,7 @@ def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
     from ..lib.checkpoints.state_dict import describe, normalize_state, recognize
     from ..utils.train.checkpoint import read_weights
 
-    state = normalize_state(read_weights(path))
+    state = normalize_state(read_weights(path), str(path))
     config = recognize(state)[1]
     if config is None:
         raise ModeError(f"{path} looks like {describe(state)}: say which config it belongs to (mode)")
