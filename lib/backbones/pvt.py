@@ -4,6 +4,7 @@ import timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..types import SizeError
 
 
@@ -27,12 +28,14 @@ class PVTEncoder(nn.Module):
     def __init__(self, pretrained: bool = False, drop_path_rate: float = 0.1):
         super().__init__()
         net = timm.create_model("pvt_v2_b2", pretrained=pretrained, drop_path_rate=drop_path_rate)
+        theirs = tensor_names(net)
         for i, stage in enumerate(net.stages, start=1):
             for block in stage.blocks:
                 block.mlp.dwconv = DepthwiseConv(block.mlp.dwconv)
             self.add_module(f"patch_embed{i}", net.patch_embed if i == 1 else stage.downsample)
             self.add_module(f"block{i}", stage.blocks)
             self.add_module(f"norm{i}", stage.norm)
+        self.timm_names = timm_names(theirs, self)
         self.checkpointing = False
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

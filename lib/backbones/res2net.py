@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.conv_unit import plain_norm
 from ..fast.purpose import for_training
 from ..fast.recompute import norm_relu, recompute
@@ -31,6 +32,7 @@ class Res2NetEncoder(nn.Module):
             dilate(block, 2)
         for block, rate in zip(self.layer4, (4, 8, 16), strict=True):
             dilate(block, rate)
+        self.timm_names = timm_names(tensor_names(net), self)
         self.checkpointing, self.fast = False, True
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

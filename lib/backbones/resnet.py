@@ -6,6 +6,8 @@ import timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from ..checkpoints.encoder_names import tensor_names, timm_names
+
 
 class _Staged(nn.Module, abc.ABC):
     """Five maps: the stem, then four stages of blocks."""
@@ -46,6 +48,7 @@ class ResNetEncoder(_Staged):
         net = timm.create_model("resnet50", pretrained=pretrained)
         self.conv1 = nn.Sequential(net.conv1, net.bn1, net.act1, net.maxpool, net.layer1)
         self.conv2, self.conv3, self.conv4 = net.layer2, net.layer3, net.layer4
+        self.timm_names = timm_names(tensor_names(net), self)
 
     def _parts(self) -> tuple[nn.Sequential, ...]:
         return self.conv1[:4], self.conv1[4], self.conv2, self.conv3, self.conv4
@@ -72,6 +75,7 @@ class DilatedResNet(_Staged):
         self.layer1, self.layer2 = net.layer1, net.layer2
         self.layer3, self.layer4 = dilate(net.layer3, 2), dilate(net.layer4, 4)
         self.out_channels = (128 if wide else 64, 256, 512, 1024, 2048)
+        self.timm_names = timm_names(tensor_names(net), self)
 
     def _parts(self) -> tuple[nn.Sequential, ...]:
         return self.layer0, self.layer1, self.layer2, self.layer3, self.layer4

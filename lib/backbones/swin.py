@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.purpose import for_inference, for_training
 from ..fast.recompute import layer_norm, recompute
 from ..fast.window_attention import attend, attend_fast, attend_training, padded, shift_mask, unpartition, windows
@@ -116,6 +117,7 @@ class SwinEncoder(nn.Module):
             strict_img_size=False,
         )
         swin.patch_embed.dynamic_img_pad = True
+        theirs = tensor_names(swin)
         self.patch_embed = swin.patch_embed
         stages = list(swin.layers)
         following = [stage.downsample for stage in stages[1:]] + [None]  # timm keeps the merging before a stage
@@ -124,6 +126,7 @@ class SwinEncoder(nn.Module):
         for i, width in enumerate(widths):
             self.add_module(f"norm{i}", nn.LayerNorm(width))
         self.out_channels = (widths[0], *widths)
+        self.timm_names = timm_names(theirs, self)
         self.checkpointing, self.fast = False, True
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:

@@ -7,7 +7,7 @@ import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
-from ..checkpoints.encoder_names import adapt_names
+from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.cpu_bfloat16 import train_in_float32
 
 IMAGENET = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)  # how images come in
@@ -42,6 +42,7 @@ class TimmEncoder(nn.Module):
         self._checkpointing = False
         self._set_normalization(self.net.pretrained_cfg)
         train_in_float32(self.net)
+        self.timm_names = timm_names(tensor_names(self.net), self)
 
     def _set_normalization(self, settings: Mapping) -> None:
         """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""
@@ -50,10 +51,6 @@ class TimmEncoder(nn.Module):
         self.register_buffer("scale", image_std / std, persistent=False)
         self.register_buffer("shift", (image_mean - mean) / std, persistent=False)
         self._normalizes = not (torch.equal(mean, image_mean) and torch.equal(std, image_std))
-
-    def from_published(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A classifier's state dict, under timm's, torchvision's or another library's names → names of this encoder."""
-        return {f"net.{name}": value for name, value in adapt_names(state, self.net.state_dict()).items()}
 
     @property
     def checkpointing(self) -> bool:

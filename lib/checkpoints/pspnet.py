@@ -10,10 +10,6 @@ import torch
 from torch import Tensor, nn
 
 HEADS = ("cls.4", "aux.4")
-# Names of a bare ImageNet ResNet with a wide stem: the authors' files, and timm's resnet50s and resnet101s.
-STEM = {"conv1": "0", "bn1": "1", "conv2": "3", "bn2": "4", "conv3": "6", "bn3": "7"}
-STEM_TIMM = {"conv1.0": "0", "conv1.1": "1", "conv1.3": "3", "conv1.4": "4", "conv1.6": "6", "bn1": "7"}
-STEM_PLAIN = {"conv1": "0", "bn1": "1"}
 
 
 def from_published(state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
@@ -44,26 +40,6 @@ def to_published(model: nn.Module, aux: bool = True) -> dict[str, Tensor]:
     """State dict of a PSPNet under published names; aux False leaves the auxiliary head out, which only training needs."""
     state = {name.removeprefix("backbone."): value for name, value in model.state_dict().items()}
     return {name: value for name, value in state.items() if aux or not name.startswith("aux.")}
-
-
-def encoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A bare ResNet of ImageNet under any of its usual names → layer0 … layer4, without its classifier."""
-    if any(name.startswith("layer0.") for name in state):
-        return dict(state)
-    if "conv1.0.weight" in state:
-        stem = STEM_TIMM
-    elif "conv3.weight" in state:
-        stem = STEM
-    else:
-        stem = STEM_PLAIN
-    out = {}
-    for name, value in state.items():
-        module, _, leaf = name.rpartition(".")
-        if module in stem:
-            name = f"layer0.{stem[module]}.{leaf}"
-        if name.startswith("layer"):
-            out[name] = value
-    return out
 
 
 def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:

@@ -3,12 +3,14 @@
 Our parameter names are the published ones, so only wrappers and derived buffers differ.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
 
 from . import birefnet, pspnet
+from .encoder_names import adapt_names, counts
 
 DERIVED = ("relative_position_index", "attn_mask")  # computed from the sizes, never loaded
 PREFIXES = ("module.", "_orig_mod.")  # left behind by DataParallel and torch.compile
@@ -65,7 +67,7 @@ def load_state(model: nn.Module, state: Any, source: str | None = None) -> nn.Mo
     if hasattr(model, "from_published"):
         state = model.from_published(state, source)
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
+    missing = [name for name in own if name not in state and counts(name)]
     unexpected = [name for name in state if name not in own]
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
     if missing or unexpected or shapes:
@@ -78,21 +80,47 @@ def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> li
     """Load encoder weights into model.backbone; returns the names that stayed at their start values.
 
     state and source: as `load_state` takes them.
-    A classifier's head and final norm are left out. Raises WeightsError where a shape differs or less than half fits.
+    The file may hold the encoder under its own names, as timm, torchvision or another library calls the classifier, or a
+    whole network with this encoder. A classifier's head and final norm are left out. Raises WeightsError for another encoder:
+    where a shape differs, something of the classifier is missing, or there are more layers than the encoder has.
     """
     own = {name: v for name, v in model.backbone.state_dict().items() if not name.endswith(DERIVED)}
     state = normalize_state(state, source)
-    if hasattr(model, "encoder_names"):
-        state = model.encoder_names(state)
-    state = {name.removeprefix("backbone."): value for name, value in state.items()}
-    if hasattr(model.backbone, "from_published") and not own.keys() & state.keys():
-        state = model.backbone.from_published(state)
+    state = {re.sub(r"^(backbone|bb)\.", "", name): value for name, value in state.items()}
+    from_timm = {n: name for n, name in getattr(model.backbone, "timm_names", {}).items() if name in own}
+    needed = set(from_timm.values()) or own.keys()
+    state, names = _best_names(state, own, from_timm)
+    parts = {_part(name) for name in names}
+    unexpected = [name for name in state if name not in names and _part(name) in parts]
+    state = {names.get(name, name): value for name, value in state.items()}
+    absent = [name for name in own if name not in state and counts(name)]
+    missing = [name for name in absent if name in needed]
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
-    absent = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    if shapes or len(absent) > len(own) / 2:
-        raise WeightsError("encoder " + _mismatch(state, own, absent, [], shapes))
+    if missing or unexpected or shapes:
+        raise WeightsError("encoder " + _mismatch(state, own, missing, unexpected, shapes))
     model.backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
     return absent
+
+
+def _best_names(
+    state: Mapping[str, Tensor], own: Mapping[str, Tensor], from_timm: Mapping[str, str]
+) -> tuple[Mapping[str, Tensor], Mapping[str, str]]:
+    """(state, its names → the encoder's names): its names are the encoder's or timm's, whichever fit more tensors.
+
+    Some names mean different layers in both, as layers.1.downsample does in Swin.
+    """
+    adapted = adapt_names(state, {theirs: own[name] for theirs, name in from_timm.items()})
+    ways = [(state, {name: name for name in own}), (adapted, from_timm)]
+    return max(ways, key=lambda way: _fits(*way, own))
+
+
+def _fits(state: Mapping[str, Tensor], names: Mapping[str, str], own: Mapping[str, Tensor]) -> int:
+    """How many tensors of the encoder the state dict has, in their shapes."""
+    return sum(counts(n) and n in state and state[n].shape == own[name].shape for n, name in names.items())
+
+
+def _part(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _mismatch(state, own, missing: list[str], unexpected: list[str], shapes: list[str]) -> str:

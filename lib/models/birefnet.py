@@ -218,9 +218,5 @@ class BiRefNet(Switchable):
         """A normalised state dict under published names → under ours, tiles in our order; ours passes unchanged."""
         return from_published(state, source, self.tile_order)
 
-    def encoder_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A bare encoder, or the one inside a published file, under the encoder's own names."""
-        return {name.removeprefix("bb."): value for name, value in state.items()}
-
 
 TILE_ORDERS = ("auto", "channel-major", "column-major", "as_upstream_today")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..checkpoints.pspnet import encoder_names, from_published
+from ..checkpoints.pspnet import from_published
 from ..fast.switchable import Switchable
 from ..modules.ppm import PyramidPooling
 from ..types import Encoder, SizeError
@@ -98,10 +98,6 @@ class PSPNet(Switchable):
     def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
         """A normalised state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""
         return from_published(state, self.classes)
-
-    def encoder_names(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """A bare ImageNet ResNet, or the encoder inside a published file, under the encoder's own names."""
-        return encoder_names(state)
 
 
 def head(in_channels: int, width: int, classes: int, dropout: float) -> nn.Sequential:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.checkpoints.pspnet import HEADS, STEM, STEM_TIMM, to_published
+from inspyrenet.lib.checkpoints.pspnet import HEADS, to_published
 from inspyrenet.lib.checkpoints.state_dict import WeightsError, describe, load_backbone, load_state, normalize_state
 from inspyrenet.lib.inference.tta import predict_averaged
 from inspyrenet.lib.losses.build import build_criterion
@@ -15,6 +15,10 @@ from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling
 from inspyrenet.lib.types import SizeError
 
 from .rules import assert_statistics, golden, label, noise, shapes, state_dict, without_randomness
+
+# Names of a bare ImageNet ResNet with a wide stem: the authors' files, and timm's resnet50s.
+STEM = {"conv1": "0", "bn1": "1", "conv2": "3", "bn2": "4", "conv3": "6", "bn3": "7"}
+STEM_TIMM = {"conv1.0": "0", "conv1.1": "1", "conv1.3": "3", "conv1.4": "4", "conv1.6": "6", "bn1": "7"}
 
 
 def two_class_shapes() -> dict[str, tuple[int, ...]]:
@@ -132,15 +136,16 @@ def test_files_of_scene_parsing_say_what_they_are():
     assert describe(ours) == "PSPNet_ResNet50, 2 classes; use --config configs/PSPNet_ResNet50.yaml"
 
 
-@pytest.mark.parametrize("stem", [STEM, STEM_TIMM])
+@pytest.mark.parametrize("stem", [STEM, STEM_TIMM], ids=["authors", "timm"])
 def test_a_bare_imagenet_encoder_loads(stem):
     model = build_model("PSPNet_ResNet50")
     inverse = {f"layer0.{number}": name for name, number in stem.items()}
-    file = {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
+    file = {}
     for name, value in drawn().items():
         module, _, leaf = name.rpartition(".")
         if name.startswith("layer"):
             file[f"{inverse.get(module, module)}.{leaf}"] = value.float()
+    file |= {"fc.weight": torch.zeros(1000, 2048), "fc.bias": torch.zeros(1000)}
     assert load_backbone(model, file) == []
     assert torch.equal(model.backbone.layer0[6].weight, drawn()["layer0.6.weight"].float())
 
