@@ -35,7 +35,7 @@ def explain_choices(data: dict, document: Document, choices: Mapping[str, Collec
     """Problems of text values that are not among the names allowed for their key."""
     problems = []
     for name, allowed in choices.items():
-        keys = tuple(name.split("."))
+        keys: Keys = tuple(name.split("."))
         value: Any = data
         for key in keys:
             value = value.get(key) if isinstance(value, dict) else None
@@ -67,7 +67,7 @@ def _real_keys(loc: Keys, data: Any, kind: str) -> Keys:
     return tuple(keys)
 
 
-def _text(item: dict, keys: Keys, document: Document) -> str:
+def _text(item: Mapping[str, Any], keys: Keys, document: Document) -> str:
     kind, value = item["type"], item.get("input")
     if kind == "extra_forbidden":
         return f"unknown{_suggest_key(keys)}"

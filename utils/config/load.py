@@ -77,13 +77,22 @@ def load_config(
     for file in [files] if isinstance(files, str | Path) else files:
         path, source = _locate(file, problems)
         document = _read_chain(path, source, problems, ()) if path is not None else None
-        for point in points if document is not None else ():
+        if path is None or document is None:
+            continue
+        for point in points:
             config = _build(document, path, point, choices or {}, check, problems)
             runs += [(config, source)] if config is not None else []
     problems += _same_names(runs)
     if problems:
         raise ConfigError(problems)
     return [config for config, _ in runs]
+
+
+def filled_in(value: str | None, key: str) -> str:
+    """A folder of a config; reading a file fills it in where it is left out. Raises ConfigError where nobody did."""
+    if value is None:
+        raise ConfigError([f"{key}: is not set: name a folder, or read the config from its file, which fills it in"])
+    return value
 
 
 def resolved_text(config: Config) -> str:

@@ -63,15 +63,17 @@ class ModelSection(Section):
 # -- Dataset ------------------------------------------------------------------------------------------------------
 
 
+Backend = Literal["pillow", "opencv"]  # antialiased; or plain bilinear, as BiRefNet was trained and measured
+
+
 class StaticResize(Section):
     size: Size
-    backend: Literal["pillow", "opencv"] = (
-        "pillow"  # antialiased; or plain bilinear, as BiRefNet was trained and measured
-    )
+    backend: Backend = "pillow"
 
 
-class DynamicResize(StaticResize):
+class DynamicResize(Section):
     size: Count = 1280  # bound of the shorter side
+    backend: Backend = "pillow"
 
 
 class RandomSize(Section):

@@ -5,6 +5,7 @@ Anchors, aliases and tags are refused: `extends` does what they would do, and a 
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,7 +160,13 @@ def _float(text: str) -> float:
     return float(lower.replace(".inf", "inf").replace(".nan", "nan") if "n" in lower else lower)
 
 
-_SCALAR_VALUES = {"bool": _bool, "null": lambda _: None, "int": _int, "float": _float, "str": str}
+_SCALAR_VALUES: dict[str, Callable[[str], Any]] = {
+    "bool": _bool,
+    "null": lambda _: None,
+    "int": _int,
+    "float": _float,
+    "str": str,
+}
 
 
 def _short(text: str) -> str:

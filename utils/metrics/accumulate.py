@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .conventions import PYSOD, Conventions
-from .registry import BAND_CURVES, METRICS, MetricError, check_metrics
+from .registry import METRICS, MetricError, check_metrics
 from .score import ImageScores, curves, reduce_curve
 
 _CHUNK = 512  # images whose curves are in memory at a time
@@ -84,7 +84,7 @@ class Accumulator:
         names = self.names()
         for start in range(0, len(names), _CHUNK):
             part = [self._scores[n] for n in names[start : start + _CHUNK]]
-            counts = [scores.band if name in BAND_CURVES else scores.counts for scores in part]
+            counts = [scores.counts_of(name) for scores in part]
             yield curves(name, np.stack(counts), self.conventions)
 
     def curve(self, name: str) -> np.ndarray:

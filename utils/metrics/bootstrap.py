@@ -76,7 +76,7 @@ def _compare(first: Accumulator, second: Accumulator, metric: str, shown: int, r
     a, b = _samples(first, metric), _samples(second, metric)
     number = len(first)
     whole = np.ones((1, number))
-    values = [float(_statistic(metric, x, whole)[0]) for x in (a, b)]
+    one, other = (float(_statistic(metric, x, whole)[0]) for x in (a, b))
     drawn = [
         _statistic(metric, a, weights) - _statistic(metric, b, weights) for weights in _weights(number, resamples, seed)
     ]
@@ -88,10 +88,11 @@ def _compare(first: Accumulator, second: Accumulator, metric: str, shown: int, r
     names = first.names()
     return Comparison(
         metric,
-        *values,
-        values[0] - values[1],
+        one,
+        other,
+        one - other,
         _interval(np.concatenate(drawn)),
-        _permutation_p(metric, a, b, values[0] - values[1], resamples, seed),
+        _permutation_p(metric, a, b, one - other, resamples, seed),
         int((better > 0).sum()),
         int((better < 0).sum()),
         int((better == 0).sum()),
@@ -133,7 +134,7 @@ def _statistic(metric: str, samples: np.ndarray, weights: np.ndarray, rest: np.n
 
 def _mean(*parts: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Sums (R, T) and their weights -> means; NaN where no image of a resample has the metric."""
-    total, share = (sum(part[i] for part in parts) for i in (0, 1))
+    total, share = (sum((part[i] for part in parts), np.zeros(())) for i in (0, 1))
     return np.divide(total, share, out=np.full(total.shape, np.nan), where=share > 0)
 
 

@@ -40,7 +40,7 @@ def cache_key(prediction: np.ndarray, truth: np.ndarray, conventions: Convention
     """Digest of two files' bytes (n,) uint8 and of what decides how they are scored."""
     digest = hashlib.blake2b(f"{VERSION} {conventions.stretch} {conventions.whole}".encode(), digest_size=20)
     for data in (prediction, truth):
-        digest.update(hashlib.blake2b(data, digest_size=20).digest())
+        digest.update(hashlib.blake2b(data.data, digest_size=20).digest())
     return digest.digest()
 
 

@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext
@@ -100,14 +100,14 @@ def evaluate_folder(
                 if answer.scores is None:
                     failed.append(f"{pair.dataset}/{pair.name}: {answer.error}")
                     continue
-                _collect(table[pair.dataset], pair.name, answer)
+                _collect(table[pair.dataset], pair.name, answer, answer.scores)
                 if answer.new is not None:
                     new.append(Record(answer.new, answer.scores, answer.resized))
-                if len(new) == _BATCH:
+                if kept is not None and len(new) == _BATCH:
                     kept.put(new)
                     new.clear()
         finally:
-            if new:
+            if kept is not None and new:
                 kept.put(new)
     if failed:
         rest = len(failed) - _LISTED
@@ -121,8 +121,8 @@ def progress(items: Iterable, total: int, unit: str, bar: bool | None) -> Iterab
     return tqdm(items, total=total, unit=unit, disable=None if bar is None else not bar, delay=0 if bar else 2)
 
 
-def _collect(into: SetScores, name: str, answer: Answer) -> None:
-    into.scores.update(name, answer.scores)
+def _collect(into: SetScores, name: str, answer: Answer, scores: ImageScores) -> None:
+    into.scores.update(name, scores)
     if answer.resized:
         into.resized.append(name)
     into.reused += answer.reused
@@ -131,7 +131,7 @@ def _collect(into: SetScores, name: str, answer: Answer) -> None:
 # -- processes ----------------------------------------------------------------------------------------------------
 
 
-def _answers(pairs: Sequence[ScorePair], job: Job, workers: int) -> Iterator[Answer]:
+def _answers(pairs: Sequence[ScorePair], job: Job, workers: int) -> Generator[Answer]:
     """Answers in the order of the pairs."""
     workers = _how_many(pairs, workers)
     if workers == 1:
@@ -215,9 +215,9 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
         prediction, truth = load(pair.prediction), load(pair.truth)
         in_files = isinstance(pair.prediction, Path) and isinstance(pair.truth, Path)
         key = cache_key(prediction, truth, job.conventions) if cache and in_files else None
-        kept = cache.get(key) if key else None
+        kept = cache.get(key) if cache and key else None
         wanted = still_wanted(job.wanted, kept.scores) if kept else job.wanted
-        if not wanted:
+        if kept and not wanted:
             return Answer(kept.scores, kept.resized, reused=True)
         prediction, truth, resized = decode_pair(pair, prediction, truth)
     except (MapError, OSError) as error:

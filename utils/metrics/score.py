@@ -55,17 +55,21 @@ class ImageScores:
 
     def curve(self, name: str, conventions: Conventions = PYSOD) -> np.ndarray:
         """(256,) values of a curve (Fm, Em, IoU, BIoU, Dice, precision, recall) at thresholds 255 … 0."""
+        return curves(name, self.counts_of(name), conventions)
+
+    def counts_of(self, name: str) -> np.ndarray:
+        """(2, 256) counts that a curve is made of. MetricError when they were not measured."""
         counts = self.band if name in BAND_CURVES else self.counts
         if counts is None:
             raise MetricError(f"the counts for curve {name!r} were not measured; ask for a metric that uses it")
-        return curves(name, counts, conventions)
+        return counts
 
     def value(self, metric: str, conventions: Conventions = PYSOD) -> float:
         """A metric of this one image: for max and avg, of its own curve."""
         definition = METRICS[metric]
         if definition.reduce == "mean":
             return self.scalars[definition.source]
-        return reduce_curve(self.curve(definition.source, conventions), definition.reduce)
+        return float(reduce_curve(self.curve(definition.source, conventions), definition.reduce))
 
 
 def score(
@@ -100,7 +104,9 @@ def measure(
             scalars[name] = float(_ADAPTIVE[name](positives, sizes, *arguments)[0])
     plain = wanted & (_CURVES.keys() - BAND_CURVES | _OF_COUNTS.keys())
     counts = threshold_counts(pair.totals, pair.levels) if plain else None
-    scalars |= {name: function(counts) for name, function in _OF_COUNTS.items() if name in wanted}
+    scalars |= {
+        name: function(counts) for name, function in _OF_COUNTS.items() if counts is not None and name in wanted
+    }
     return ImageScores(scalars, counts, band_positives(pair) if wanted & BAND_CURVES else None)
 
 
@@ -129,6 +135,6 @@ def curves(name: str, counts: np.ndarray, conventions: Conventions = PYSOD) -> n
     return _CURVES[name](counts, counts[..., -1], *arguments)  # at threshold 0 every pixel is positive
 
 
-def reduce_curve(curve: np.ndarray, how: str) -> np.ndarray | float:
+def reduce_curve(curve: np.ndarray, how: str) -> np.ndarray:
     """Maximum or mean over the thresholds, (…, 256) -> (…)."""
     return curve.mean(axis=-1) if how == "avg" else curve.max(axis=-1)

@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 
+from torch.optim import Optimizer
+
 Curve = Callable[[float, float, float, float], float]
 
 WARMUP_START = 0.1  # the ramp begins at this share of the base rate
@@ -92,7 +94,7 @@ class Schedule:
         value = CURVES[self.name](progress(iteration, self.total), base, minimum, self.power)
         return min(value, warmup(iteration, self.warmup_iteration, base))
 
-    def apply(self, optimizer, iteration: int) -> list[float]:
+    def apply(self, optimizer: Optimizer, iteration: int) -> list[float]:
         """Write the rates of `iteration` into the optimizer's groups and return them, in the groups' order.
 
         The base rate of a group is its `initial_lr`, which is set from `lr` on the first call.

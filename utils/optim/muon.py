@@ -59,22 +59,22 @@ class Muon(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            learning = [p for p in group["params"] if p.grad is not None]
-            for parameter in learning:
+            learning = [(p, p.grad) for p in group["params"] if p.grad is not None]
+            for parameter, _ in learning:
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-            self.step_matrices([p for p in learning if p.ndim > 1], group)
-            self.step_vectors([p for p in learning if p.ndim < 2], group)
+            self.step_matrices([(p, gradient) for p, gradient in learning if p.ndim > 1], group)
+            self.step_vectors([p for p, _ in learning if p.ndim < 2], group)
         return loss
 
-    def step_matrices(self, parameters: Iterable[nn.Parameter], group: dict[str, Any]) -> None:
-        """Muon's update; matrices of one size are made orthogonal together, which is what makes it cheap."""
-        alike: dict[tuple[int, int], list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
-        for parameter in parameters:
+    def step_matrices(self, learning: Iterable[tuple[nn.Parameter, Tensor]], group: dict[str, Any]) -> None:
+        """Muon's update, from (parameter, gradient); matrices of one size are made orthogonal together, which makes it cheap."""
+        alike: dict[torch.Size, list[tuple[nn.Parameter, Tensor]]] = defaultdict(list)
+        for parameter, gradient in learning:
             state = self.state[parameter]
             if not state:
                 state["momentum"] = torch.zeros_like(parameter)
-            state["momentum"].lerp_(parameter.grad, 1 - group["momentum"])
-            ahead = parameter.grad.lerp(state["momentum"], group["momentum"]).flatten(1)  # (out, in * h * w)
+            state["momentum"].lerp_(gradient, 1 - group["momentum"])
+            ahead = gradient.lerp(state["momentum"], group["momentum"]).flatten(1)  # (out, in * h * w)
             alike[ahead.shape].append((parameter, ahead))
         for (rows, columns), members in alike.items():
             updates = orthogonalized(torch.stack([ahead for _, ahead in members]))

@@ -59,7 +59,7 @@ def build_optimizer(
     if name not in kinds:
         raise ValueError(f"unknown optimizer {name!r}; choose one of {', '.join(kinds)}")
     scaled = lr * rate_factor(scale_lr, processes)
-    listed = []
+    listed: list[dict[str, Any]] = []
     for group, parameters in groups.items():
         rate = scaled if group == ENCODER else scaled * head_factor
         if parameters := list(parameters):

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +158,9 @@ def _escape(text: str) -> str:
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
 
 
-def _marked(rows: Sequence[Row], metrics: Sequence[str], best: str, second: str, escape=str) -> list[list[str]]:
+def _marked(
+    rows: Sequence[Row], metrics: Sequence[str], best: str, second: str, escape: Callable[[str], str] = str
+) -> list[list[str]]:
     """Cells with the best and second best number put into these patterns."""
     lines = [[escape(cell) for cell in row.cells(metrics)] for row in rows]
     for column, metric in enumerate(metrics, start=3):

@@ -69,4 +69,4 @@ def _uri(image: np.ndarray, kind: str) -> str:
     if kind == ".png":
         small = np.where(small > 127, 255, 0).astype(np.uint8)  # two values compress to a few hundred bytes
     _, data = cv2.imencode(kind, small, options)
-    return f"data:image/{'jpeg' if kind == '.jpg' else 'png'};base64,{base64.b64encode(data).decode()}"
+    return f"data:image/{'jpeg' if kind == '.jpg' else 'png'};base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -14,7 +14,9 @@ PAPER = 24  # gray of the ground
 INK = (230, 230, 230)
 
 
-def pyramid_picture(out: Any, image: np.ndarray | None = None, mask: np.ndarray | None = None, height: int = 256):
+def pyramid_picture(
+    out: Any, image: np.ndarray | None = None, mask: np.ndarray | None = None, height: int = 256
+) -> np.ndarray:
     """First image of a network output → uint8 RGB (H, W, 3): the maps above, what each stage added below.
 
     out: has `saliency` (S3, …, S0 logits, (B, 1, h, w)) and `laplacian` (U2, …, U0), coarse to fine; either may be shorter.
@@ -24,13 +26,10 @@ def pyramid_picture(out: Any, image: np.ndarray | None = None, mask: np.ndarray 
     """
     shape = image.shape[:2] if image is not None else tuple(out.saliency[-1].shape[-2:])
     size = (height, max(16, min(8 * height, round(height * shape[1] / shape[0]))))
-    upper = [("image", image)] + [
-        (f"S{level}", _probability(level_map)) for level, level_map in _numbered(out.saliency)
-    ]
-    lower = [("mask", mask)] + [(f"U{level}", level_map) for level, level_map in _numbered(out.laplacian)]
-    lower = [lower[0]] + [_signed(name, level_map) for name, level_map in lower[1:]]
-    lower[1:1] = [("", None)] * (len(upper) - len(lower))  # U2 stands below S2
-    return np.vstack([_row(upper, size), _row(lower, size)])
+    stages = [(f"S{level}", _probability(level_map)) for level, level_map in _numbered(out.saliency)]
+    details = [_signed(f"U{level}", level_map) for level, level_map in _numbered(out.laplacian)]
+    empty = [("", None)] * (len(stages) - len(details))  # U2 stands below S2
+    return np.vstack([_row([("image", image), *stages], size), _row([("mask", mask), *empty, *details], size)])
 
 
 def _numbered(maps: tuple) -> list[tuple[int, "Tensor"]]:

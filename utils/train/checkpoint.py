@@ -13,7 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
@@ -76,7 +76,7 @@ def _remove(path: Path) -> int:
     return size
 
 
-def _write(content: Any, stream) -> None:
+def _write(content: Any, stream: BinaryIO) -> None:
     torch.save(content, stream)
 
 

@@ -1,7 +1,7 @@
 """Losses and gradients of a batch as one CUDA graph: a small network then no longer waits for its kernels to be launched."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -120,7 +120,7 @@ def shapes_of(batch: Batch) -> dict[str, tuple[int, ...]]:
 
 
 @contextmanager
-def _kept(buffers: Iterable[Tensor]):
+def _kept(buffers: Iterable[Tensor]) -> Iterator[None]:
     """What the buffers hold comes back at the end."""
     kept = [(buffer, buffer.clone()) for buffer in buffers]
     try:

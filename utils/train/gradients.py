@@ -17,7 +17,6 @@ class Gradients:
     Args:
         network: what is trained; wrapped, where several processes train it (`distributed.wrap`).
         criterion: (output, mask) → {"total": scalar, …}; runs in float32, outside autocast.
-        wrapped: whether `network` exchanges gradients with other processes.
         cuda_graph: run both passes as a CUDA graph where that is possible: one process on a GPU, no float16, no accumulation.
     """
 
@@ -26,12 +25,12 @@ class Gradients:
         network: nn.Module,
         criterion: Callable[..., Mapping[str, Tensor]],
         precision: Precision,
-        wrapped: bool,
         cuda_graph: bool,
         accumulate: int,
         log: logging.Logger,
     ) -> None:
-        self.network, self.criterion, self.precision, self.wrapped = network, criterion, precision, wrapped
+        self.network, self.criterion, self.precision = network, criterion, precision
+        self._replicas = network if isinstance(network, nn.parallel.DistributedDataParallel) else None
         self._whole: Callable[[Batch], dict[str, Tensor]] = self._passes
         if (
             cuda_graph
@@ -46,8 +45,7 @@ class Gradients:
 
     def __call__(self, batch: Batch, share: int, last: bool) -> dict[str, Tensor]:
         """Losses of a batch on the device, one of `share` in an optimizer step; after the `last` one, processes exchange."""
-        waits = self.wrapped and not last
-        with self.network.no_sync() if waits else contextlib.nullcontext():
+        with contextlib.nullcontext() if last or self._replicas is None else self._replicas.no_sync():
             return self._whole(batch) if share == 1 else self._passes(batch, share)
 
     def _passes(self, batch: Batch, share: int = 1) -> dict[str, Tensor]:

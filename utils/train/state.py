@@ -40,10 +40,17 @@ class Progress:
 
 def rng_state(device: torch.device) -> dict[str, Any]:
     """State of the global generators of Python, numpy and torch in this process, as tensors and plain values."""
-    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 (libraries still draw from it)
+    drawn = np.random.get_state(legacy=False)  # noqa: NPY002 (libraries still draw from it)
+    kind, keys, position = drawn["bit_generator"], drawn["state"]["key"], drawn["state"]["pos"]
     state = {
         "python": random.getstate(),
-        "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), int(position), int(has_gauss), float(cached)),
+        "numpy": (
+            kind,
+            torch.from_numpy(keys.astype(np.int64)),
+            int(position),
+            int(drawn["has_gauss"]),
+            float(drawn["gauss"]),
+        ),
         "torch": torch.get_rng_state(),
     }
     if device.type == "cuda":

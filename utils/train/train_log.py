@@ -57,10 +57,10 @@ class TrainLogger:
                 f"loss {losses['total']:.4f}, rate {max(rates):.2e}, {self.speed():.1f} images/s", refresh=False
             )
             self._steps.update()
-        if self.writer is not None and iteration % SCALARS_EVERY == 0:
+        if iteration % SCALARS_EVERY == 0:
             self._scalars("train", losses, iteration)
             self._scalars("rate", {f"group_{number}": rate for number, rate in enumerate(rates)}, iteration)
-            self.writer.add_scalar("speed/images_per_second", self.speed(), iteration)
+            self._scalars("speed", {"images_per_second": self.speed()}, iteration)
 
     def speed(self) -> float:
         """Images per second in this epoch, as far as it has come."""
@@ -75,16 +75,15 @@ class TrainLogger:
         if self._main:
             parts = ", ".join(f"{name} {value:.4f}" for name, value in losses.items())
             self.log(f"epoch {epoch}/{epochs}, step {iteration}: {parts}; rate {rate:.2e}, {self.speed():.1f} images/s")
-        if self.writer is not None:
-            self._scalars("epoch", losses, epoch)
+        self._scalars("epoch", losses, epoch)
 
     def validation(self, epoch: int, metrics: Mapping[str, float], best: bool) -> None:
         """Write one line of scores."""
         if self._main:
             scores = ", ".join(f"{name} {value:.4f}" for name, value in metrics.items())
             self.log(f"validation after epoch {epoch}: {scores}{' (the best so far)' if best else ''}")
+        self._scalars("validation", metrics, epoch)
         if self.writer is not None:
-            self._scalars("validation", metrics, epoch)
             self.writer.flush()
 
     def log(self, message: str, level: int = logging.INFO) -> None:
@@ -93,8 +92,9 @@ class TrainLogger:
             self._logger.log(level, message)
 
     def _scalars(self, group: str, values: Mapping[str, float], step: int) -> None:
-        for name, value in values.items():
-            self.writer.add_scalar(f"{group}/{name}", value, step)
+        if self.writer is not None:
+            for name, value in values.items():
+                self.writer.add_scalar(f"{group}/{name}", value, step)
 
     def __enter__(self) -> "TrainLogger":
         return self

@@ -42,6 +42,8 @@ __all__ = ["EpochEnd", "Outcome", "TrainOptions", "Trainer", "steps_per_epoch"]
 
 LOG = logging.getLogger(__name__)
 
+Validate = Callable[[nn.Module], Mapping[str, float]]
+
 
 class Trainer:
     """Trains a model. Build it, call `resume` if wanted, then `fit`.
@@ -79,7 +81,7 @@ class Trainer:
         folder: CheckpointFolder,
         precision: str = "float32",
         ema: EMA | None = None,
-        validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
+        validate: Validate | None = None,
         hooks: Sequence[Callable[[EpochEnd], None]] = (),
         describe: Callable[[Sequence[int]], Sequence[str]] | None = None,
         config: Mapping[str, Any] | None = None,
@@ -111,9 +113,8 @@ class Trainer:
         self.logger = TrainLogger(distributed.is_main(), options.bars, log, writer)
         self.network = distributed.wrap(model, device, options.find_unused)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
-        wrapped = self.network is not model
         self._gradients = Gradients(
-            self.network, criterion, self.precision, wrapped, options.cuda_graph, options.accumulate, log
+            self.network, criterion, self.precision, options.cuda_graph, options.accumulate, log
         )
         self._stop = StopRequests()
         self._stop_requested = 0  # what all processes have agreed on: stop?
@@ -160,8 +161,8 @@ class Trainer:
         return outcome
 
     def _run(self) -> str:
-        if self._validation_owed():
-            self._validate()
+        if validate := self._owed_validation():
+            self._validate(validate)
         while self.progress.epoch < self.options.epochs:
             if self._out_of_patience():
                 if self._saved_at[0] != self.progress.iteration:
@@ -234,8 +235,8 @@ class Trainer:
             minutes is not None and distributed.is_main() and time.monotonic() - clock >= 60 * minutes
         )
         stop = self._stop.stop_requested
-        bad, stop, save = distributed.maximum([float(bad_loss or bad_norm), float(stop), float(due)])
-        self._stop_requested, self._save_wanted = int(stop), bool(save)
+        bad, agreed, save = distributed.maximum([float(bad_loss or bad_norm), float(stop), float(due)])
+        self._stop_requested, self._save_wanted = int(agreed), bool(save)
         if bad:
             mine = describe_batch(group, table, names, norm, self.describe)
             found = "; ".join(text for text in distributed.gather(mine) if text)
@@ -259,7 +260,8 @@ class Trainer:
         self.logger.end_epoch(progress.epoch, options.epochs, progress.iteration, losses, max(rates))
         if progress.epoch % options.checkpoint_epochs == 0 or progress.epoch == options.epochs:
             self.save()
-        metrics = self._validate() if self._validation_owed() else {}
+        validate = self._owed_validation()
+        metrics = self._validate(validate) if validate else {}
         self._call_hooks(losses, metrics)
         if self.curves is not None and distributed.is_main():
             draw_curves(self.history, self.curves)
@@ -272,17 +274,17 @@ class Trainer:
 
     # -- validation and hooks -------------------------------------------------------------------------------------
 
-    def _validation_owed(self) -> bool:
-        """Whether the last epoch is to be validated and was not yet (a run may die between saving and validating)."""
-        if self.validate is None or not self.history.entries or self.progress.samples:
-            return False
+    def _owed_validation(self) -> Validate | None:
+        """The validation, if the last epoch needs one and had none yet (a run may die between saving and validating)."""
+        if not self.history.entries or self.progress.samples:
+            return None
         last = self.history.entries[-1]
         due = last["epoch"] % self.options.validate_every == 0 or last["epoch"] >= self.options.epochs
-        return due and "validation" not in last
+        return self.validate if due and "validation" not in last else None
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, validate: Validate) -> dict[str, float]:
         with self._evaluating():
-            metrics = distributed.broadcast({name: float(value) for name, value in self.validate(self.model).items()})
+            metrics = distributed.broadcast({name: float(value) for name, value in validate(self.model).items()})
         self.history.add_validation(metrics)
         best = self._best()
         is_best = best is self.history.entries[-1]

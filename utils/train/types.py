@@ -21,7 +21,8 @@ EXTRAS = ("label", "valid")  # for the criterion: (B,) class numbers; (B,1,H,W) 
 class Loader(Protocol):
     """Where batches come from (`TrainLoader`)."""
 
-    global_batch: int
+    @property
+    def global_batch(self) -> int: ...
 
     def __len__(self) -> int: ...
 
@@ -33,7 +34,8 @@ class Loader(Protocol):
 class LRSchedule(Protocol):
     """Writes the learning rates of an iteration into an optimizer (`lr_schedule.Schedule`)."""
 
-    total: int
+    @property
+    def total(self) -> int: ...
 
     def apply(self, optimizer: torch.optim.Optimizer, iteration: int) -> list[float]: ...
 
