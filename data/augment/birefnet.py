@@ -85,8 +85,8 @@ class Background(NamedTuple):
 
     kind: str  # gray, foreground or random
     gray: int
-    factors: tuple[float, float, float]
-    color: tuple[int, int, int]
+    factors: tuple[float, ...]  # red, green, blue, as the color
+    color: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,7 @@ class CoarseMap:
 
     def _shifted(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         offset = rng.uniform(-self.shift, self.shift, 2) * x.shape[::-1]
-        matrix = np.float32([[1, 0, offset[0]], [0, 1, offset[1]]])
+        matrix = np.array([[1, 0, offset[0]], [0, 1, offset[1]]], np.float32)
         return cv2.warpAffine(x, matrix, x.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
 
     def _spotted(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """What a transform works on, and what every transform is."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -22,7 +23,7 @@ class Transform(Protocol):
     def apply(self, sample: Sample, drawn: Any) -> Sample: ...
 
 
-class RandomTransform:
+class RandomTransform(ABC):
     """A transform as its two halves; `draw` gives None where nothing is to be done."""
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
@@ -30,6 +31,10 @@ class RandomTransform:
 
     def draw(self, rng: np.random.Generator) -> Any:
         return None
+
+    @abstractmethod
+    def apply(self, sample: Sample, drawn: Any) -> Sample:
+        """The sample changed as it was drawn."""
 
 
 def is_binary(mask: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ takes the same draws, so the choice of pipeline never changes which augmentation
 The augmentations of BiRefNet and PSPNet lie in files of their own; `TRANSFORMS` knows all of them by name.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,6 +40,7 @@ __all__ = [
     "RandomImageEnhance",
     "RandomRotate",
     "RandomScaleCrop",
+    "Resize",
     "Sample",
     "StaticResize",
     "Transform",
@@ -49,23 +51,21 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class StaticResize(RandomTransform):
-    """To `size` (height, width).
+class Resize(RandomTransform):
+    """To the size that `target` says.
 
     backend "pillow": the image antialiased bilinear, a mask of 0 and 255 nearest, a soft mask bilinear. "opencv": image and
     mask alike by OpenCV's bilinear filter, without antialiasing, as published for BiRefNet.
     """
 
-    size: tuple[int, int]
-    backend: Backend = "pillow"
+    backend: Backend
 
     def __post_init__(self):
         check_backend(self.backend)
 
+    @abstractmethod
     def target(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(height, width) for an image of `shape`."""
-        return tuple(self.size)
 
     def apply(self, sample: Sample, drawn: None) -> Sample:
         size = self.target(sample.image.shape[:2])
@@ -75,13 +75,24 @@ class StaticResize(RandomTransform):
 
 
 @dataclass(frozen=True)
-class DynamicResize(StaticResize):
+class StaticResize(Resize):
+    """To `size` (height, width)."""
+
+    size: tuple[int, int]
+    backend: Backend = "pillow"
+
+    def target(self, shape: tuple[int, int]) -> tuple[int, int]:
+        return self.size[0], self.size[1]
+
+
+@dataclass(frozen=True)
+class DynamicResize(Resize):
     """The shorter side bounded by `size`, both sides multiples of 32; sizes differ, so batches must be of one."""
 
     size: int = 1280
+    backend: Backend = "pillow"
 
     def target(self, shape: tuple[int, int]) -> tuple[int, int]:
-        """(height, width) for an image of `shape`."""
         return dynamic_size(shape, self.size)
 
 
@@ -212,9 +223,9 @@ class Compose:
         return to_tensor(sample.image, mean, std), torch.from_numpy(np.array(sample.mask)).float().div_(255)[None]
 
     @property
-    def resize(self) -> StaticResize | None:
+    def resize(self) -> Resize | None:
         """The first step where it is the deterministic resize: the part that a cache may keep."""
-        return self.steps[0] if self.steps and isinstance(self.steps[0], StaticResize) else None
+        return self.steps[0] if self.steps and isinstance(self.steps[0], Resize) else None
 
     def without_resize(self) -> "Compose":
         """The same without `resize`, for samples that are resized already; the draws of the others do not change."""

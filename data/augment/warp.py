@@ -23,7 +23,8 @@ class Warp:
     """
 
     def __init__(self, shape: tuple[int, int]):
-        self.shape, self.matrix = shape, (1, 0, 0, 0, 1, 0)
+        self.shape = shape
+        self.matrix: Affine = (1, 0, 0, 0, 1, 0)
         self.kinds: list[type] = []
         self.window = (0, 0, *shape)  # top, left, bottom, right: the part of the source that an enlargement keeps
         self.scaled = self.turned = False

@@ -9,7 +9,7 @@ from ..augment.coarse_map import CoarseMap
 from ..augment.copy_paste import CopyPaste
 from ..augment.fused import FastCompose
 from ..augment.random_size import RandomSize
-from ..augment.transforms import DynamicResize, Sample, StaticResize, build_transforms
+from ..augment.transforms import DynamicResize, Resize, Sample, StaticResize, build_transforms
 from .cache import build_cache
 from .pairs import Pair
 from .reader import FastReader
@@ -45,7 +45,7 @@ def build_train_dataset(
     known = resize is None or (type(resize) in (StaticResize, DynamicResize) and resize.backend == "pillow")
     read: Callable[[Pair], Sample] = FastReader(resize) if fast and known else _ExactReader(resize)
     if cache != "none":
-        way = f"{pipeline} {type(resize).__name__}{'' if known else f' {resize.backend}'}"
+        way = f"{pipeline} {type(resize).__name__}{'' if resize is None or known else f' {resize.backend}'}"
         read = build_cache(pairs, resize, read, cache, cache_folder, way)
     compose = compose.without_resize()
     apply = FastCompose(compose) if fast and compose.crop is None else compose
@@ -59,7 +59,7 @@ def build_train_dataset(
 class _ExactReader:
     """Reads a pair and applies the first, deterministic resize as it is defined; None: no resize."""
 
-    resize: StaticResize | None
+    resize: Resize | None
 
     def __call__(self, pair: Pair) -> Sample:
         sample = read_pair(pair)

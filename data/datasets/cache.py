@@ -19,7 +19,7 @@ from typing import BinaryIO, Literal
 
 import numpy as np
 
-from ..augment.transforms import DynamicResize, Sample, StaticResize
+from ..augment.transforms import Resize, Sample, StaticResize
 from ..images.read import ImageError
 from .layout import cache_root
 from .pairs import Pair
@@ -40,9 +40,10 @@ def default_folder() -> Path:
 class CachedReader:
     """Maps a pair to its resized Sample, read-only, without opening its files. Made by `build_cache`."""
 
-    def __init__(self, pairs: Sequence[Pair], folder: Path | None, arrays: tuple[np.ndarray, np.ndarray] | None = None):
+    def __init__(self, pairs: Sequence[Pair], source: Path | tuple[np.ndarray, np.ndarray]):
         self.rows = {pair.image: row for row, pair in enumerate(pairs)}
-        self.folder, self.arrays = folder, arrays or _load(folder)
+        self.folder = source if isinstance(source, Path) else None
+        self.arrays = _load(source) if isinstance(source, Path) else source
 
     def __call__(self, pair: Pair) -> Sample:
         row = self.rows[pair.image]
@@ -54,12 +55,13 @@ class CachedReader:
 
     def __setstate__(self, state: dict) -> None:
         self.__dict__.update(state)
-        self.arrays = self.arrays or _load(self.folder)
+        if self.folder is not None:
+            self.arrays = _load(self.folder)
 
 
 def build_cache(
     pairs: Sequence[Pair],
-    resize: StaticResize,
+    resize: Resize | None,
     read: Reader,
     kind: Literal["ram", "disk"],
     folder: Path | str | None = None,
@@ -73,13 +75,14 @@ def build_cache(
     """
     if kind not in ("ram", "disk"):
         raise ValueError(f"cache must be none, ram or disk, not {kind!r}")
-    if not isinstance(resize, StaticResize) or isinstance(resize, DynamicResize):
+    if not isinstance(resize, StaticResize):
         raise ValueError("a cache needs static_resize as the first transform; set cache: none")
-    size, needed = tuple(resize.size), len(pairs) * resize.size[0] * resize.size[1] * 4
+    size = (resize.size[0], resize.size[1])
+    needed = len(pairs) * size[0] * size[1] * 4
     if kind == "ram":
         _announce(len(pairs), size, needed, "memory")
         _refuse_shortage(needed, _available_memory(), "memory", "cache: disk or cache: none")
-        return CachedReader(pairs, None, _fill_memory(pairs, size, read))
+        return CachedReader(pairs, _fill_memory(pairs, size, read))
     folder = Path(folder) if folder else default_folder()
     target = folder / f"{size[0]}x{size[1]}-{_key(pairs, size, label)}"
     if not target.is_dir():
@@ -94,7 +97,7 @@ def _key(pairs: Sequence[Pair], size: tuple[int, int], label: str) -> str:
     """Short hash of everything that the cached bytes depend on."""
     digest = hashlib.sha256(json.dumps([VERSION, size, label]).encode())
     for pair in pairs:
-        for path in (pair.image, pair.mask):
+        for path in filter(None, (pair.image, pair.mask)):
             try:
                 status = path.stat()
             except OSError as error:

@@ -36,6 +36,13 @@ class Pair:
     name: str
     dataset: str
 
+    @property
+    def mask_file(self) -> Path:
+        """The mask. Raises ImageError where there is none."""
+        if self.mask is None:
+            raise ImageError(f"{self.image}: has no mask; look for pairs with need_masks=True")
+        return self.mask
+
 
 class PreflightError(ValueError):
     """A data set cannot be used as it is. `problems` has one readable line each; the message has all of them."""
@@ -137,12 +144,12 @@ def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list
     missing = [] if of_images else [f"{folder}: has no folder {' or '.join(IMAGE_FOLDERS)}"]
     if need_masks and of_masks is None:
         missing.append(f"{folder}: has no folder {' or '.join(MASK_FOLDERS)}")
-    if missing:
+    if missing or of_images is None:
         raise PreflightError(missing, "repair it")
     images, problems = _by_stem(of_images)
     if not images and not problems:
         raise PreflightError([f"{of_images}: no image in it (of {' '.join(EXTENSIONS)})"], "repair it")
-    if not need_masks:
+    if of_masks is None or not need_masks:
         return [Pair(path, None, name, dataset) for name, path in images.items() if path], problems
     masks, mask_problems = _by_stem(of_masks)
     if not masks and not mask_problems:

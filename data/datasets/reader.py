@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from ..augment.transforms import Sample, StaticResize, is_binary
+from ..augment.transforms import Resize, Sample, is_binary
 from ..images import headers
 from ..images.preprocess import limit_threads, resize
 from ..images.read import MAX_PIXELS, ImageError, read_image, read_mask
@@ -24,7 +24,7 @@ class FastReader:
     Raises ImageError as `read_pair` does.
     """
 
-    resize: StaticResize | None
+    resize: Resize | None
 
     def __call__(self, pair: Pair) -> Sample:
         limit_threads()
@@ -49,7 +49,7 @@ def _decode(pair: Pair, target: tuple[int, int]) -> tuple[np.ndarray, int]:
         return read_image(pair.image), 1  # which says what is wrong
     header = headers.parse(data[: headers.PREFIX]) if data.startswith(b"\xff\xd8") else None
     usable = header is not None and header.channels in (1, 3) and header.depth == 8 and headers.is_complete(data[-16:])
-    if not usable or header.height * header.width > MAX_PIXELS:
+    if header is None or not usable or header.height * header.width > MAX_PIXELS:
         return read_image(pair.image), 1
     shorter, longer = min(header.height, header.width), max(target)
     factor = max((factor for factor in REDUCED if shorter >= factor * REDUCED_MARGIN * longer), default=1)

@@ -12,7 +12,7 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -30,7 +30,7 @@ STAMP = ".synthetic.json"
 _SHIFT = 4  # bits after the point in the coordinates of shapes
 
 
-class SyntheticShapes(Sequence):
+class SyntheticShapes:
     """`count` pictures that depend on (seed, index) and `size` (height, width) alone; each item is a Sample.
 
     Data sets of different seeds share no picture. A longer one begins with the same pictures as a shorter one.
@@ -48,6 +48,9 @@ class SyntheticShapes(Sequence):
         rng = np.random.default_rng((self.seed, range(self.count)[index]))
         height, width = (round(side * rng.uniform(0.875, 1.125)) for side in self.size)
         return _Painter(height, width, rng).paint()
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[index] for index in range(self.count))
 
 
 def write_dataset(
@@ -174,7 +177,7 @@ class _Painter:
 
     def _place(self, taken: np.ndarray, is_object: bool) -> np.ndarray:
         """Coverage 0..1 of a new figure; of some attempts the one that hides least of what is there, off the centre."""
-        best, least = None, np.inf
+        best, least = taken, np.inf
         for _ in range(6):
             alpha = self._figure()
             hidden = float((alpha * taken).sum()) / max(float(alpha.sum()), 1)

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ..augment.coarse_map import CoarseMap
 from ..augment.copy_paste import CopyPaste
-from ..augment.transforms import Compose, Sample
+from ..augment.transforms import Sample
 from ..images.preprocess import Preprocess
 from ..images.read import ImageError, read_image, read_mask
 from .pairs import Pair, PreflightError, check_pairs, find_pairs, pick_evenly
@@ -34,9 +34,8 @@ __all__ = [
 
 def read_pair(pair: Pair) -> Sample:
     """Image and mask of a pair. Raises ImageError where either cannot be read or their sizes differ."""
-    if pair.mask is None:
-        raise ImageError(f"{pair.image}: has no mask; look for pairs with need_masks=True")
-    sample = Sample(read_image(pair.image), read_mask(pair.mask))
+    mask = pair.mask_file
+    sample = Sample(read_image(pair.image), read_mask(mask))
     if sample.image.shape[:2] != sample.mask.shape:
         (height, width), (mask_height, mask_width) = sample.image.shape[:2], sample.mask.shape
         raise ImageError(f"{pair.image}: is {width}x{height} but its mask {pair.mask} is {mask_width}x{mask_height}")
@@ -57,7 +56,7 @@ class TrainDataset(Dataset):
     def __init__(
         self,
         pairs: Sequence[Pair],
-        transforms: Compose,
+        transforms: Callable[[Sample, np.random.Generator], tuple[Tensor, ...]],
         seed: int = 0,
         read: Callable[[Pair], Sample] = read_pair,
         labels: Sequence[int] | None = None,
@@ -81,10 +80,9 @@ class TrainDataset(Dataset):
         index = range(len(self.pairs))[index]
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image, mask, *valid = self.transforms(self.read(self.pairs[index]), rng)
-        other = None if self.paste is None else self.paste.draw(rng, len(self))
-        if other is not None:
+        if self.paste is not None and (other := self.paste.draw(rng, len(self))) is not None:
             image, mask = self.paste.apply(image, mask, *self.transforms(self.read(self.pairs[other]), rng))
-        item = {"image": image, "mask": mask, "index": index}
+        item: dict[str, Tensor | int] = {"image": image, "mask": mask, "index": index}
         if valid:
             item["valid"] = valid[0]
         if self.coarse is not None:

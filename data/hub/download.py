@@ -90,7 +90,9 @@ def fetch(
     raise DownloadError(f"cannot download {entry.name}: {'; '.join(reasons) or 'no source is known'}. {hint}")
 
 
-def _from_source(entry: Published, url: str, target: Path, patience, progress, say: Say) -> Path:
+def _from_source(
+    entry: Published, url: str, target: Path, patience: Patience, progress: Progress | None, say: Say
+) -> Path:
     part = Part.of(url, target)
     while True:
         resumed = receive(url, part, may_resume_blindly=entry.checked, patience=patience, progress=progress)

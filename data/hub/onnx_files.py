@@ -5,7 +5,10 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..images.preprocess import Backend, Sizing, Stretch
 
 KEY = "inspyrenet"  # of our metadata in an ONNX file's
 EXTRA_FILE = "inspyrenet.json"  # of the metadata in a torch.export archive
@@ -35,14 +38,14 @@ class ModelMetadata:
     offset: int
     least: int
     base_size: tuple[int, int]
-    sizing: str
+    sizing: "Sizing"
     size: tuple[int, int] | int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    backend: str = "pillow"
+    backend: "Backend" = "pillow"
     threshold: int | None = None
     alignment: str = "as_trained"
-    normalize: str = "none"
+    normalize: "Stretch" = "none"
     fixed: dict[str, tuple[int, int]] | None = None
     weights: str = ""
     license: str = ""

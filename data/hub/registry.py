@@ -126,8 +126,8 @@ def _by_name(kind: str) -> dict[str, list[Published]]:
     if kind == "data":
         names |= {name: [files[member] for member in group] for name, group in _read("datasets.yaml")["groups"].items()}
     if kind == "maps":
-        for entry in files.values():
-            names.setdefault(entry.folder, []).append(entry)
+        for name, entry in files.items():
+            names.setdefault(name.partition("/")[0], []).append(entry)
     return names
 
 
@@ -146,13 +146,11 @@ def cache_folder() -> Path:
 
 def place_of(entry: Published, root: Path | None = None) -> Path:
     """The file of weights, or the folder of a data set or of maps, below `root` (default: the cache, or the clone)."""
-    if entry.kind == "weights" and entry.folder is None:
+    if entry.kind == "maps":
+        return (root or clone_folder()) / "snapshots" / entry.name
+    if entry.folder is None:
         return (root or cache_folder() / "weights") / entry.file
-    if entry.kind == "weights":
-        return (root or clone_folder()) / "data" / entry.folder / entry.file
-    if entry.kind == "data":
-        return (root or clone_folder()) / "data" / entry.folder / entry.name
-    return (root or clone_folder()) / "snapshots" / entry.name
+    return (root or clone_folder()) / "data" / entry.folder / (entry.file if entry.kind == "weights" else entry.name)
 
 
 def clone_folder() -> Path:

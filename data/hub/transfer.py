@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -152,7 +153,7 @@ def _attempt(url: str, part: Part, blindly: bool, timeout: float, progress: Prog
         return _copy(response, part.path, offset, total, progress)
 
 
-def _copy(response, path: Path, offset: int, total: int | None, progress: Progress | None) -> bool:
+def _copy(response: HTTPResponse, path: Path, offset: int, total: int | None, progress: Progress | None) -> bool:
     with path.open("r+b" if offset else "wb") as file:
         file.seek(offset)
         file.truncate()
@@ -169,14 +170,14 @@ def _copy(response, path: Path, offset: int, total: int | None, progress: Progre
     return total is None or offset == total
 
 
-def _refuse_page(response) -> None:
+def _refuse_page(response: HTTPResponse) -> None:
     """A page in place of the file: asks for a confirmation, for signing in, or says that the quota is used up."""
     if response.headers.get_content_type() in ("text/html", "application/xhtml+xml"):
         host = urlsplit(response.url).netloc
         raise SourceError(f"{host}: a web page came instead of the file (sign-in, quota or confirmation)")
 
 
-def _accepted_offset(response, asked: int) -> int:
+def _accepted_offset(response: HTTPResponse, asked: int) -> int:
     """Where the bytes of this answer belong."""
     if response.status != 206:
         return 0
@@ -186,12 +187,12 @@ def _accepted_offset(response, asked: int) -> int:
     return asked
 
 
-def _total(response, offset: int) -> int | None:
+def _total(response: HTTPResponse, offset: int) -> int | None:
     length = response.headers.get("Content-Length")
     return offset + int(length) if length and length.isdigit() else None
 
 
-def _version(response) -> str | None:
+def _version(response: HTTPResponse) -> str | None:
     """A strong mark of the file's version, fit for If-Range."""
     etag = response.headers.get("ETag")
     return etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified")

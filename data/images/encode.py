@@ -4,6 +4,7 @@ import contextlib
 import io
 import secrets
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,7 +12,7 @@ from PIL import Image
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "bmp": "BMP"}
 OPAQUE = ("jpg", "jpeg", "bmp")  # have no alpha channel
 LONGEST = {"JPEG": 65535, "WEBP": 16383}  # pixels of a side
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 4},  # half the time of the default for 2 % more bytes
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},

@@ -22,7 +22,9 @@ STD = (0.229, 0.224, 0.225)
 MULTIPLE = 32  # coarsest stride of the encoders
 
 Triple = tuple[float, float, float]
+Sizing = Literal["static", "dynamic"]
 Backend = Literal["pillow", "opencv"]
+Stretch = Literal["none", "minmax"]
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Preprocess:
     that are halved or more the two differ visibly, and a network should see what it was trained with.
     """
 
-    sizing: Literal["static", "dynamic"] = "static"
+    sizing: Sizing = "static"
     size: tuple[int, int] | int = (384, 384)
     base_size: tuple[int, int] | None = None
     mean: Triple | None = MEAN
@@ -64,7 +66,7 @@ class Preprocess:
 
     def target_size(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the network input for an image of `shape` (height, width)."""
-        return dynamic_size(shape, self.size) if self.sizing == "dynamic" else tuple(self.size)
+        return dynamic_size(shape, self.size) if isinstance(self.size, int) else (self.size[0], self.size[1])
 
     def _prepare(self, image: np.ndarray, size: tuple[int, int]) -> Tensor:
         return to_tensor(RESIZERS[self.backend](image, size), self.mean, self.std)
@@ -122,7 +124,7 @@ def to_tensor(image: np.ndarray, mean: Triple | None = MEAN, std: Triple | None 
     return tensor.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
 
 
-def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Literal["none", "minmax"] = "none") -> np.ndarray:
+def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Stretch = "none") -> np.ndarray:
     """Probabilities (1, 1, h, w) → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
 
     normalize="minmax" stretches this one map to the full range first, as published results were made; a map without

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from . import headers
 
@@ -88,17 +89,21 @@ def upright_size(path: Path) -> tuple[int, int]:
 def _size_without_decoding(path: Path) -> tuple[int, int] | None:
     """Size by Pillow's header reader; None where only decoding tells size, orientation or wholeness."""
     with _open(path, str(path), MAX_PIXELS) as image:
-        turned = image.format == "TIFF" and image.tag_v2.get(ORIENTATION_TAG, 1) != 1
+        tags = _tiff_tags(image)
+        turned = tags is not None and tags.get(ORIENTATION_TAG, 1) != 1
         if turned or image.format == "PNG" or _declared_length(image, path) > path.stat().st_size:
             return None
         width, height = image.size
         return (width, height) if _orientation(image) >= 5 else (height, width)
 
 
+def _tiff_tags(image: Image.Image) -> ImageFileDirectory_v2 | None:
+    return image.tag_v2 if isinstance(image, TiffImageFile) and image.format == "TIFF" else None
+
+
 def _declared_length(image: Image.Image, path: Path) -> int:
     """Bytes that the file must have by its own header; 0 where the format does not say."""
-    if image.format == "TIFF":
-        tags = image.tag_v2
+    if (tags := _tiff_tags(image)) is not None:
         for start, length in ((273, 279), (324, 325)):  # strips, tiles
             if start in tags and length in tags:
                 return max(a + b for a, b in zip(tags[start], tags[length], strict=False))
@@ -220,7 +225,8 @@ def _deep_color(image: Image.Image, data: bytes) -> np.ndarray | None:
     """(H, W, 3) of a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits; else None."""
     header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
     deep_png = header is not None and header.depth == 16 and header.channels >= 2
-    deep_tiff = image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16 and image.mode.startswith("RGB")
+    tags = _tiff_tags(image)
+    deep_tiff = tags is not None and max(tags.get(258, (8,))) == 16 and image.mode.startswith("RGB")
     if not (deep_png or deep_tiff):
         return None
     import cv2  # here, since almost no reader needs it
