@@ -3,40 +3,41 @@
 import difflib
 import functools
 from collections.abc import Callable
-
-from torch import nn
+from typing import Any
 
 from .backbones.pvt import PVTEncoder
 from .backbones.res2net import Res2NetEncoder
 from .backbones.resnet import DilatedResNet, ResNetEncoder
 from .backbones.swin import SwinEncoder
 from .backbones.timm_encoder import TimmEncoder
+from .fast.switchable import Switchable
 from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
 from .models.pspnet import PSPNet
+from .types import Encoder
 
 
-def inspyrenet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> InSPyReNet:
+def inspyrenet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> InSPyReNet:
     """InSPyReNet on an encoder that is built with or without ImageNet weights."""
     return InSPyReNet(encoder(pretrained=pretrained), **arguments)
 
 
-def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments) -> InSPyReNet:
+def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments: Any) -> InSPyReNet:
     """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have."""
     return InSPyReNet(TimmEncoder(encoder, pretrained), **arguments)
 
 
-def birefnet(encoder: Callable[..., nn.Module], pretrained: bool = False, **arguments) -> BiRefNet:
+def birefnet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> BiRefNet:
     """BiRefNet on an encoder that is built with or without ImageNet weights."""
     return BiRefNet(encoder(pretrained=pretrained), **arguments)
 
 
-def pspnet(variant: int, pretrained: bool = False, stem: str = "wide", **arguments) -> PSPNet:
+def pspnet(variant: int, pretrained: bool = False, stem: str = "wide", **arguments: Any) -> PSPNet:
     """PSPNet on a dilated ResNet of this depth."""
     return PSPNet(DilatedResNet(variant, stem, pretrained), **arguments)
 
 
-MODELS: dict[str, Callable[..., nn.Module]] = {
+MODELS: dict[str, Callable[..., Switchable]] = {
     "InSPyReNet_Res2Net50": functools.partial(inspyrenet, Res2NetEncoder),
     "InSPyReNet_SwinT": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinT")),
     "InSPyReNet_SwinS": functools.partial(inspyrenet, functools.partial(SwinEncoder, "SwinS")),
@@ -54,7 +55,7 @@ MODELS: dict[str, Callable[..., nn.Module]] = {
 }
 
 
-def build_model(name: str, **arguments) -> nn.Module:
+def build_model(name: str, **arguments: Any) -> Switchable:
     """Build a network by name.
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False

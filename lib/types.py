@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
+Size = tuple[int, ...]  # (height, width): no more is known of a tensor's shape until it is there
+
 
 class SaliencyPyramid(NamedTuple):
     """Logits of one forward pass, coarse to fine.
@@ -33,12 +35,39 @@ class Encoder(Protocol):
     map i out of the one before, so that the first ones can be frozen.
     """
 
-    out_channels: Sequence[int]
-    strides: Sequence[int]
+    @property
+    def out_channels(self) -> Sequence[int]: ...
+
+    @property
+    def strides(self) -> Sequence[int]: ...
 
     def __call__(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]: ...
 
     def stages(self) -> list[list[nn.Module]]: ...
+
+
+class Pyramid(Protocol):
+    """What puts a pyramid together again."""
+
+    def reconstruct(self, saliency: Tensor, laplacian: Tensor) -> Tensor: ...
+
+
+class PyramidNetwork(Protocol):
+    """A network whose pyramid is blended or merged from patches: `models.inspyrenet.InSPyReNet`, which describes the methods."""
+
+    base_size: tuple[int, int]
+    finest_stage: int
+
+    @property
+    def pyramid(self) -> Pyramid: ...
+
+    def __call__(self, image: Tensor) -> SaliencyPyramid: ...
+
+    def uses_tiles(self, size: Size) -> bool: ...
+
+    def coarse_pyramid(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]: ...
+
+    def finest_detail(self, size: Size, f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None) -> Tensor: ...
 
 
 class SizeError(ValueError):

@@ -1,9 +1,11 @@
 """Res2Net-50 v1b as the published InSPyReNet uses it: timm's network with dilated late stages."""
 
 import operator
+from typing import Any
 
 import timm
 import torch
+from timm.models.res2net import Bottle2neck
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -25,7 +27,7 @@ class Res2NetEncoder(nn.Module):
 
     def __init__(self, pretrained: bool = False):
         super().__init__()
-        net = timm.create_model("res2net50d", pretrained=pretrained)
+        net: Any = timm.create_model("res2net50d", pretrained=pretrained)
         self.conv1, self.bn1, self.act1, self.maxpool = net.conv1, net.bn1, net.act1, nn.MaxPool2d(3, 2, 1)
         self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
         for block in self.layer3:
@@ -63,7 +65,7 @@ class Res2NetEncoder(nn.Module):
         return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
 
 
-def train_block(block: nn.Module, x: Tensor) -> Tensor:
+def train_block(block: Any, x: Tensor) -> Tensor:
     """timm's Res2Net block in training; of what is between its convolutions nothing is kept that can be made again."""
     hidden = norm_relu(block.conv1(x), block.bn1, relu=True)
     parts = [_part(hidden, i, block.width) for i in range(block.scale)]
@@ -90,7 +92,8 @@ def _concat(*maps: Tensor) -> Tensor:
     return torch.cat(maps, dim=1)
 
 
-def dilate(block: nn.Module, rate: int) -> None:
+def dilate(block: Bottle2neck, rate: int) -> None:
     """Give every 3×3 convolution of a Res2Net block this dilation, padding to match."""
+    conv: Any
     for conv in block.convs:
         conv.dilation = conv.padding = (rate, rate)

@@ -1,6 +1,7 @@
 """ResNets made of timm's parts under the names of the published checkpoints."""
 
 import abc
+from typing import Any
 
 import timm
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ class _Staged(nn.Module, abc.ABC):
     checkpointing = False
 
     @abc.abstractmethod
-    def _parts(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Module, ...]:
         """Stem and the four stages, in order."""
 
     def stages(self) -> list[list[nn.Module]]:
@@ -30,7 +31,7 @@ class _Staged(nn.Module, abc.ABC):
         x = stem(image)
         maps = [x]
         for stage in stages:
-            for block in stage:
+            for block in stage.children():
                 checkpointing = self.checkpointing and self.training
                 x = checkpoint(block, x, use_reentrant=False) if checkpointing else block(x)
             maps.append(x)
@@ -45,12 +46,12 @@ class ResNetEncoder(_Staged):
 
     def __init__(self, pretrained: bool = False):
         super().__init__()
-        net = timm.create_model("resnet50", pretrained=pretrained)
+        net: Any = timm.create_model("resnet50", pretrained=pretrained)
         self.conv1 = nn.Sequential(net.conv1, net.bn1, net.act1, net.maxpool, net.layer1)
         self.conv2, self.conv3, self.conv4 = net.layer2, net.layer3, net.layer4
         self.timm_names = timm_names(tensor_names(net), self)
 
-    def _parts(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Module, ...]:
         return self.conv1[:4], self.conv1[4], self.conv2, self.conv3, self.conv4
 
 
@@ -69,7 +70,7 @@ class DilatedResNet(_Staged):
         if variant not in (50, 101, 152) or stem not in ("wide", "plain"):
             raise ValueError(f"a ResNet is 50, 101 or 152 with a wide or plain stem, not {variant} with {stem!r}")
         wide = stem == "wide"
-        net = timm.create_model(f"resnet{variant}{'s' if wide else ''}", pretrained=pretrained)
+        net: Any = timm.create_model(f"resnet{variant}{'s' if wide else ''}", pretrained=pretrained)
         first = list(net.conv1) if wide else [net.conv1]
         self.layer0 = nn.Sequential(*first, net.bn1, net.act1, net.maxpool)
         self.layer1, self.layer2 = net.layer1, net.layer2
@@ -77,12 +78,12 @@ class DilatedResNet(_Staged):
         self.out_channels = (128 if wide else 64, 256, 512, 1024, 2048)
         self.timm_names = timm_names(tensor_names(net), self)
 
-    def _parts(self) -> tuple[nn.Sequential, ...]:
+    def _parts(self) -> tuple[nn.Module, ...]:
         return self.layer0, self.layer1, self.layer2, self.layer3, self.layer4
 
 
-def dilate(stage: nn.Sequential, rate: int) -> nn.Sequential:
-    """Take the stride out of a stage of bottlenecks and give all its 3×3 convolutions this dilation."""
+def dilate(stage: Any, rate: int) -> nn.Module:
+    """Take the stride out of one of timm's stages of bottlenecks and give all its 3×3 convolutions this dilation."""
     for block in stage:
         block.conv2.stride = (1, 1)
         block.conv2.dilation = block.conv2.padding = (rate, rate)

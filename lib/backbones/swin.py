@@ -5,9 +5,13 @@ The parts are timm's; the order in which a block pads and shifts is not: publish
 """
 
 import functools
+from collections.abc import Sequence
+from typing import Any
 
 import timm
 import torch
+from timm.layers import Mlp
+from timm.models.swin_transformer import SwinTransformerBlock, WindowAttention
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -30,7 +34,13 @@ TOKENS = 1 << 15  # of a map that pass through a block's wide layers at a time, 
 class SwinBlock(nn.Module):
     """One Swin block made of a timm block's parts: x + attention(LN(x)), then x + MLP(LN(x)); (B, h, w, C) → same."""
 
-    def __init__(self, block: nn.Module, shift: int):
+    norm1: nn.LayerNorm
+    norm2: nn.LayerNorm
+    attn: WindowAttention
+    mlp: Mlp
+    window: int
+
+    def __init__(self, block: Any, shift: int):
         super().__init__()
         self.norm1, self.attn, self.drop_path1 = block.norm1, block.attn, block.drop_path1
         self.norm2, self.mlp, self.drop_path2 = block.norm2, block.mlp, block.drop_path2
@@ -89,11 +99,11 @@ class SwinBlock(nn.Module):
 class SwinStage(nn.Module):
     """Blocks of one resolution; `downsample` (2×2 merging) follows them, except in the last stage."""
 
-    def __init__(self, stage: nn.Module, downsample: nn.Module | None):
+    def __init__(self, blocks: Sequence[SwinTransformerBlock], downsample: nn.Module | None):
         super().__init__()
-        window = stage.blocks[0].window_size[0]
+        window = blocks[0].window_size[0]
         self.blocks = nn.Sequential(
-            *(SwinBlock(block, shift=window // 2 if i % 2 else 0) for i, block in enumerate(stage.blocks))
+            *(SwinBlock(block, shift=window // 2 if i % 2 else 0) for i, block in enumerate(blocks))
         )
         if downsample is not None:
             self.downsample = downsample
@@ -109,7 +119,7 @@ class SwinEncoder(nn.Module):
 
     def __init__(self, variant: str, pretrained: bool = False, drop_path_rate: float = 0.2):
         super().__init__()
-        swin = timm.create_model(
+        swin: Any = timm.create_model(
             VARIANTS[variant],
             pretrained=pretrained,
             drop_path_rate=drop_path_rate,
@@ -121,7 +131,9 @@ class SwinEncoder(nn.Module):
         self.patch_embed = swin.patch_embed
         stages = list(swin.layers)
         following = [stage.downsample for stage in stages[1:]] + [None]  # timm keeps the merging before a stage
-        self.layers = nn.ModuleList(SwinStage(*pair) for pair in zip(stages, following, strict=True))
+        self.layers = nn.ModuleList(
+            SwinStage(stage.blocks, merge) for stage, merge in zip(stages, following, strict=True)
+        )
         widths = [stage.blocks[0].dim for stage in stages]
         for i, width in enumerate(widths):
             self.add_module(f"norm{i}", nn.LayerNorm(width))
@@ -134,10 +146,10 @@ class SwinEncoder(nn.Module):
         x = self.patch_embed(image)  # (B, h, w, C)
         maps = [x]
         for i, stage in enumerate(self.layers):
-            x = self._run(stage.blocks, x)
+            x = self._run(stage.get_submodule("blocks"), x)
             maps.append(getattr(self, f"norm{i}")(x))
             if hasattr(stage, "downsample"):
-                x = stage.downsample(x)
+                x = stage.get_submodule("downsample")(x)
         maps = [x.permute(0, 3, 1, 2) for x in maps]  # (B, C, h, w), channels last in memory
         return tuple(maps if self.fast else [x.contiguous() for x in maps])
 
@@ -146,9 +158,9 @@ class SwinEncoder(nn.Module):
         norms = [getattr(self, f"norm{i}") for i in range(len(self.layers))]
         return [[self.patch_embed], *([stage, norm] for stage, norm in zip(self.layers, norms, strict=True))]
 
-    def _run(self, blocks: nn.Sequential, x: Tensor) -> Tensor:
+    def _run(self, blocks: nn.Module, x: Tensor) -> Tensor:
         if not (self.checkpointing and self.training):
             return blocks(x)
-        for block in blocks:
+        for block in blocks.children():
             x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False)
         return x

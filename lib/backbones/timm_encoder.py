@@ -1,6 +1,7 @@
 """Any timm encoder through one adapter, for small models."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import timm
 import torch
@@ -21,6 +22,10 @@ class TimmEncoder(nn.Module):
     An encoder whose ImageNet weights expect another normalization gets it: images come in with ImageNet's mean and standard
     deviation, as all networks here take them, and are brought to the encoder's own.
     """
+
+    net: Any  # timm's class differs from encoder to encoder
+    scale: Tensor
+    shift: Tensor
 
     def __init__(self, name: str, pretrained: bool = False):
         super().__init__()

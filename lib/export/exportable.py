@@ -21,6 +21,8 @@ from ..modules.deform_conv import DeformConv
 
 MOST_WINDOWS = 1 << 16  # along one side
 
+Substitutes = dict[type, Callable[[Any], nn.Module]]  # class of a part → what makes the other part out of one
+
 
 def exportable(model: nn.Module, deform: str = "grid") -> nn.Module:
     """A copy of `model` for inference in one formulation, made of parts that can be recorded; same outputs up to rounding.
@@ -30,13 +32,12 @@ def exportable(model: nn.Module, deform: str = "grid") -> nn.Module:
     """
     if deform not in ("grid", "native"):
         raise ValueError(f"deform is grid or native, not {deform!r}")
-    model = copy.deepcopy(model).eval().requires_grad_(False)
-    model.fast = False
-    swaps = {**SUBSTITUTES, DeformConv: GridDeformConv} if deform == "grid" else SUBSTITUTES
-    return _substituted(model, swaps)
+    copied: Any = copy.deepcopy(model).eval().requires_grad_(False)
+    copied.fast = False
+    return _substituted(copied, {**SUBSTITUTES, DeformConv: GridDeformConv} if deform == "grid" else SUBSTITUTES)
 
 
-def _substituted(module: nn.Module, swaps: dict[type, Callable[[nn.Module], nn.Module]]) -> nn.Module:
+def _substituted(module: nn.Module, swaps: Substitutes) -> nn.Module:
     for name, child in list(module.named_children()):
         setattr(module, name, _substituted(child, swaps))
     return swaps[type(module)](module) if type(module) in swaps else module
@@ -54,6 +55,9 @@ def folded(unit: ConvUnit) -> ConvUnit:
 
 class GridDeformConv(nn.Module):
     """`DeformConv` as one grid sampling of all taps, below each other, and one 1×1 convolution."""
+
+    weight: Tensor
+    place: Tensor
 
     def __init__(self, deform: DeformConv):
         super().__init__()
@@ -119,7 +123,9 @@ class WindowBlock(nn.Module):
         return x.index_select(1, row_back).index_select(2, column_back)
 
 
-def window_lines(length: int, window: int, shift: int, device: torch.device):
+def window_lines(
+    length: int, window: int, shift: int, device: torch.device
+) -> tuple[int, Tensor, Tensor, Tensor, Tensor]:
     """Along one axis of a map: the number of windows; for each line of the padded and shifted map, which line of the map it
     is (any, outside), whether it lies inside, and its region; and where each line of the map is afterwards.
 
@@ -179,7 +185,7 @@ class StagedPVT(nn.Module):
         return (maps[0], *maps)
 
 
-SUBSTITUTES: dict[type, Callable[[nn.Module], nn.Module]] = {
+SUBSTITUTES: Substitutes = {
     ConvUnit: folded,
     SwinBlock: WindowBlock,
     PatchMerging: LineMerging,

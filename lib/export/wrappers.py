@@ -4,6 +4,7 @@ A graph holds a network in one formulation, together with what `predict` does ar
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class PyramidBlending(nn.Module):
 
     def __init__(self, model: nn.Module, rule: SizeRule, alignment: str = "as_trained"):
         super().__init__()
-        self.model, self.rule, self.alignment = model, rule, alignment
+        self.model, self.rule, self.alignment = cast(PyramidNetwork, model), rule, alignment
 
     def forward(self, image: Tensor, resized: Tensor) -> tuple[Tensor, Tensor]:
         low = self.model(in_steps(resized, self.rule))
@@ -122,7 +123,8 @@ class GraphError(RuntimeError):
 def _sample(rule: SizeRule, extra: int) -> tuple[int, int]:
     """A size for recording; that of each input differs."""
     step = max(rule.multiple, 32)
-    return rule.nearest(tuple((n + 4 * extra) * step + rule.offset for n in SAMPLE))
+    height, width = ((n + 4 * extra) * step + rule.offset for n in SAMPLE)
+    return rule.nearest((height, width))
 
 
 def _any_size(name: str, rule: SizeRule, batch: Dim) -> dict[int, Dim]:

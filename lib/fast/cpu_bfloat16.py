@@ -18,7 +18,8 @@ def train_in_float32(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and (_is_depthwise(module) or _is_broken(module)):
             # Like torch.nn.utils.parametrize: a subclass takes the place of the class, so timm's own convolutions fit too.
-            module.__class__ = _float32_when_training(type(module))
+            base: type = type(module)
+            module.__class__ = _float32_when_training(base)
 
 
 def _is_depthwise(conv: nn.Conv2d) -> bool:
@@ -31,7 +32,7 @@ def _is_broken(conv: nn.Conv2d) -> bool:
     return max(conv.dilation) > 1 and conv.in_channels % BLOCK != 0
 
 
-class _Float32WhenTraining:
+class _Float32WhenTraining(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu" or not (for_training() and torch.is_autocast_enabled("cpu")):
             return super().forward(x)
@@ -40,5 +41,5 @@ class _Float32WhenTraining:
 
 
 @functools.cache
-def _float32_when_training(base: type[nn.Conv2d]) -> type[nn.Conv2d]:
+def _float32_when_training(base: type) -> type:
     return type(f"Float32WhenTraining{base.__name__}", (_Float32WhenTraining, base), {})

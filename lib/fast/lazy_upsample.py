@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..modules.conv import resize
+from ..types import Size
 
 Taps = tuple[Tensor, Tensor, Tensor]  # for each output line: two input lines and the weight of the second
 
@@ -35,7 +36,8 @@ def blend_lines(x: Tensor, taps: Taps, dim: int) -> Tensor:
 
 
 def _pick(taps: Taps, lines: Tensor | slice) -> Taps:
-    return tuple(t[lines] for t in taps)
+    low, high, weight = (t[lines] for t in taps)
+    return low, high, weight
 
 
 class LazyUpsample:
@@ -44,7 +46,7 @@ class LazyUpsample:
     parts: tensors (B, C_i, h_i, w_i). size: (height, width).
     """
 
-    def __init__(self, parts: Sequence[Tensor], size: tuple[int, int]):
+    def __init__(self, parts: Sequence[Tensor], size: Size):
         self.parts, self.size = list(parts), tuple(size)
 
     def full(self) -> Tensor:
@@ -64,12 +66,12 @@ class LazyUpsample:
                 part = blend_lines(part, _pick(bilinear_weights(length, out_length, part), lines), dim)
         return part
 
-    def resized(self, size: tuple[int, int]) -> Tensor:
+    def resized(self, size: Size) -> Tensor:
         """resize(full(), size)."""
         return torch.cat([resize_twice(part, self.size, size) for part in self.parts], dim=1)
 
 
-def resize_twice(x: Tensor, middle: tuple[int, int], size: tuple[int, int]) -> Tensor:
+def resize_twice(x: Tensor, middle: Size, size: Size) -> Tensor:
     """resize(resize(x, middle), size) without the map in between; the shortcut resize(x, size) is another map."""
     if tuple(x.shape[-2:]) == tuple(middle) or tuple(middle) == tuple(size):
         return resize(x, size)

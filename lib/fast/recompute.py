@@ -60,7 +60,7 @@ def _made(kept: Tensor | Recomputation) -> Tensor:
 
 def norm_relu(x: Tensor, norm: nn.BatchNorm2d, relu: bool) -> Tensor:
     """relu(norm(x)) for (B, C, h, w) in training mode, made again from x where the backward pass needs it."""
-    norm.num_batches_tracked.add_(1)
+    norm.get_buffer("num_batches_tracked").add_(1)
     y, scale, shift = _NormReLU.apply(
         x, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.momentum, norm.eps, relu
     )

@@ -8,7 +8,12 @@ from torch import nn
 
 
 class Switchable(nn.Module):
-    """A network with `fast`: whether its parts use their fast formulation; False is the reference, which it must equal."""
+    """A network with `fast`: whether its parts use their fast formulation; False is the reference, which it must equal.
+
+    base_size: (height, width) that it trains at.
+    """
+
+    base_size: tuple[int, int]
 
     _fast = True
     channels_last = False  # the fast formulation keeps the channels innermost: faster where maps have few of them
@@ -20,6 +25,7 @@ class Switchable(nn.Module):
     @fast.setter
     def fast(self, on: bool) -> None:
         self._fast = on
+        module: Any  # the parts that have the switch are of several classes
         for module in self.modules():
             if module is not self and hasattr(module, "fast"):
                 module.fast = on

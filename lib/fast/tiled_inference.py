@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..types import Size
+
 HALO = 5  # pixels that the refinement reaches: two 3×3 convolutions for the query, three after the attention
 
 
-def tile_grid(size: tuple[int, int], tile: int, active: Tensor | None = None) -> Iterator[tuple[int, int]]:
+def tile_grid(size: Size, tile: int, active: Tensor | None = None) -> Iterator[tuple[int, int]]:
     """(first row, first column) of every tile, or of those that are `active` in any image of the batch."""
     rows, columns = (-(-n // tile) for n in size)
     if active is None:

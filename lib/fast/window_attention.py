@@ -1,8 +1,10 @@
 """Windows of a map: cut, put back, and the mask that keeps shifted windows from mixing what is not adjacent."""
 
 import functools
+from typing import Any
 
 import torch
+from timm.models.swin_transformer import WindowAttention
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -47,7 +49,7 @@ def shift_mask(size: tuple[int, int], window: int, shift: int, device: torch.dev
     return _cached_shift_mask(tuple(size), window, shift, device, dtype)
 
 
-def _shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
+def _shift_mask(size: Size, window: int, shift: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     bands = []
     for length in size:
         position = torch.arange(length, device=device)
@@ -58,7 +60,7 @@ def _shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
 
 
 @functools.lru_cache(maxsize=32)
-def _cached_shift_mask(size, window: int, shift: int, device, dtype) -> Tensor:
+def _cached_shift_mask(size: Size, window: int, shift: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):  # a test may make it that training takes up later in the same process
         return _shift_mask(size, window, shift, device, dtype)
 
@@ -68,7 +70,7 @@ def attend(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     return attn(x, mask)
 
 
-def attend_fast(attn: nn.Module, x: Tensor, mask: Tensor | None, chunk: int) -> Tensor:
+def attend_fast(attn: WindowAttention, x: Tensor, mask: Tensor | None, chunk: int) -> Tensor:
     """The same through scaled_dot_product_attention, `chunk` windows at a time.
 
     The mask of shifted windows is zero but for those on the last row and column: only they are given one.
@@ -83,7 +85,7 @@ def attend_fast(attn: nn.Module, x: Tensor, mask: Tensor | None, chunk: int) -> 
     return out
 
 
-def attend_training(attn: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
+def attend_training(attn: WindowAttention, x: Tensor, mask: Tensor | None) -> Tensor:
     """The same with gradients; the attention weights are recomputed in the backward pass instead of kept."""
     count, length, _ = x.shape
     qkv = attn.qkv(recompute(_tokens(x), _tokens, x))
@@ -101,7 +103,7 @@ class _WindowAttention(torch.autograd.Function):
     """softmax(scale·q kᵀ + bias + mask) v; keeps q, k and v only."""
 
     @staticmethod
-    def forward(ctx, qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    def forward(ctx: Any, qkv: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
         ctx.save_for_backward(qkv, bias, mask)
         ctx.scale = scale
         query, key, value = qkv
@@ -109,7 +111,7 @@ class _WindowAttention(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, gradient: Tensor):
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         qkv, bias, mask = ctx.saved_tensors
         query, key, value = qkv
         shares = _shares(query, key, bias, mask, ctx.scale)
@@ -138,13 +140,15 @@ def _masks(mask: Tensor, start: int, count: int) -> Tensor:
     return mask[(torch.arange(start, start + count, device=mask.device)) % len(mask)]
 
 
-def _attend_part(attn: nn.Module, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
+def _attend_part(attn: WindowAttention, x: Tensor, bias: Tensor, mask: Tensor | None) -> Tensor:
     count, length, _ = x.shape
     qkv = attn.qkv(x).reshape(count, length, 3, attn.num_heads, -1).permute(2, 0, 3, 1, 4)  # (3, n, heads, N, d)
-    out = F.scaled_dot_product_attention(*qkv, attn_mask=bias.to(qkv.dtype))
+    query, key, value = qkv
+    out = F.scaled_dot_product_attention(query, key, value, attn_mask=bias.to(qkv.dtype))
     if mask is not None:
         cut = mask.flatten(1).any(dim=1).nonzero().squeeze(1)
         if len(cut):
             masked = bias.to(qkv.dtype) + mask[cut, None].to(qkv.dtype)  # (cut, heads, N, N)
-            out[cut] = F.scaled_dot_product_attention(*qkv[:, cut], attn_mask=masked)
+            query, key, value = qkv[:, cut]
+            out[cut] = F.scaled_dot_product_attention(query, key, value, attn_mask=masked)
     return attn.proj(out.transpose(1, 2).reshape(count, length, -1))

@@ -1,14 +1,14 @@
 """Pyramid blending: high-resolution detail where the low-resolution prediction is in transition (InSPyReNet §3.4)."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..fast.inspyrenet import coarse_pyramid, finest_detail
 from ..modules.conv import resize
-from ..modules.pyramid import ImagePyramid
-from ..types import SaliencyPyramid
+from ..types import Pyramid, PyramidNetwork, SaliencyPyramid, Size
 from .transition import transition_at
 
 
@@ -30,22 +30,23 @@ def predict(
         raise ValueError(f"alignment is {' or '.join(ALIGNMENTS)}, not {alignment!r}")
     if threshold is None:
         return model(image)
+    network = cast(PyramidNetwork, model)
     if resized is None:
-        resized = base_copy(model, image)
+        resized = base_copy(network, image)
     if min(image.shape[-2:]) <= threshold:
         return model(resized)
     low = model(resized)
-    return blend(model, low, image, alignment)
+    return blend(network, low, image, alignment)
 
 
-def base_copy(model: nn.Module, image: Tensor) -> Tensor:
+def base_copy(model: PyramidNetwork, image: Tensor) -> Tensor:
     """The image at the model's base size, (B, 3, *base_size), antialiased like the resize of the data pipeline."""
     return torch.nn.functional.interpolate(
         image, size=model.base_size, mode="bilinear", align_corners=False, antialias=True
     )
 
 
-def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
+def blend(model: PyramidNetwork, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
     """Blend the pyramid of the base-size copy with a pass on the full image."""
     if getattr(model, "finest_stage", 0):
         raise ValueError(f"blending needs all stages, and finest_stage is {model.finest_stage}: set threshold to null")
@@ -56,7 +57,7 @@ def blend(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str)
     return add_details(model.pyramid, s3, high.laplacian)
 
 
-def blend_tiled(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
+def blend_tiled(model: PyramidNetwork, low: SaliencyPyramid, image: Tensor, alignment: str) -> SaliencyPyramid:
     """The same pyramid, with the finest stage computed only where the blended map is in transition.
 
     U0 is multiplied by the transition of the blended S1, so the blend is finished down to S1 first. What stage 0 attends
@@ -72,7 +73,7 @@ def blend_tiled(model: nn.Module, low: SaliencyPyramid, image: Tensor, alignment
     return SaliencyPyramid((s3, s2, s1, model.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
 
-def add_details(pyramid: ImagePyramid, s3: Tensor, details: Sequence[Tensor]) -> SaliencyPyramid:
+def add_details(pyramid: Pyramid, s3: Tensor, details: Sequence[Tensor]) -> SaliencyPyramid:
     """S3 and the U2, U1, U0 of a high-resolution pass → the blended pyramid."""
     saliency, laplacian = [s3], []
     for stage, detail in zip((2, 1, 0), details, strict=True):
@@ -82,7 +83,7 @@ def add_details(pyramid: ImagePyramid, s3: Tensor, details: Sequence[Tensor]) ->
     return SaliencyPyramid(tuple(saliency), tuple(laplacian))
 
 
-def add_detail(pyramid: ImagePyramid, coarse: Tensor, detail: Tensor, stage: int) -> tuple[Tensor, Tensor]:
+def add_detail(pyramid: Pyramid, coarse: Tensor, detail: Tensor, stage: int) -> tuple[Tensor, Tensor]:
     """S_{j+1} and the detail U_j of a high-resolution pass → S_j and the part of U_j that counts."""
     detail = transition_at(coarse, stage, detail.shape[-2:]) * detail
     return pyramid.reconstruct(coarse, detail), detail
@@ -93,7 +94,7 @@ def shrink_as_trained(logits: Tensor, size: tuple[int, int]) -> Tensor:
     return resize(logits, size)
 
 
-def shrink_corrected(logits: Tensor, size: tuple[int, int]) -> Tensor:
+def shrink_corrected(logits: Tensor, size: Size) -> Tensor:
     """Sample where REDUCE would have left sample (i, j): pixel (8i, 8j) of the image; (B, 1, h, w) → (B, 1, *size).
 
     Equals resize(logits, (8·size))[..., ::8, ::8] without making the large map.

@@ -6,13 +6,14 @@ image.
 """
 
 from collections.abc import Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from ..fast.tiled_inference import tile_span
 from ..modules.conv import at_least_float32
-from ..types import SaliencyPyramid, check_size
+from ..types import PyramidNetwork, SaliencyPyramid, check_size
 from .pyramid_blending import ALIGNMENTS, add_details, base_copy
 
 STRIDES = (4, 2, 1)  # of U2, U1, U0
@@ -41,16 +42,17 @@ def predict_patches(
         raise ValueError(f"patch merging takes one image at a time, not a batch of {image.shape[0]}")
     if overlap not in (2, 4):
         raise ValueError(f"overlap is 2 (half a patch apart) or 4 (a quarter), not {overlap}")
-    resized = base_copy(model, image) if resized is None else resized
+    network = cast(PyramidNetwork, model)
+    resized = base_copy(network, image) if resized is None else resized
     low = model(resized)
-    size, patch = tuple(image.shape[-2:]), model.base_size
+    size, patch = tuple(image.shape[-2:]), network.base_size
     if size[0] < patch[0] or size[1] < patch[1] or size == patch:
         return low
     s3 = ALIGNMENTS[alignment](low.logits, (size[0] // 8, size[1] // 8))
-    return reconstruct(model, s3, Patches(model, image, overlap, batch), levels)
+    return reconstruct(network, s3, Patches(network, image, overlap, batch), levels)
 
 
-def reconstruct(model: nn.Module, s3: Tensor, patches: "Patches", levels: bool) -> SaliencyPyramid:
+def reconstruct(model: PyramidNetwork, s3: Tensor, patches: "Patches", levels: bool) -> SaliencyPyramid:
     """The pyramid of the whole image, a few lines at a time, each with the surroundings that it depends on."""
     height, width = patches.size
     full = [(s3.new_empty((1, 1, height // k, width // k), dtype=at_least_float32(s3).dtype), k) for k in STRIDES]
@@ -97,7 +99,7 @@ class Patches:
     image; meanwhile the levels can be read from HALO before `first` to HALO after `stop`.
     """
 
-    def __init__(self, model: nn.Module, image: Tensor, overlap: int, batch: int):
+    def __init__(self, model: PyramidNetwork, image: Tensor, overlap: int, batch: int):
         self.model, self.image, self.batch = model, image, batch
         self.size, self.patch = tuple(image.shape[-2:]), model.base_size
         self.rows, self.columns = (starts(n, p, overlap) for n, p in zip(self.size, self.patch, strict=True))

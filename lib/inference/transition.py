@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..fast.purpose import for_export
 from ..modules.conv import resize
+from ..types import Size
 
 STAGE_SIZES = {2: 5, 1: 9, 0: 17}  # diameter in pixels of the coarser map S_{j+1}
 
@@ -60,6 +61,6 @@ def transition(logits: Tensor, stage: int) -> Tensor:
     return (dilate_minus_erode(p, STAGE_SIZES[stage]) > 0.5).to(logits.dtype)
 
 
-def transition_at(logits: Tensor, stage: int, size: tuple[int, int]) -> Tensor:
+def transition_at(logits: Tensor, stage: int, size: Size) -> Tensor:
     """The transition of S_{j+1}, resized to the size of stage j; its edges become soft."""
     return resize(transition(logits, stage), size)

@@ -19,7 +19,7 @@ def predict_averaged(model: nn.Module, image: Tensor, scales: Sequence[float] = 
     if not scales:
         raise ValueError("give at least one scale")
     fit = getattr(model, "nearest_size", nearest_multiples)
-    size, total = image.shape[-2:], 0.0
+    size, total = image.shape[-2:], image.new_zeros(())
     for scale in scales:
         copy = resize(image, fit(scale * size[0], scale * size[1]), align_corners=True)
         p = model(copy).logits.float().sigmoid()

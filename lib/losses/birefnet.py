@@ -1,5 +1,7 @@
 """The criterion of BiRefNet: pixel, region and structure losses on four maps, and the gradient loss of outward reference."""
 
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -112,12 +114,11 @@ class BiRefNetCriterion(nn.Module):
                 sides = out.saliency[:-1][-len(out.gradient) :]
                 pairs = zip(out.gradient, sides, strict=True)
                 edges = out.edges.to(wide)
-                parts["gradient"] = self.gradient * sum(
-                    terms_birefnet.gradient(g.to(wide), edges, s.to(wide)) for g, s in pairs
-                )
+                gradients = [terms_birefnet.gradient(g.to(wide), edges, s.to(wide)) for g, s in pairs]
+                parts["gradient"] = self.gradient * functools.reduce(operator.add, gradients)
             if self.classification and label is not None and out.classes is not None:
                 parts["class"] = self.classification * F.cross_entropy(out.classes.to(wide), label)
-        parts["total"] = sum(parts.values())
+        parts["total"] = functools.reduce(operator.add, parts.values())
         return parts
 
     def _pixel(self, saliency: list[Tensor], mask: Tensor) -> dict[str, Tensor]:

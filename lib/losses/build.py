@@ -1,21 +1,22 @@
 """One criterion per family of models: (output, mask) → named losses with their total."""
 
 import inspect
-
-from torch import nn
+from typing import Any
 
 from .birefnet import BiRefNetCriterion
 from .inspyrenet import PyramidCriterion
 from .pspnet import PSPNetCriterion
 
-CRITERIA: dict[str, type[nn.Module]] = {
+Criterion = PyramidCriterion | BiRefNetCriterion | PSPNetCriterion
+
+CRITERIA: dict[str, type[Criterion]] = {
     "InSPyReNet": PyramidCriterion,
     "BiRefNet": BiRefNetCriterion,
     "PSPNet": PSPNetCriterion,
 }
 
 
-def build_criterion(name: str, loss: str = "released", **arguments) -> nn.Module:
+def build_criterion(name: str, loss: str = "released", **arguments: Any) -> Criterion:
     """The criterion of a model or of its family: build_criterion("InSPyReNet") and ("InSPyReNet_SwinB") are the same.
 
     arguments: whatever else the family's criterion takes. A criterion may have set_epoch(epoch, epochs), to be called at
@@ -31,7 +32,7 @@ def criterion_choices(name: str) -> tuple[tuple[str, ...], tuple[str, ...], tupl
     return criterion.losses, arguments, tuple(inspect.signature(criterion.forward).parameters)[3:]
 
 
-def _criterion(name: str) -> type[nn.Module]:
+def _criterion(name: str) -> type[Criterion]:
     family = name.split("_")[0]
     if family not in CRITERIA:
         raise ValueError(f"no criterion for {name!r} (known: {', '.join(CRITERIA)})")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..modules.pyramid import ImagePyramid
-from ..types import SaliencyPyramid
+from ..types import SaliencyPyramid, Size
 from .terms import boundary_weight, consistency, pixel_iou, region_iou, weighted_bce
 
 
@@ -59,7 +59,7 @@ class PyramidCriterion(nn.Module):
         parts["total"] = parts["bce"] + parts.get("iou", 0) + self.eta * parts["consistency"]
         return parts
 
-    def _scale(self, logits: Tensor, mask: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def _scale(self, logits: Tensor, mask: Tensor, size: Size) -> tuple[Tensor, Tensor]:
         """Weighted BCE and IoU of one scale, both at the full size, means over the batch."""
         logits, mask = (F.interpolate(x, size=size, mode="nearest") for x in (logits, mask))
         bce = weighted_bce(logits, mask, boundary_weight(mask, fast=self.fast))

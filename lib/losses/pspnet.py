@@ -1,5 +1,8 @@
 """The criterion of PSPNet: one loss on the main map and 0.4 times the same on the auxiliary map."""
 
+import functools
+import operator
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -38,7 +41,7 @@ class PSPNetCriterion(nn.Module):
             valid = torch.ones_like(mask) if valid is None else valid.to(wide)
             *aux, main = (self._loss(logits.to(wide), mask, valid) for logits in out.saliency)
         parts = {"main": main, **({"aux": self.aux_weight * aux[0]} if aux else {})}
-        parts["total"] = sum(parts.values())
+        parts["total"] = functools.reduce(operator.add, parts.values())
         return parts
 
     def _loss(self, logits: Tensor, mask: Tensor, valid: Tensor) -> Tensor:

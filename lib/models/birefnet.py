@@ -180,7 +180,8 @@ class BiRefNet(Switchable):
             raise ValueError(f"architecture is current or pre-2024-05, not {architecture!r}")
         if tile_order not in TILE_ORDERS:
             raise ValueError(f"tile_order is {', '.join(TILE_ORDERS)}, not {tile_order!r}")
-        self.base_size, self.architecture, self.tile_order = tuple(base_size), architecture, tile_order
+        self.base_size = (base_size[0], base_size[1])
+        self.architecture, self.tile_order = architecture, tile_order
         self.classes = classes
         self.backbone = backbone
         old = architecture == "pre-2024-05"

@@ -15,7 +15,7 @@ from ..modules.conv import resize
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
-from ..types import Encoder, SaliencyPyramid, SizeError, check_size
+from ..types import Encoder, SaliencyPyramid, Size, SizeError, check_size
 
 
 class InSPyReNet(Switchable):
@@ -45,7 +45,7 @@ class InSPyReNet(Switchable):
             raise ValueError(f"finest_stage is 0, 1, 2 or 3, not {finest_stage!r}")
         if attention not in ("as_trained", "corrected"):
             raise ValueError(f"attention is as_trained or corrected, not {attention!r}")
-        self.base_size, self.depth = tuple(base_size), depth
+        self.base_size, self.depth = (base_size[0], base_size[1]), depth
         self.backbone = backbone
         for i, channels in enumerate(backbone.out_channels, start=1):
             self.add_module(f"context{i}", PAAEncoder(channels, depth, attention))

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from ..checkpoints.pspnet import from_published
 from ..fast.switchable import Switchable
 from ..modules.ppm import PyramidPooling
-from ..types import Encoder, SizeError
+from ..types import Encoder, Size, SizeError
 
 STRIDE = 8
 
@@ -59,7 +59,7 @@ class PSPNet(Switchable):
             raise ValueError(f"a saliency head has 1 or 2 classes, not {classes}")
         if sizes not in ("free", "8n+1"):
             raise ValueError(f"sizes is free or 8n+1, not {sizes!r}")
-        self.base_size, self.classes, self.sizes = tuple(base_size), classes, sizes
+        self.base_size, self.classes, self.sizes = (base_size[0], base_size[1]), classes, sizes
         self._check(*base_size)
         self.backbone = backbone
         middle, deep = backbone.out_channels[-2:]
@@ -111,7 +111,7 @@ def head(in_channels: int, width: int, classes: int, dropout: float) -> nn.Seque
     )
 
 
-def enlarge(x: Tensor, size: tuple[int, int]) -> Tensor:
+def enlarge(x: Tensor, size: Size) -> Tensor:
     """A map of stride 8 → the image's size: cell (i, j) stays on pixel (8i, 8j), whatever the size.
 
     For 8n+1 sizes this is the published resize with aligned corners; else the last rows and columns, which lie beyond the

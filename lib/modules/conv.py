@@ -30,7 +30,7 @@ class ConvUnit(nn.Module):
     ):
         super().__init__()
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(dilation * (side - 1) // 2 for side in kernel)
+        padding = (dilation * (kernel[0] - 1) // 2, dilation * (kernel[1] - 1) // 2)
         self.conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False)
         train_in_float32(self.conv)
         self.bn = nn.BatchNorm2d(out_channels) if norm else nn.Identity()

@@ -24,8 +24,8 @@ class DeformConv(nn.Module):
         self.modulator_conv = nn.Conv2d(in_channels, taps, kernel, padding=padding)
         self.regular_conv = nn.Conv2d(in_channels, out_channels, kernel, padding=padding, bias=False)
         for conv in (self.offset_conv, self.modulator_conv):
-            nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)
+            for parameter in conv.parameters():
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, h, w) → (B, out_channels, h, w)."""

@@ -1,5 +1,7 @@
 """Normalization of decoders: which kind is the user's choice, never a consequence of the batch size."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -11,6 +13,9 @@ class FrozenBatchNorm2d(nn.Module):
     For batches of one image. It has the names of nn.BatchNorm2d, so weights are interchangeable, and is not one of its
     subclasses, so that no conversion to synchronized statistics touches it.
     """
+
+    running_mean: Tensor
+    running_var: Tensor
 
     def __init__(self, channels: int, eps: float = 1e-5):
         super().__init__()
@@ -30,7 +35,7 @@ def no_norm(channels: int) -> nn.Module:
     return nn.Identity()
 
 
-NORMS = {"batch": nn.BatchNorm2d, "frozen": FrozenBatchNorm2d, "none": no_norm}
+NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "frozen": FrozenBatchNorm2d, "none": no_norm}
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:

@@ -47,7 +47,7 @@ class PyramidPooling(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        norm = self.features[0][2]
+        norm = self.get_submodule("features.0.2")
         if x.shape[0] == 1 and isinstance(norm, nn.BatchNorm2d) and norm.training:
             raise ValueError(
                 "BatchNorm cannot learn from a batch of one image here (a global mean is one value per channel): "

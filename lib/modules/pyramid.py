@@ -18,6 +18,8 @@ def gaussian_kernel(size: int = 7, sigma: float = 1.0) -> Tensor:
 class ImagePyramid(nn.Module):
     """REDUCE, EXPAND and reconstruction. The kernel is a constant: it moves with .to(), but is in no state dict."""
 
+    kernel: Tensor
+
     def __init__(self, size: int = 7, sigma: float = 1.0):
         super().__init__()
         self.register_buffer("kernel", gaussian_kernel(size, sigma), persistent=False)

@@ -1,5 +1,7 @@
 """Scale-invariant context attention: refines a feature map by what lies in, outside and between the coarse map's regions."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,11 +75,13 @@ class SICA(nn.Module):
             x = x.permute(0, 2, 3, 1)
         return torch.bmm(maps.flatten(2), x.reshape(batch, height * width, channels))  # (B, n, h·w) × (B, h·w, C)
 
-    def context_maps(self, size: tuple[int, int], smap: Tensor, lmap: Tensor | None) -> Tensor:
+    def context_maps(self, size: Size, smap: Tensor, lmap: Tensor | None) -> Tensor:
         """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
         p = resize(smap, size).sigmoid() - self.threshold
         maps = [p.clamp(0, 1), (-p).clamp(0, 1), self.threshold - p.abs()]
         if self.with_laplacian:
+            if lmap is None:
+                raise ValueError("this stage attends to the coarser Laplacian map too: give it lmap")
             q = resize(lmap, size).sigmoid() - self.lthreshold
             maps += [q.clamp(0, 1), (-q).clamp(0, 1)]
         return torch.cat(maps, dim=1)
@@ -103,12 +107,14 @@ class SICA(nn.Module):
 
 def _project(units: nn.Sequential, x: Tensor) -> Tensor:
     """The conv units at the precision of x; a network in half precision lends its parameters cast."""
+    unit: Any  # ConvUnit
     for unit in units:
         conv, norm = unit.conv, unit.bn
         if conv.weight.dtype == x.dtype:
             x = unit(x)
         else:
             statistics = (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+            mean, var, weight, bias = (s.to(x.dtype) for s in statistics)
             x = F.conv2d(x, conv.weight.to(x.dtype))
-            x = F.batch_norm(x, *(s.to(x.dtype) for s in statistics), training=False, eps=norm.eps).relu()
+            x = F.batch_norm(x, mean, var, weight, bias, training=False, eps=norm.eps).relu()
     return x
