@@ -6,7 +6,7 @@ Importing this package is cheap: torch is imported when one of these names is fi
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import build_criterion, build_model, load_weights, predict
@@ -27,7 +27,7 @@ _HOME = {
 __all__ = ["Remover", "SaliencyPyramid", "__version__", "build_criterion", "build_model", "load_weights", "predict"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOME[name], __name__), name)

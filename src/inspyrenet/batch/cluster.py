@@ -3,8 +3,9 @@
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from ..utils.system.cores import usable_cores
@@ -46,7 +47,7 @@ class RayEngine:
             self._start(ray)
         return self
 
-    def _start(self, ray) -> None:
+    def _start(self, ray: ModuleType) -> None:
         level = "info" if self.verbose else "error"
         shared = {"log_to_driver": self.verbose, "logging_level": level}
         try:
@@ -81,7 +82,7 @@ class RayEngine:
         self.say(f"Ray: {len(nodes)} machine{'s' * (len(nodes) > 1)}, cores: {cpus}, GPUs: {gpus}")
         return nodes
 
-    def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:
+    def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Generator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where workers fail, or the cluster is lost."""
         ray = load_ray()
         packed = [json.dumps([asdict(item) for item in task]) for task in tasks]

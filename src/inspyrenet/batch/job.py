@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..data.images.encode import check_format
 from ..engine.network_options import NetworkOptions
@@ -29,6 +29,9 @@ from .network import Network, resolve_network
 from .progress import Progress, Summary
 from .resume import plan_resume, without_replaced
 from .worker import Settings, Worker
+
+if TYPE_CHECKING:
+    from ..remover.remover import Resize
 
 ENGINES = ("local", "ray")
 

@@ -5,7 +5,7 @@ import multiprocessing
 import signal
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -60,7 +60,7 @@ class LocalEngine:
         gpus = [name for name in available_devices() if name.startswith("cuda")]
         return [Node(usable_cores(), len(gpus))]
 
-    def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Iterator[list[Row]]:
+    def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Generator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""
         context = multiprocessing.get_context("spawn")
         left = deque(tasks)

@@ -5,8 +5,12 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .manifest import DONE, Row
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 EVERY = 30.0  # seconds between two lines, where nobody watches a bar
 LISTED = 20  # failures that are named at the end
@@ -43,7 +47,8 @@ class Summary:
     def add(self, rows: Iterable[Row], after: float | None = None) -> None:
         """Take rows in. after: seconds since the start, where they are a worker's."""
         first = after is not None and not self.first
-        self.first = after if first else self.first
+        if after is not None and first:
+            self.first = after
         for row in rows:
             if row.status == DONE:
                 self.done += 1
@@ -81,7 +86,7 @@ class Progress:
         self.total, self.count, self.bar = total, 0, bar
         self.began = self.told = 0.0  # when the first results came: starting says nothing about the speed
         self.at_first = 0
-        self._tqdm = None
+        self._tqdm: tqdm | None = None
 
     def __enter__(self) -> "Progress":
         if self.bar:

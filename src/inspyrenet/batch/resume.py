@@ -125,6 +125,8 @@ def _is_finished(item: Item, row: Known | None, since: int | None) -> tuple[os.s
 
 def _row_of(item: Item, output: os.stat_result, source: os.stat_result) -> Row:
     """A row from the files alone."""
+    height: int | None
+    width: int | None
     try:
         height, width = upright_size(Path(item.path))
     except (ImageError, OSError):

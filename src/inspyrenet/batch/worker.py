@@ -21,7 +21,7 @@ from .network import Network
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..remover.remover import Remover
+    from ..remover.remover import Remover, Resize
 
 PENDING = 4  # results that may wait for being written
 IO_THREADS = 2  # they decode and compress while the network runs
@@ -183,7 +183,7 @@ class Worker:
             except Exception:  # memory, mostly: one by one below, where the reason is told
                 arrays = []
             for (row, _), array in zip(group, arrays, strict=False):
-                row.seconds += (time.perf_counter() - started) / len(group)
+                _spend(row, (time.perf_counter() - started) / len(group))
                 yield row, array
             if arrays:
                 return
@@ -194,7 +194,7 @@ class Worker:
             except Exception as error:  # whatever it is, it does not stop the rest
                 _fail(row, error)
                 continue
-            row.seconds += time.perf_counter() - started
+            _spend(row, time.perf_counter() - started)
             yield row, array
 
     def _write(self, row: Row, array: "np.ndarray") -> float:
@@ -237,9 +237,13 @@ def _result(row: Row, reading: "Future[tuple[np.ndarray, float]]") -> "np.ndarra
     return image
 
 
+def _spend(row: Row, seconds: float) -> None:
+    row.seconds = (row.seconds or 0.0) + seconds
+
+
 def _finish_writing(row: Row, writing: "Future[float]") -> None:
     try:
-        row.seconds += writing.result()
+        _spend(row, writing.result())
         row.finished = time.time()
     except Exception as error:
         _fail(row, error)

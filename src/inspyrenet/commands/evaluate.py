@@ -12,7 +12,10 @@ from .options import build_parser, read_options
 
 if TYPE_CHECKING:
     import argparse
+    import logging
+    from contextlib import AbstractContextManager
 
+    from ..engine import evaluate as scoring
     from ..engine.options import Options
     from ..utils.config.schema import Config
 
@@ -54,7 +57,7 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
     from ..engine.evaluate import folders_config, with_roots
 
     gt_root = options.extra.gt_root
-    if not options.config:
+    if pred_root is not None and not options.config:
         return [folders_config(pred_root, gt_root, options.overrides)]
     from ..utils.config.load import load_config
 
@@ -81,15 +84,15 @@ def _compare(options: "Options") -> int:
     return 0
 
 
-def _how(options: "Options"):
-    from ..engine import evaluate as scoring
+def _how(options: "Options") -> "scoring.Options":
+    from ..engine.evaluate import Options as Scoring
 
     extra = vars(options.extra)
     chosen = {name: bool(extra.get(name)) for name in ("allow_missing", "report", "fresh")}
-    return scoring.Options(verbose=options.verbose, debug=options.debug, **chosen)
+    return Scoring(verbose=options.verbose, debug=options.debug, **chosen)
 
 
-def _log(options: "Options"):
+def _log(options: "Options") -> "AbstractContextManager[logging.Logger]":
     from ..utils.system.logging import run_log
 
     return run_log("", "eval", verbose=options.verbose, to_file=False)

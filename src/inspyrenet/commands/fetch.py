@@ -46,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     if options.list:
         return list_all()
-    asked = [(name, KINDS) for name in options.names]
+    asked: list[tuple[str, tuple[str, ...]]] = [(name, KINDS) for name in options.names]
     for kind, names in (("weights", options.weights), ("data", options.data), ("maps", options.sota)):
         asked += [(name, (kind,)) for name in names]
     if not asked:
@@ -118,8 +118,8 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     terms = "trained on research data (DUTS-TR)"
     rows = [("(default)", "yes" if here else "no", size, "", terms, "the bundled model")]
     for entry in load("weights").values():
-        name, here, size, *rest = _row(entry)
-        rows.append((name, here, size, entry.config or "", *rest))
+        row = _row(entry)
+        rows.append((*row[:3], entry.config or "", *row[3:]))
     _print_table(("name", "here", "size", "config", "terms", ""), rows)
     print(f"\nfetch with: inspyrenet d NAME    cache folder: {registry.cache_folder()}")
     return 0
@@ -151,7 +151,8 @@ def _row(entry: Published) -> tuple[str, ...]:
 def _print_maps(entries: Iterable[Published]) -> None:
     methods: dict[str, list[str]] = {}
     for entry in entries:
-        methods.setdefault(entry.folder, []).append(entry.name.split("/")[1])
+        method, dataset = entry.name.split("/")
+        methods.setdefault(method, []).append(dataset)
     for method, sets in methods.items():
         print(f"  {method}: {', '.join(sets)}")
 

@@ -29,7 +29,7 @@ def test(config: "Config", options: "Options") -> None:
     from pathlib import Path
 
     from ..engine import test as testing
-    from ..utils.config.load import resolved_text
+    from ..utils.config.load import filled_in, resolved_text
     from ..utils.system.device import describe_device, resolve_device
     from ..utils.system.logging import run_log
     from ..utils.train import distributed
@@ -38,7 +38,7 @@ def test(config: "Config", options: "Options") -> None:
     with (
         distributed.session(device),
         run_log(
-            Path(config.Eval.pred_root),
+            Path(filled_in(config.Eval.pred_root, "Eval.pred_root")),
             "test",
             config_text=resolved_text(config),
             device=describe_device(device),

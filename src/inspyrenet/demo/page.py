@@ -61,7 +61,7 @@ class Page:
     # -- parts ------------------------------------------------------------------------------------------------------
 
     def _photo(self) -> gr.Image:
-        photo = gr.Image(
+        photo: Any = gr.Image(
             label="Your image",
             type="filepath",
             image_mode=None,
@@ -95,7 +95,7 @@ class Page:
 
     @staticmethod
     def _results() -> dict[str, Any]:
-        look_ = {"show_label": False, "buttons": ["fullscreen"], "interactive": False}
+        look_: dict[str, Any] = {"show_label": False, "buttons": ["fullscreen"], "interactive": False}
         with gr.Tabs():
             with gr.Tab("Cut-out"):
                 result = gr.Image(**look_, elem_id="result")
@@ -108,7 +108,7 @@ class Page:
         file = gr.DownloadButton("Download", variant="primary", interactive=False, elem_id="download")
         return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "file": file}
 
-    def _connect(self, photo, controls, results, prediction) -> None:
+    def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any], prediction: gr.State) -> None:
         finished = [results["result"], results["both"], results["file"]]
         photo.change(
             self.on_photo,
@@ -131,7 +131,7 @@ class Page:
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
-    def on_photo(self, path: str | None):
+    def on_photo(self, path: str | None) -> tuple[Prediction | None, Any, str]:
         """A new image: the network runs."""
         if path is None:
             return None, None, layout.EMPTY

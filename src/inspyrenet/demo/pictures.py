@@ -5,6 +5,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from ..data.images.preprocess import to_map
 from ..lib.types import SaliencyPyramid
@@ -64,16 +65,16 @@ def stages(out: SaliencyPyramid, shape: tuple[int, int]) -> list[tuple[Level, ..
     return [(maps[0],), *zip(maps[1:], details, strict=False)] if details else [(one,) for one in maps]
 
 
-def _level(name: str, picture: np.ndarray, source, shape: tuple[int, int]) -> Level:
+def _level(name: str, picture: np.ndarray, source: Tensor, shape: tuple[int, int]) -> Level:
     """Enlarged without smoothing, so that a coarse level looks coarse, in the shape of the image."""
     scale = TILE / max(shape)
     size = (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale)))
     smaller = picture.shape[0] > size[1] or picture.shape[1] > size[0]
     resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
-    return Level(name, tuple(source.shape[-2:]), resized)
+    return Level(name, (source.shape[-2], source.shape[-1]), resized)
 
 
-def _probability(logits) -> np.ndarray:
+def _probability(logits: Tensor) -> np.ndarray:
     return logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
 
 

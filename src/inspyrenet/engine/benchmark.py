@@ -7,10 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection
+from typing import Any
 
 import torch
 from torch import nn
 
+from ..lib.fast.switchable import Switchable
 from ..utils.config.schema import Config
 from ..utils.system.allocator import freed_memory_kept
 from ..utils.system.precision import flush_denormals
@@ -61,7 +64,7 @@ def prepare(config: Config, case: Case, device: torch.device) -> Callable[[], ob
     return (_inference if case.work == "inference" else _training)(config, case, model, device)
 
 
-def force_disc_prediction(model: nn.Module) -> None:
+def force_disc_prediction(model: Switchable) -> None:
     """Let an untrained InSPyReNet find what a trained one would find on a photo: one object, with an edge.
 
     The first map becomes a disc of a tenth of the image, and the details added to it become small. Everything is computed as
@@ -77,13 +80,13 @@ def force_disc_prediction(model: nn.Module) -> None:
         return feature, ((0.36 - (rows[:, None] ** 2 + columns**2).sqrt()) * 100).clamp(-9, 9).expand_as(logits)
 
     measure_statistics(model)
-    model.decoder.register_forward_hook(disc)
-    for sica in (model.attention2, model.attention1, model.attention0):
-        nn.init.constant_(sica.conv_out4.bn.weight, 1e-3)
+    model.get_submodule("decoder").register_forward_hook(disc)
+    for stage in (2, 1, 0):
+        nn.init.constant_(model.get_parameter(f"attention{stage}.conv_out4.bn.weight"), 1e-3)
 
 
 @torch.no_grad()
-def measure_statistics(model: nn.Module) -> None:
+def measure_statistics(model: Switchable) -> None:
     """Set the running statistics of every BatchNorm to those of one batch of noise, so that maps stay in range."""
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -107,11 +110,10 @@ def as_used(case: Case, work: Callable[[], object]) -> Callable[[], object]:
 
 
 def _inference(config: Config, case: Case, model: nn.Module, device: torch.device) -> Callable[[], object]:
-    predictor = Predictor(
-        model.eval(), device, config.Model.threshold, config.Model.alignment, case.precision, jit=case.jit
-    )
+    section = build.section(config, "Model")
+    predictor = Predictor(model.eval(), device, section.threshold, section.alignment, case.precision, jit=case.jit)
     image = torch.randn(case.batch, 3, *case.size)
-    resized = torch.randn(case.batch, 3, *config.Model.base_size) if config.Model.threshold else None
+    resized = torch.randn(case.batch, 3, *section.base_size) if section.threshold else None
     return functools.partial(predictor, image, resized)
 
 
@@ -119,10 +121,11 @@ def _training(config: Config, case: Case, model: nn.Module, device: torch.device
     from ..utils.system.precision import Precision, to_float32
 
     model.train()
-    model.backbone.checkpointing = case.checkpointing
-    criterion = criterion_of(config).to(device)
+    encoder: Any = model.backbone
+    encoder.checkpointing = case.checkpointing
+    criterion: Any = criterion_of(config).to(device)
     criterion.fast = case.path == "fast"
-    optimizer = optimizer_of(model, config.Train)
+    optimizer = optimizer_of(model, build.section(config, "Train"))
     precision = Precision(case.precision, device)
     image = torch.randn(case.batch, 3, *case.size, device=device)
     mask = (torch.rand(case.batch, 1, *case.size, device=device) > 0.5).float()
@@ -168,7 +171,7 @@ def measure_memory(config: Config, case: Case, device: torch.device) -> int:
         process.join()
 
 
-def _memory_child(pipe, config: Config, case: Case, device: str) -> None:
+def _memory_child(pipe: Connection, config: Config, case: Case, device: str) -> None:
     work = as_used(case, prepare(config, replace(case, flush=True), torch.device(device)))
     with peak_memory(torch.device(device)) as found:
         work()
@@ -188,7 +191,7 @@ def count(config: Config, size: tuple[int, int]) -> dict[str, float]:
 
 def time_by_part(config: Config, case: Case, device: torch.device) -> dict[str, float]:
     """Seconds of one forward pass by part of the network; what is not in a part is `other`."""
-    work = prepare(config, case, device)
+    work: Any = prepare(config, case, device)
     model = work.func.model
     work()
     wait = waiter(device)

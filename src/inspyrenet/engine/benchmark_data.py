@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import torch
 
+from ..data.datasets.torch_datasets import TrainDataset
 from ..data.images.read import read_mask
 from ..utils.config.schema import Config
 from ..utils.metrics import score
@@ -44,16 +45,16 @@ def one_thread() -> Iterator[None]:
 
 def feeding(config: Config, count: int) -> dict[str, Callable[[], object]]:
     """Functions that make the next `count` training images of the config, by the published operations and fused."""
-    dataset = config.Train.Dataset
+    dataset = build.section(config, "Train").Dataset
     found = build.pairs(dataset.model_copy(update={"limit": min(POOL, dataset.limit or POOL)}))
-    variants = {}
+    variants: dict[str, Callable[[], object]] = {}
     for name, pipeline in (("published operations", "pil"), ("fused", "fast")):
         images = build.train_dataset(dataset.model_copy(update={"pipeline": pipeline}), found, seed=0)
         variants[name] = functools.partial(_next_images, images, itertools.cycle(range(len(found))), count)
     return variants
 
 
-def _next_images(images, indices: Iterator[int], count: int) -> None:
+def _next_images(images: TrainDataset, indices: Iterator[int], count: int) -> None:
     for index in itertools.islice(indices, count):
         images[index]
 
@@ -63,11 +64,11 @@ def scoring(config: Config, count: int) -> dict[str, Callable[[], object]]:
 
     The masks are those of the test sets; the maps are the masks moved and blurred, as a network's might be.
     """
-    dataset = config.Test.Dataset
+    dataset = build.section(config, "Test").Dataset
     found = build.pairs(dataset.model_copy(update={"limit": min(POOL, dataset.limit or POOL)}))
-    pairs = [fake_prediction(read_mask(pair.mask)) for pair in found]
+    pairs = [fake_prediction(read_mask(pair.mask_file)) for pair in found]
     metrics = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
-    ways = {"pysodmetrics": default_table, "ours": functools.partial(score, metrics=metrics)}
+    ways: dict[str, Callable] = {"pysodmetrics": default_table, "ours": functools.partial(score, metrics=metrics)}
     return {name: functools.partial(_score_next, way, itertools.cycle(pairs), count) for name, way in ways.items()}
 
 

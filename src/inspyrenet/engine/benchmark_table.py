@@ -11,6 +11,7 @@ from ..utils.config.schema import Config
 from ..utils.system.device import resolve_device
 from ..utils.system.precision import flush_denormals
 from ..utils.system.timing import Timing, describe_machine
+from . import build
 from .benchmark import Case, count, measure_memory, measure_time, time_by_part
 from .benchmark_data import measure_data
 from .options import Options
@@ -27,7 +28,7 @@ def run_all(configs: list[Config], options: Options) -> None:
     report: dict[str, Any] = {"machine": describe_machine(device), "disc": extra.disc, "networks": []}
     print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
     for config in configs:
-        for size in sizes(extra.input) or [config.Model.base_size]:
+        for size in sizes(extra.input) or [build.section(config, "Model").base_size]:
             entry: dict[str, Any] = {"config": config.name, "size": list(size), "batch": extra.batch}
             networks = [work for work in extra.work if work not in DATA]
             entry |= count(config, size) if networks and max(size) <= 1024 else {}

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, Literal, overload
 
 import torch
 from torch import nn
@@ -15,7 +16,9 @@ from ..data.datasets.torch_datasets import TrainDataset
 from ..data.images.preprocess import Preprocess
 from ..lib import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
-from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection, Transforms
+from ..lib.fast.switchable import Switchable
+from ..utils.config.load import filled_in
+from ..utils.config.schema import Config, DatasetSection, ModelSection, Section, TestSection, TrainSection, Transforms
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 
 LOG = logging.getLogger(__name__)
@@ -27,7 +30,13 @@ class MissingSection(ValueError):
     """The config lacks what this command needs."""
 
 
-def section(config: Config, name: str):
+@overload
+def section(config: Config, name: Literal["Model"]) -> ModelSection: ...
+@overload
+def section(config: Config, name: Literal["Train"]) -> TrainSection: ...
+@overload
+def section(config: Config, name: Literal["Test"]) -> TestSection: ...
+def section(config: Config, name: str) -> Section:
     """config.<name>; raises MissingSection where the file has none."""
     value = getattr(config, name)
     if value is None:
@@ -52,7 +61,7 @@ def model_arguments(model: ModelSection) -> dict:
     return arguments
 
 
-def network(config: Config, start: bool = True) -> nn.Module:
+def network(config: Config, start: bool = True) -> Switchable:
     """The untrained network; with `start`, its encoder from Model.pretrained.
 
     Weights that a checkpoint will replace anyway are not fetched: pass start=False.
@@ -78,7 +87,7 @@ def pretrained_file(name: str) -> Path:
 
 def trained_network(config: Config) -> tuple[nn.Module, Path]:
     """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
-    source = Path(section(config, "Test").Checkpoint.checkpoint_dir)
+    source = Path(filled_in(section(config, "Test").Checkpoint.checkpoint_dir, "Test.Checkpoint.checkpoint_dir"))
     path = source if source.is_file() else CheckpointFolder(source).weights_file()
     return load_state(network(config, start=False), read_weights(path), str(path)), path
 
@@ -87,7 +96,7 @@ def freeze(net: nn.Module, stages: int) -> None:
     """Take the modules behind the first encoder maps out of training. Raises ValueError where the encoder has no stages."""
     if not stages:
         return
-    encoder = next((part for name, part in net.named_children() if name in ("backbone", "bb")), net)
+    encoder: Any = next((part for name, part in net.named_children() if name in ("backbone", "bb")), net)
     if not hasattr(encoder, "stages"):
         raise ValueError(f"Train.FineTune.freeze_stages: {type(encoder).__name__} has no stages that can be frozen")
     for part in [module for group in encoder.stages()[:stages] for module in group]:
@@ -160,6 +169,8 @@ def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
     transforms = test.Dataset.transforms
     dynamic = transforms.dynamic_resize is not None
     sized = transforms.dynamic_resize or transforms.static_resize
+    if sized is None:
+        raise MissingSection("Test.Dataset.transforms: a test needs static_resize or dynamic_resize")
     return Preprocess(
         sizing="dynamic" if dynamic else "static",
         size=sized.size,

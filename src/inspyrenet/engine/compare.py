@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..utils.config.load import ConfigError
+from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import Comparison, compare
 from ..utils.report.compare import compare_text, listed, write_comparison
@@ -18,7 +18,7 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
 
     Images that only one method has are an error, or left out with `allow_missing`.
     """
-    names = _names([Path(config.Eval.pred_root).resolve() for config in configs])
+    names = _names([Path(filled_in(config.Eval.pred_root, "Eval.pred_root")).resolve() for config in configs])
     first, second = score_all(
         [config.model_copy(update={"name": name}) for config, name in zip(configs, names, strict=True)], options
     )
@@ -32,7 +32,7 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
     if not table:
         raise ConfigError([f"{names[0]} and {names[1]} have no data set in common"])
     folder = first.folder.parent / f"compare_{names[0]}_{names[1]}"
-    write_comparison(folder, *names, table, footnotes([], first.metrics, first.notes, first.conventions))
+    write_comparison(folder, names[0], names[1], table, footnotes([], first.metrics, first.notes, first.conventions))
     for dataset, comparisons in table.items():
         picture = folder / f"largest_{dataset.replace('/', '_')}.png"
         _write_pictures(picture, dataset, listed(comparisons), first, second)
@@ -40,7 +40,7 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
         entries = [*first.entries, *second.entries]
         notes = footnotes([entry.row for entry in entries], first.metrics, first.notes, first.conventions)
         write_report(folder / "report.html", " and ".join(names), entries, notes)
-    return compare_text(*names, table)
+    return compare_text(names[0], names[1], table)
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

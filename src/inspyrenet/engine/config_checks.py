@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ..lib.losses.build import criterion_choices
 from ..utils.config.errors import suggest
-from ..utils.config.schema import Config
+from ..utils.config.schema import Config, ModelSection, TestSection, TrainSection
 from ..utils.metrics import METRICS
 
 
@@ -19,24 +19,22 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
                 hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
                 yield key, f"unknown metric {name!r}{hint}"
     if config.Model is not None and config.Test is not None:
-        yield from _test_errors(config)
+        yield from _test_errors(config.Model, config.Test)
     if config.Model is not None and config.Train is not None:
-        yield from _training_errors(config)
+        yield from _training_errors(config.Model, config.Train)
 
 
-def _test_errors(config: Config) -> Iterator[tuple[str, str]]:
-    test = config.Test
-    if config.Model.threshold is not None or test.patch_merging:
+def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, str]]:
+    if model.threshold is not None or test.patch_merging:
         reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
         if test.scales != (1.0,):
             yield "Test.scales", reason
 
 
-def _training_errors(config: Config) -> Iterator[tuple[str, str]]:
+def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple[str, str]]:
     """Losses and data that the model's criterion does not take."""
-    train = config.Train
-    losses, arguments, extras = criterion_choices(config.Model.name)
-    family = config.Model.name.split("_")[0]
+    losses, arguments, extras = criterion_choices(model.name)
+    family = model.name.split("_")[0]
     if train.Loss not in losses:
         hint = suggest(train.Loss, losses) or f"; there is {', '.join(losses)}"
         yield "Train.Loss", f"{family} has no loss called {train.Loss!r}{hint}"

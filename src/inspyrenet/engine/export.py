@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -72,7 +72,11 @@ class ParityResult:
         return self.difference <= TOLERANCE
 
 
-def export(spec: "ModelSpec", options: ExportOptions, say=lambda line: print(line, file=sys.stderr)) -> Path:
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None] = _to_stderr) -> Path:
     """Export as the options say; the file that was written.
 
     Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
@@ -126,20 +130,21 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
     """What the file will say about itself. Raises SizeError for a size that the network does not take."""
     from .. import __version__
 
-    config = spec.config
-    model, test = config.Model, config.Test
+    model, test = build.section(spec.config, "Model"), spec.config.Test
     own = build.preprocess(model, test) if test else Preprocess(size=model.base_size)
-    sizing, size = own.sizing, own.size
-    fixed, blended = None, model.threshold is not None
+    sizing, size, fixed = own.sizing, own.size, None
+    threshold = model.threshold
     if not options.dynamic:
-        sizing, size = "static", options.size or (own.size if own.sizing == "static" else model.base_size)
-        rule.check(size)
-        if blended and min(size) <= model.threshold:  # the rule takes the base-size copy alone: decided here
-            blended, size = False, model.base_size
-        fixed = {"image": size, "resized": model.base_size} if blended else {"image": size}
+        one = options.size or (model.base_size if isinstance(own.size, int) else own.size)
+        rule.check(one)
+        if threshold is not None and min(one) <= threshold:  # the rule takes the base-size copy alone: decided here
+            threshold, one = None, model.base_size
+        sizing, size = "static", one
+        fixed = {"image": one} if threshold is None else {"image": one, "resized": model.base_size}
     elif options.size is not None:
         rule.check(options.size)
     entry = registry.weights_of_file(spec.weights.name)
+    blended = threshold is not None
     return ModelMetadata(
         name=spec.name,
         model=model.name,
@@ -154,7 +159,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         mean=own.mean or MEAN,
         std=own.std or STD,
         backend=own.backend,
-        threshold=model.threshold if blended else None,
+        threshold=threshold,
         alignment=model.alignment,
         normalize=test.normalize if test else "none",
         fixed=fixed,
@@ -172,7 +177,7 @@ def write(program: torch.export.ExportedProgram, metadata: ModelMetadata, option
     save_onnx(to_onnx(program, metadata, options.opset), metadata, path)
 
 
-def to_onnx(program: torch.export.ExportedProgram, metadata: ModelMetadata, opset: int):
+def to_onnx(program: torch.export.ExportedProgram, metadata: ModelMetadata, opset: int) -> Any:
     """The recorded graph in ONNX's operations, under the metadata's names; a recorded graph can be translated once.
 
     Raises ExportError. The exporter's own optimization takes longer than the rest and gains nothing over
@@ -207,9 +212,9 @@ def cases(metadata: ModelMetadata, size: tuple[int, int] | None = None) -> list[
     rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
     height, width = metadata.base_size
     found = [(rule.nearest((height, width)), 1), (rule.nearest((height * 0.7, width * 1.2)), 2)]
-    if metadata.blended:
+    if metadata.blended and (threshold := metadata.threshold) is not None:
         step = max(metadata.multiple, 32)
-        found += [(rule.nearest((metadata.threshold + step, metadata.threshold + 2 * step)), batch) for batch in (1, 2)]
+        found += [(rule.nearest((threshold + step, threshold + 2 * step)), batch) for batch in (1, 2)]
     return found + ([(size, 1)] if size is not None else [])
 
 
@@ -228,7 +233,7 @@ def compare(
     return rows
 
 
-def runner(path: Path):
+def runner(path: Path) -> Callable[[Tensor, Tensor | None], np.ndarray]:
     """(image, resized or None) → saliency as an array, from an exported file."""
     if path.suffix.lower() == SUFFIXES["onnx"]:
         from .onnx_predictor import GraphPredictor
@@ -240,7 +245,7 @@ def runner(path: Path):
 
     def run(image: Tensor, small: Tensor | None) -> np.ndarray:
         with torch.inference_mode(), flushed_denormals():
-            if not metadata.blended:
+            if not metadata.blended or metadata.threshold is None:
                 return module(image).numpy()
             saliency, low = module(image, small)
             return (low if min(image.shape[2:]) <= metadata.threshold else saliency).numpy()
@@ -254,8 +259,8 @@ def pictures(metadata: ModelMetadata, size: tuple[int, int], batch: int) -> tupl
     copy = metadata.base_size if metadata.blended else None
     prepare = Preprocess("static", size, copy, metadata.mean, metadata.std, metadata.backend)
     pairs = [prepare(resize(image, (max(size), max(size)))) for image in painted]
-    small = None if copy is None else torch.stack([pair[1] for pair in pairs])
-    return torch.stack([pair[0] for pair in pairs]), small
+    small = [pair[1] for pair in pairs if pair[1] is not None]
+    return torch.stack([pair[0] for pair in pairs]), torch.stack(small) if small else None
 
 
 def table(rows: list[ParityResult], format: str) -> str:
@@ -276,7 +281,7 @@ def table(rows: list[ParityResult], format: str) -> str:
 
 
 @contextmanager
-def _timed_log(say, what: str) -> Iterator[None]:
+def _timed_log(say: Callable[[str], None], what: str) -> Iterator[None]:
     """Say what happens, and how long it took."""
     say(f"{what} …")
     started = time.perf_counter()

@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,8 +24,9 @@ def compiled(model: nn.Module, backend: str = "inductor") -> nn.Module:
     Raises CompilerMissing before that where there is no compiler.
     """
     check_compiler(next(model.parameters()).device)
-    LOG.warning("compiling the network for %d x %d: the first image takes minutes", *model.base_size)
-    model.forward = _BySize(model.forward, backend, tuple(model.base_size))
+    network: Any = model
+    LOG.warning("compiling the network for %d x %d: the first image takes minutes", *network.base_size)
+    network.forward = _BySize(model.forward, backend, tuple(network.base_size))
     return model
 
 
@@ -34,7 +36,7 @@ class _BySize:
     def __init__(self, forward: Callable, backend: str, size: tuple[int, int]):
         self.plain, self.compiled, self.size = forward, torch.compile(forward, backend=backend), size
 
-    def __call__(self, image: Tensor):
+    def __call__(self, image: Tensor) -> Any:
         return (self.compiled if tuple(image.shape[-2:]) == self.size else self.plain)(image)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
-from ..data.images.preprocess import Preprocess
+from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SaliencyPyramid, SizeError
 from ..utils.system.device import DeviceError, describe_device
@@ -58,7 +59,7 @@ class GraphPredictor:
         self._only_needed = onnxruntime.RunOptions()
         self._only_needed.only_execute_path_to_fetches = True
 
-    def _open(self, onnxruntime) -> "onnxruntime.InferenceSession":
+    def _open(self, onnxruntime: ModuleType) -> "onnxruntime.InferenceSession":
         if not self.path.is_file():
             raise FileNotFoundError(f"no such file: {self.path}")
         options = onnxruntime.SessionOptions()
@@ -136,14 +137,14 @@ class GraphPredictor:
             raise GraphError(f"onnxruntime failed on {sizes}: {str(error).splitlines()[0][:300]}") from error
 
 
-def graph_preprocess(metadata: ModelMetadata, resize: str | None, dynamic: int) -> Preprocess:
+def graph_preprocess(metadata: ModelMetadata, resize: Sizing | None, dynamic: int) -> Preprocess:
     """The sizing as the metadata says where `resize` agrees with it or is None; else to the base size, or ("dynamic") the bound.
 
     Raises SizeError where a file of one size is asked for another.
     """
     copy = metadata.base_size if metadata.blended else None
     own = Preprocess(metadata.sizing, metadata.size, copy, metadata.mean, metadata.std, metadata.backend)
-    if resize in (None, own.sizing):
+    if resize is None or resize == own.sizing:
         return own
     if metadata.fixed is not None:
         raise SizeError(

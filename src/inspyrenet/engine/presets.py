@@ -48,13 +48,11 @@ def resolve_model(
     """
     if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
         mode, ckpt = None, mode
-    if mode is None and ckpt is None:
-        return _from_bundled(overrides)
     if mode is None:
-        return _from_checkpoint(Path(ckpt).expanduser(), overrides)
+        return _from_bundled(overrides) if ckpt is None else _from_checkpoint(Path(ckpt).expanduser(), overrides)
     entry = registry.load("weights").get(str(mode))
-    if entry is not None and entry.config not in (None, entry.name):
-        return _from_registry(entry, ckpt, overrides)
+    if entry is not None and entry.config is not None and entry.config != entry.name:
+        return _from_registry(entry, entry.config, ckpt, overrides)
     return _from_config(mode, ckpt, overrides)
 
 
@@ -77,12 +75,14 @@ def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
     return ModelSpec("default", _load(BUNDLED_CONFIG, overrides), BUNDLED_WEIGHTS)
 
 
-def _from_registry(entry: registry.Published, ckpt: str | Path | None, overrides: Sequence[str]) -> ModelSpec:
+def _from_registry(
+    entry: registry.Published, config: str, ckpt: str | Path | None, overrides: Sequence[str]
+) -> ModelSpec:
     place = Path(ckpt).expanduser() if ckpt is not None else registry.place_of(entry)
     if not place.exists():
         hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
         raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
-    return ModelSpec(entry.name, _load(entry.config, entry.with_settings(overrides)), place)
+    return ModelSpec(entry.name, _load(config, entry.with_settings(overrides)), place)
 
 
 def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> ModelSpec:
@@ -96,9 +96,9 @@ def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[
         return ModelSpec(config.name, config, place)
     trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
     fetched = _published_for(config.name)
-    for place in (trained and Path(trained), fetched and registry.place_of(fetched)):
-        if place and (place.is_file() or (place.is_dir() and any(place.glob("*.pth")))):
-            return ModelSpec(config.name, config, place)
+    for known in (Path(trained) if trained else None, registry.place_of(fetched) if fetched else None):
+        if known and (known.is_file() or (known.is_dir() and any(known.glob("*.pth")))):
+            return ModelSpec(config.name, config, known)
     ways = [f"train it (run/Train.py --config {mode})"]
     ways += [f"fetch the published weights (`inspyrenet d {fetched.name}`)"] if fetched else []
     raise MissingWeights(f"no weights for {config.name} ({trained or 'no checkpoint folder'}): {' or '.join(ways)}")

@@ -12,10 +12,11 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..data.datasets.torch_datasets import TestDataset, collate_test
-from ..data.images.preprocess import resize, to_map
+from ..data.images.preprocess import Stretch, resize, to_map
 from ..data.images.read import read_image
 from ..data.images.write import write_map
 from ..lib.types import SaliencyPyramid
+from ..utils.config.load import filled_in
 from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
 from ..utils.system.allocator import freed_memory_kept
@@ -43,10 +44,10 @@ def predict_sets(
     log.info("weights from %s", weights)
     predictor = predictor_of(config, model, device)
     mine = found[distributed.rank() :: distributed.world_size()]
-    root = Path(config.Eval.pred_root)
+    root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
     started = time.monotonic()
     if mine:
-        images = TestDataset(mine, build.preprocess(config.Model, test))
+        images = TestDataset(mine, build.preprocess(build.section(config, "Model"), test))
         loader = DataLoader(
             images, test.Dataloader.batch_size, num_workers=test.Dataloader.num_workers, collate_fn=collate_test
         )
@@ -60,12 +61,12 @@ def predict_sets(
 
 def predictor_of(config: Config, model: nn.Module, device: torch.device) -> Predictor:
     """The trained network behind one call, as the Test section says."""
-    test = build.section(config, "Test")
+    section, test = build.section(config, "Model"), build.section(config, "Test")
     return Predictor(
         model.to(device).eval(),
         device,
-        config.Model.threshold,
-        config.Model.alignment,
+        section.threshold,
+        section.alignment,
         test.precision,
         merging=test.patch_merging,
         scales=test.scales,
@@ -74,7 +75,13 @@ def predictor_of(config: Config, model: nn.Module, device: torch.device) -> Pred
 
 
 def _predict(
-    loader, predictor: Predictor, root: Path, normalize: str, bar: bool, debug: bool, images: TestDataset
+    loader: DataLoader,
+    predictor: Predictor,
+    root: Path,
+    normalize: Stretch,
+    bar: bool,
+    debug: bool,
+    images: TestDataset,
 ) -> None:
     sources = {(pair.dataset, pair.name): pair.image for pair in images.pairs}
     pending: list[Future] = []
@@ -95,7 +102,7 @@ def _predict(
             future.result()
 
 
-def _write(saliency: torch.Tensor, shape: tuple[int, int], normalize: str, path: Path) -> None:
+def _write(saliency: torch.Tensor, shape: tuple[int, int], normalize: Stretch, path: Path) -> None:
     write_map(to_map(saliency, shape, normalize), path)
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from ..data.images.preprocess import Preprocess, resize
 from ..data.images.read import read_image, read_mask
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.build import build_criterion
+from ..utils.config.load import filled_in
 from ..utils.config.schema import Config, TrainSection
 from ..utils.metrics import METRICS, check_metrics
 from ..utils.optim.ema import EMA
@@ -28,19 +30,22 @@ from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epo
 from . import build
 from .options import Options
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 Pairs = Sequence[Pair]
 ENCODERS = ("backbone.", "bb.", "layer")  # how the names of encoder parameters begin, in all models
 
 
 def checkpoint_dir(config: Config) -> str:
     """Where this run's checkpoints go."""
-    return build.section(config, "Train").Checkpoint.checkpoint_dir
+    return filled_in(build.section(config, "Train").Checkpoint.checkpoint_dir, "Train.Checkpoint.checkpoint_dir")
 
 
 def build_trainer(config: Config, options: Options, device: torch.device, log: logging.Logger) -> Trainer:
     """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download."""
     train = build.section(config, "Train")
-    folder = Path(train.Checkpoint.checkpoint_dir)
+    folder = Path(checkpoint_dir(config))
     learn, held_out = split_pairs(train, config.seed)
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
@@ -89,8 +94,8 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
     validation = train.Validation
     if validation is None:
         return found, []
-    if validation.sets is not None:
-        return found, find_pairs(validation.root or train.Dataset.root, validation.sets)
+    if validation.fraction is None:
+        return found, find_pairs(validation.root or train.Dataset.root, validation.sets or ())
     count = max(1, round(len(found) * validation.fraction))
     if count >= len(found):
         raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
@@ -109,7 +114,7 @@ def drops_last(train: TrainSection, learn: Pairs) -> bool:
 
 def start_network(config: Config, log: logging.Logger) -> nn.Module:
     """The network as training starts with it: fine-tuning weights, frozen stages, activation checkpointing."""
-    train = config.Train
+    train = build.section(config, "Train")
     model = build.network(config, start=train.FineTune.weights is None)
     if train.FineTune.weights is not None:
         source = Path(train.FineTune.weights)
@@ -118,11 +123,12 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
         log.info("starting from the weights in %s", path)
     build.freeze(model, train.FineTune.freeze_stages)
     if train.activation_checkpointing:
-        model.backbone.checkpointing = True
+        encoder: Any = model.backbone
+        encoder.checkpointing = True
     return model
 
 
-def build_lr_schedule(train: TrainSection, batches: int):
+def build_lr_schedule(train: TrainSection, batches: int) -> tuple[Schedule, str | None]:
     """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
     scheduler = train.Scheduler
     total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)
@@ -154,15 +160,15 @@ def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer
 
 def criterion_of(config: Config) -> nn.Module:
     """The losses of Train.Loss, with what Train.LossArguments says beside it."""
-    train = config.Train
-    return build_criterion(config.Model.name, train.Loss, **train.LossArguments.model_dump(exclude_none=True))
+    model, train = build.section(config, "Model"), build.section(config, "Train")
+    return build_criterion(model.name, train.Loss, **train.LossArguments.model_dump(exclude_none=True))
 
 
 def train_options(config: Config, options: Options) -> TrainOptions:
     """The numbers of a run, out of four YAML sections."""
-    train = config.Train
+    train = build.section(config, "Train")
     validation = train.Validation
-    chosen = {}
+    chosen: dict[str, Any] = {}
     if validation is not None:
         (metric,) = check_metrics([validation.metric])
         chosen = {
@@ -192,10 +198,10 @@ def files_of(pairs: Pairs) -> list[tuple[str, Path | None]]:
     return [(f"{name} image", pair.image) for name, pair in named] + [(f"{name} mask", p.mask) for name, p in named]
 
 
-def tensorboard(folder: Path) -> Callable[[int], object]:
+def tensorboard(folder: Path) -> "Callable[[int], SummaryWriter]":
     """Iteration → SummaryWriter that voids what an interrupted run wrote after it."""
 
-    def make(iteration: int):
+    def make(iteration: int) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
 
         return SummaryWriter(str(folder / "tensorboard"), purge_step=iteration or None)
@@ -207,7 +213,9 @@ def validation(config: Config, held_out: Pairs, device: torch.device) -> Callabl
     """Model → metrics on the held-out pairs at the training size, with the code that Eval uses."""
     from .validate import Validator
 
-    train = config.Train
+    train = build.section(config, "Train")
+    if train.Validation is None:
+        raise build.MissingSection(f"{config.name}: Train has no section Validation, which says what to measure")
     return Validator(
         held_out,
         training_preprocess(config),
@@ -220,9 +228,9 @@ def validation(config: Config, held_out: Pairs, device: torch.device) -> Callabl
 
 def training_preprocess(config: Config) -> Preprocess:
     """Images at the size that training shows them, without augmentation."""
-    transforms = config.Train.Dataset.transforms
+    transforms = build.section(config, "Train").Dataset.transforms
     sized = transforms.static_resize or transforms.dynamic_resize
-    size = transforms.static_resize.size if transforms.static_resize else config.Model.base_size
+    size = transforms.static_resize.size if transforms.static_resize else build.section(config, "Model").base_size
     backend = sized.backend if sized else "pillow"
     return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std, backend)
 
@@ -248,6 +256,6 @@ class PyramidPictures:
         image = read_image(pair.image)
         tensor, _ = self.preprocess(image)
         out = model(tensor[None].to(self.device))
-        size = tuple(tensor.shape[-2:])
-        mask = resize(read_mask(pair.mask), size)
+        size = (tensor.shape[-2], tensor.shape[-1])
+        mask = resize(read_mask(pair.mask_file), size)
         return pyramid_picture(out, resize(image, size), mask, height=min(192, size[0]))

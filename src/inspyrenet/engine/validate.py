@@ -48,7 +48,7 @@ class Validator:
     def __call__(self, model: nn.Module) -> Mapping[str, float]:
         predictor = Predictor(model, self.device, precision=self.precision)
         scores = Accumulator(self.metrics)
-        masks = {(pair.dataset, pair.name): pair.mask for pair in self.pairs}  # batches come grouped by size
+        masks = {(pair.dataset, pair.name): pair.mask_file for pair in self.pairs}  # batches come grouped by size
         for groups in self.loader:
             for batch in groups:
                 saliency = predictor(batch["image"]).logits.sigmoid()

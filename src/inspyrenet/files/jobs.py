@@ -13,13 +13,16 @@ from .request import Work
 
 if TYPE_CHECKING:
     import numpy as np
+    from tqdm import tqdm
 
     from ..remover.remover import Remover
+
+Say = Callable[[str], None]
 
 WRITERS, PENDING = 2, 4  # threads that compress, and results that may wait for them
 
 
-def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Callable[[str], None] | None = None) -> Report:
+def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Say | None = None) -> Report:
     """Cut out every image, then every video; reading, the network and writing overlap. say: takes a line for each.
 
     Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
@@ -36,7 +39,9 @@ def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Callable[[s
     return report
 
 
-def _cut_images(jobs: Sequence[FileJob], work: Work, remover: "Remover", report: Report, bar: bool, say) -> bool:
+def _cut_images(
+    jobs: Sequence[FileJob], work: Work, remover: "Remover", report: Report, bar: bool, say: Say | None
+) -> bool:
     """False where writing is hopeless."""
     from tqdm import tqdm
 
@@ -74,7 +79,7 @@ def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[t
     yield from queue
 
 
-def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress, allowed: int) -> bool:
+def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress: "tqdm", allowed: int) -> bool:
     """Take in finished results, and wait until at most `allowed` are under way; False where writing is hopeless."""
     writable = True
     while pending and (len(pending) > allowed or pending[0][1].done()):
@@ -89,7 +94,7 @@ def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress, all
     return writable
 
 
-def _note(report: Report, seconds: dict[str, float], job: FileJob, say, progress) -> None:
+def _note(report: Report, seconds: dict[str, float], job: FileJob, say: Say | None, progress: "tqdm") -> None:
     for part, value in seconds.items():
         report.seconds[part] = report.seconds.get(part, 0.0) + value
     if say:

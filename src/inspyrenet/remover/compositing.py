@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,16 +82,16 @@ def _style_of_text(text: str) -> OutputStyle:
 
 def _color(parts: Sequence) -> Color:
     try:
-        values = tuple(int(part) for part in parts)
+        values = [int(part) for part in parts]
     except (TypeError, ValueError):
-        values = ()
+        values = []
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         shown = ",".join(str(part).strip() for part in parts)
         raise CutoutError(f"a color is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
     return values
 
 
-def _checked_picture(array) -> "np.ndarray":
+def _checked_picture(array: Any) -> "np.ndarray":
     if str(array.dtype) != "uint8" or array.shape[2] != 3 or not array.size:
         raise CutoutError(f"a background is a uint8 array (height, width, 3), not {array.dtype} {tuple(array.shape)}")
     return array

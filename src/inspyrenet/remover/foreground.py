@@ -93,7 +93,9 @@ def blur_fusion(image: "torch.Tensor", alpha: "torch.Tensor") -> "torch.Tensor":
     return foreground
 
 
-def _fuse(image, foreground, background, alpha, width: int):
+def _fuse(
+    image: "torch.Tensor", foreground: "torch.Tensor", background: "torch.Tensor", alpha: "torch.Tensor", width: int
+) -> "tuple[torch.Tensor, torch.Tensor]":
     weight = box_blur(alpha, width)
     blurred = box_blur(foreground * alpha, width) / (weight + 1e-5)
     behind = box_blur(background * (1 - alpha), width) / (1 - weight + 1e-5)

@@ -27,6 +27,7 @@ from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.types import SaliencyPyramid
+from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
 from ..utils.system.device import available_devices, describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
@@ -71,6 +72,9 @@ class Remover:
     RemoverError, ForegroundError, GraphError, and what reading a config or weights raises.
     """
 
+    predictor: Predictor | GraphPredictor
+    config: Config | None  # None: an exported network has none
+
     def __init__(
         self,
         mode: str | Path | None = None,
@@ -100,11 +104,10 @@ class Remover:
         self.device = resolve_device("auto" if device is None else str(device))
         spec = resolve_model(mode, ckpt, overrides)
         self.name, self.weights, self.config = spec.name, spec.weights, spec.config
+        model, test = build.section(spec.config, "Model"), spec.config.Test
         self.preprocess = preprocessing(spec, resize or ("static" if mode in MODES else None))
         if patch_merging:
-            whole = {"sizing": "dynamic", "size": UNBOUNDED, "base_size": tuple(self.config.Model.base_size)}
-            self.preprocess = replace(self.preprocess, **whole)
-        test = self.config.Test
+            self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
         self.normalize = test.normalize if test else "none"
         precision = choose_precision(precision or (test.precision if test else "float32"), self.device)
         if jit:  # before the network is loaded
@@ -112,8 +115,8 @@ class Remover:
         self.predictor = Predictor(
             _load_model(spec).to(self.device).eval(),
             self.device,
-            self.config.Model.threshold if self.preprocess.base_size else None,
-            self.config.Model.alignment,
+            model.threshold if self.preprocess.base_size else None,
+            model.alignment,
             precision,
             merging=patch_merging,
             jit=jit,
@@ -132,11 +135,11 @@ class Remover:
             raise RemoverError(
                 f"{', '.join(unfit)}: not with an exported network ({path}), which stays as it was exported"
             )
-        self.predictor = GraphPredictor(path, device)
-        metadata = self.predictor.metadata
+        self.predictor = predictor = GraphPredictor(path, device)
+        metadata = predictor.metadata
         self.name, self.weights, self.config = metadata.name, path, None
-        there = str(self.predictor.device) in available_devices()
-        self.device = self.predictor.device if there else torch.device("cpu")  # of what torch does beside the network
+        there = str(predictor.device) in available_devices()
+        self.device = predictor.device if there else torch.device("cpu")  # of what torch does beside the network
         self.preprocess, self.normalize = graph_preprocess(metadata, resize, DYNAMIC), metadata.normalize
 
     def __repr__(self) -> str:
@@ -218,10 +221,11 @@ class Remover:
         groups: dict[tuple, list[int]] = {}
         for place, (tensor, _) in enumerate(tensors):
             groups.setdefault(tuple(tensor.shape), []).append(place)
-        outs: list[SaliencyPyramid | None] = [None] * len(images)
+        outs: dict[int, SaliencyPyramid] = {}
         for places in groups.values():
             image = torch.stack([tensors[place][0] for place in places])
-            small = None if tensors[places[0]][1] is None else torch.stack([tensors[place][1] for place in places])
+            copies = [copy for place in places if (copy := tensors[place][1]) is not None]
+            small = torch.stack(copies) if copies else None
             try:
                 with flushed_denormals():
                     out = self.predictor(image, small, levels=levels)
@@ -229,9 +233,11 @@ class Remover:
                 raise _explained(error, image) from error
             for row, place in enumerate(places):
                 outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
-        return outs
+        return [outs[place] for place in range(len(images))]
 
-    def _finish(self, image: np.ndarray, out: SaliencyPyramid, style: OutputStyle, threshold, reverse: bool) -> Result:
+    def _finish(
+        self, image: np.ndarray, out: SaliencyPyramid, style: OutputStyle, threshold: float | None, reverse: bool
+    ) -> Result:
         """Pyramid → result."""
         if style.kind == "debug":
             return Result(pyramid_picture(out, image))
@@ -253,17 +259,19 @@ class Remover:
 
 def preprocessing(spec: ModelSpec, resize: Resize) -> Preprocess:
     """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
-    model, test = spec.config.Model, spec.config.Test
+    model, test = build.section(spec.config, "Model"), spec.config.Test
     base_size = None if model.threshold is None else model.base_size
     if test is not None:
         own = build.preprocess(model, test)
-        if resize in (None, own.sizing):
+        if resize is None or resize == own.sizing:
             return own
         return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend)
     return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size))
 
 
-def _sizes(resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None):
+def _sizes(
+    resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
+) -> tuple[tuple[int, int] | int, tuple[int, int] | None]:
     return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
 
 

@@ -5,12 +5,13 @@ import contextlib
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
@@ -122,7 +123,8 @@ class Service:
         gone = asyncio.ensure_future(body.disconnected())
         try:
             left = deadline - asyncio.get_running_loop().time()
-            await asyncio.wait({result, gone}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            both: set[asyncio.Future[Any]] = {result, gone}
+            await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if result.done():
                 return _outcome(result)
             if gone.done():
@@ -148,7 +150,7 @@ class Service:
 
 
 @contextlib.asynccontextmanager
-async def form_closed(form) -> AsyncIterator[None]:
+async def form_closed(form: FormData) -> AsyncIterator[None]:
     """The form's temporary file is gone at the end."""
     try:
         yield

@@ -98,8 +98,8 @@ class Batcher:
             started = time.monotonic()
             for job in batch:
                 job.waited = started - job.arrived
-            pairs = [(job, image) for job, image in zip(batch, self._coders.map(_read, batch), strict=True)]
-            pairs = [(job, image) for job, image in pairs if image is not None]
+            images = self._coders.map(_read, batch)
+            pairs = [(job, image) for job, image in zip(batch, images, strict=True) if image is not None]
             results = self._compute(pairs)
             wait(encoding)  # of the batch before
             encoding = [self._coders.submit(_write, job, array) for job, array in results]

@@ -1,6 +1,7 @@
 """What a client is told when something is wrong: a status code and one readable message, as JSON {"error": …}."""
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -39,7 +40,9 @@ STATUS = {  # OpenAPI's description of each
     503: "too many requests under way, or too little memory; Retry-After says when to come back",
     504: "no result in time",
 }
-RESPONSES = {status: {"model": ErrorMessage, "description": text} for status, text in STATUS.items()}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorMessage, "description": text} for status, text in STATUS.items()
+}
 
 
 def explain(error: BaseException) -> ApiError:

@@ -44,7 +44,7 @@ class Camera:
     tracks: tuple = ()
     shift = Fraction(0)
     aspect = Fraction(1)
-    frames = None
+    frames: int | None = None
     time_base = MILLISECONDS
 
     def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):

@@ -55,7 +55,7 @@ def cut_video(
     remover: "Remover",
     options: FrameOptions,
     wanted: Callable[[], bool] = lambda: True,
-    on_progress: Callable[[int], None] = lambda count: None,
+    on_progress: Callable[[int], object] = lambda count: None,
 ) -> Outcome:
     """Cut out every picture of `source`, which is closed at the end.
 
@@ -89,7 +89,7 @@ class Pipeline:
         self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
         self._outgoing: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
 
-    def run(self, wanted: Callable[[], bool], on_progress: Callable[[int], None]) -> str | None:
+    def run(self, wanted: Callable[[], bool], on_progress: Callable[[int], object]) -> str | None:
         """Everything through, or until `wanted` says no; what the network failed with, if it did."""
         threads = [threading.Thread(target=part, daemon=True) for part in (self._read, self._write)]
         for thread in threads:
@@ -110,7 +110,7 @@ class Pipeline:
         self._outgoing.raise_error()
         return failure
 
-    def _compute(self, wanted: Callable[[], bool], on_progress: Callable[[int], None]) -> str | None:
+    def _compute(self, wanted: Callable[[], bool], on_progress: Callable[[int], object]) -> str | None:
         for group in self._groups():
             if not wanted():
                 return None
@@ -183,7 +183,7 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
 
     def cut(pictures: list["np.ndarray"]) -> list["np.ndarray"]:
         nonlocal style, most
-        if style.kind == "image" and pictures:  # scaled once, not for each picture
+        if style.picture is not None and pictures:  # scaled once, not for each picture
             style = replace(style, picture=resize_to_cover(style.picture, pictures[0].shape[:2]))
         while True:
             try:

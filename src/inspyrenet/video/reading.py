@@ -26,7 +26,8 @@ class VideoFile:
     is_camera = False
 
     def __init__(self, path: Path):
-        self.name, self.warning = str(path), None
+        self.name = str(path)
+        self.warning: str | None = None
         self._av = load_av()
         self._container = _open(self._av, path)
         try:
@@ -73,7 +74,7 @@ class VideoFile:
             for frame in self._decode(packet):
                 yield self._picture(frame)
 
-    def _decode(self, packet) -> list:
+    def _decode(self, packet: Any) -> list:
         """The frames that a packet completes; a damaged packet is counted, and gives none."""
         self._packets += 1
         if packet.is_corrupt:
@@ -85,7 +86,7 @@ class VideoFile:
             self._bad += 1
             return []
 
-    def _picture(self, frame) -> Picture:
+    def _picture(self, frame: Any) -> Picture:
         if self._turn is None:
             self._turn = display_matrix(frame)
             self.colors = _colors(frame)
@@ -93,7 +94,7 @@ class VideoFile:
         array = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame))
         return Picture(turned(array, self._turn), self._time(frame), frame.duration or self._step)
 
-    def _time(self, frame) -> int:
+    def _time(self, frame: Any) -> int:
         """The frame's time from the file's start; one step on where it has none. Times grow: encoders want it so."""
         if frame.pts is None:
             time = 0 if self._last is None else self._last + self._step
@@ -102,7 +103,7 @@ class VideoFile:
         self._last = time if self._last is None else max(time, self._last + 1)
         return self._last
 
-    def _note_end(self, packet) -> None:
+    def _note_end(self, packet: Any) -> None:
         """The latest time that any packet reaches to, in seconds."""
         if packet.pts is not None and packet.time_base:
             self._end = max(self._end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
@@ -123,7 +124,7 @@ class VideoFile:
         return round(duration / 1e6 * self.rate) if duration and self.rate else None
 
 
-def _open(av, path: Path) -> Any:
+def _open(av: Any, path: Path) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
     try:
@@ -141,7 +142,7 @@ def _begins_as_mp4(path: Path) -> bool:
         return file.read(8)[4:] == b"ftyp"
 
 
-def _picture_stream(container, path: Path):
+def _picture_stream(container: Any, path: Path) -> Any:
     """The first stream of pictures that is not a cover image. Raises VideoError."""
     streams = [stream for stream in container.streams.video if not int(stream.disposition) & ATTACHED]
     if not streams:
@@ -151,14 +152,14 @@ def _picture_stream(container, path: Path):
     return streams[0]
 
 
-def _contents(container) -> str:
+def _contents(container: Any) -> str:
     return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
 
 
 # -- orientation --------------------------------------------------------------------------------------------------
 
 
-def display_matrix(frame) -> np.ndarray:
+def display_matrix(frame: Any) -> np.ndarray:
     """(2, 2): where a step to the right and a step down in the stored picture go on the screen; rows are (x, y)."""
     data = frame.side_data.get("DISPLAYMATRIX")
     if data is None:
@@ -184,7 +185,7 @@ def turned(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 # -- colors ------------------------------------------------------------------------------------------------------
 
 
-def _matrix(frame) -> int:
+def _matrix(frame: Any) -> int:
     """swscale's number of the frame's matrix; where the file does not say, by the size, as players guess."""
     return MATRICES.get(int(frame.colorspace), BT709 if frame.height > 576 or frame.width >= 1280 else BT601)
 

@@ -13,14 +13,14 @@ AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000
 class Track(Protocol):
     """One sound track of the result."""
 
-    def put(self, packet) -> None:
+    def put(self, packet: Any) -> None:
         """Take a packet of the source."""
 
     def finish(self) -> None:
         """Write what is still held back."""
 
 
-def add_track(container, track, encoding: Encoding, shift: Fraction) -> Track:
+def add_track(container: Any, track: Any, encoding: Encoding, shift: Fraction) -> Track:
     """A track of the result for a track of the source. shift: seconds that all times are moved by."""
     if track.codec_context.name in encoding.copied:
         return Copied(container, track, shift)
@@ -30,11 +30,11 @@ def add_track(container, track, encoding: Encoding, shift: Fraction) -> Track:
 class Copied:
     """Packets go over untouched."""
 
-    def __init__(self, container, track, shift: Fraction):
+    def __init__(self, container: Any, track: Any, shift: Fraction):
         self._container, self._shift = container, round(shift / track.time_base)
         self._stream = container.add_stream_from_template(track)
 
-    def put(self, packet) -> None:
+    def put(self, packet: Any) -> None:
         if packet.dts is None:
             return
         packet.pts = packet.dts if packet.pts is None else packet.pts
@@ -50,7 +50,7 @@ class Copied:
 class Encoded:
     """Decoded, resampled where the codec needs it, encoded."""
 
-    def __init__(self, container, track, codec: str, shift: Fraction):
+    def __init__(self, container: Any, track: Any, codec: str, shift: Fraction):
         import av
 
         self._av, self._container, self._source = av, container, track
@@ -60,7 +60,7 @@ class Encoded:
         layout = LAYOUTS.get(track.codec_context.layout.nb_channels, "stereo")
         self._stream = container.add_stream(codec, rate=rate, layout=layout)
 
-    def put(self, packet) -> None:
+    def put(self, packet: Any) -> None:
         try:
             frames = packet.decode()
         except self._av.error.InvalidDataError:

@@ -55,13 +55,15 @@ class Source(Protocol):
     name: str
     is_camera: bool
     time_base: Fraction
-    rate: Fraction | None
     frames: int | None
     aspect: Fraction
     tracks: tuple
     shift: Fraction
     colors: Colors
     warning: str | None
+
+    @property
+    def rate(self) -> Fraction | None: ...
 
     def __iter__(self) -> Iterator[Picture | Sound]: ...
 

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class VideoWriter:
         self.target, self.frames, self.seconds = target, 0, 0.0
         self._encoding, self._source, self._colors = encoding, source, colors
         self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
-        self._container = self._stream = None
+        self._container: Any = None
+        self._stream: Any = None
         self._tracks: list[Track] = []
         self._early: list[Sound] = []  # before the first picture, which says how large the video is
         self._size = (0, 0)
@@ -95,7 +97,7 @@ class VideoWriter:
             self._tracks[sound.track].put(sound.packet)
         self._early.clear()
 
-    def _frame(self, array: np.ndarray):
+    def _frame(self, array: np.ndarray) -> Any:
         """A frame of the encoder's kind of pixels, at the size of the first."""
         av = load_av()
         if array.shape[:2] != self._size:
