@@ -282,6 +282,7 @@ echo "$*" >> "$CALLS"
 case "$*" in
 *pytest*) echo "12 passed in 3.4s"; exit $PYTEST ;;
 *format*) exit $FORMAT ;;
+*deptry*) exit $DEPENDENCIES ;;
 *) exit $LINT ;;
 esac
 """
@@ -290,11 +291,12 @@ esac
 @pytest.mark.parametrize(
     ("words", "codes", "last"),
     [
-        ([], "000", "== 12 passed in 3.4s"),
-        (["--system"], "000", "== 12 passed in 3.4s"),
-        ([], "100", "== failed: tests; 12 passed in 3.4s"),
-        ([], "010", "== failed: lint; 12 passed in 3.4s"),
-        ([], "101", "== failed: tests format; 12 passed in 3.4s"),
+        ([], "0000", "== 12 passed in 3.4s"),
+        (["--system"], "0000", "== 12 passed in 3.4s"),
+        ([], "1000", "== failed: tests; 12 passed in 3.4s"),
+        ([], "0100", "== failed: lint; 12 passed in 3.4s"),
+        ([], "1010", "== failed: tests format; 12 passed in 3.4s"),
+        ([], "0001", "== failed: dependencies product-dependencies; 12 passed in 3.4s"),
     ],
 )
 def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, codes, last):
@@ -303,7 +305,8 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     program(tmp_path / ".venv" / "bin" / "python", CI_PYTHON)
     program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*" >> "$CALLS"\n')
-    settings = dict(zip(("PYTEST", "LINT", "FORMAT"), codes, strict=True), CALLS=str(tmp_path / "calls"))
+    names = ("PYTEST", "LINT", "FORMAT", "DEPENDENCIES")
+    settings = dict(zip(names, codes, strict=True), CALLS=str(tmp_path / "calls"))
     done = subprocess.run(
         [str(tmp_path / ".ci" / "run"), *words],
         env={**os.environ, **settings},
@@ -312,10 +315,14 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == last
-    assert (done.returncode == 0) == (codes == "000")
+    assert (done.returncode == 0) == (codes == "0000")
     marks = " -m system or not system" if words else ""
     calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check"]
-    assert (tmp_path / "calls").read_text().splitlines() == calls
+    assert (tmp_path / "calls").read_text().splitlines() == [
+        *calls,
+        "-m deptry . benchmarks",
+        "-m deptry . --extend-exclude tests|benchmarks --optional-dependencies-dev-groups dev",
+    ]
 
 
 def test_ci_run_fails_where_the_installation_fails(tmp_path):
