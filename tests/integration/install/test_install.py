@@ -282,6 +282,7 @@ echo "$*" >> "$CALLS"
 case "$*" in
 *pytest*) echo "12 passed in 3.4s"; exit $PYTEST ;;
 *format*) exit $FORMAT ;;
+*mypy*) exit $TYPES ;;
 *deptry*) exit $DEPENDENCIES ;;
 *) exit $LINT ;;
 esac
@@ -291,12 +292,12 @@ esac
 @pytest.mark.parametrize(
     ("words", "codes", "last"),
     [
-        ([], "0000", "== 12 passed in 3.4s"),
-        (["--system"], "0000", "== 12 passed in 3.4s"),
-        ([], "1000", "== failed: tests; 12 passed in 3.4s"),
-        ([], "0100", "== failed: lint; 12 passed in 3.4s"),
-        ([], "1010", "== failed: tests format; 12 passed in 3.4s"),
-        ([], "0001", "== failed: dependencies product-dependencies; 12 passed in 3.4s"),
+        ([], "00000", "== 12 passed in 3.4s"),
+        (["--system"], "00000", "== 12 passed in 3.4s"),
+        ([], "10000", "== failed: tests; 12 passed in 3.4s"),
+        ([], "01000", "== failed: lint; 12 passed in 3.4s"),
+        ([], "10100", "== failed: tests format; 12 passed in 3.4s"),
+        ([], "00011", "== failed: types dependencies product-dependencies; 12 passed in 3.4s"),
     ],
 )
 def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, codes, last):
@@ -305,7 +306,7 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     program(tmp_path / ".venv" / "bin" / "python", CI_PYTHON)
     program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*" >> "$CALLS"\n')
-    names = ("PYTEST", "LINT", "FORMAT", "DEPENDENCIES")
+    names = ("PYTEST", "LINT", "FORMAT", "TYPES", "DEPENDENCIES")
     settings = dict(zip(names, codes, strict=True), CALLS=str(tmp_path / "calls"))
     done = subprocess.run(
         [str(tmp_path / ".ci" / "run"), *words],
@@ -315,9 +316,9 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == last
-    assert (done.returncode == 0) == (codes == "0000")
+    assert (done.returncode == 0) == (codes == "00000")
     marks = " -m system or not system" if words else ""
-    calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check"]
+    calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check", "-m mypy"]
     assert (tmp_path / "calls").read_text().splitlines() == [
         *calls,
         "-m deptry . benchmarks",
