@@ -1,7 +1,5 @@
 """Pyramid Vision Transformer v2 (b2) made of timm's parts under the names of BiRefNet's files."""
 
-from typing import Any
-
 import timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint

@@ -6,6 +6,7 @@ costs minutes, or ties the graph to one size. The parts here compute what those 
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from timm.models.swin_transformer import PatchMerging

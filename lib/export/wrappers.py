@@ -14,6 +14,7 @@ from ..inference.pyramid_blending import blend
 from ..models.birefnet import BiRefNet
 from ..models.pspnet import PSPNet
 from ..sizes import SizeRule
+from ..types import PyramidNetwork
 from .exportable import exportable
 
 LARGEST = 1 << 14  # pixels of a side that a graph of any size is recorded for

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from ..types import Size
 from .purpose import for_compiler
 from .recompute import recompute
 

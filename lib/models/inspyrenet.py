@@ -15,7 +15,7 @@ from ..modules.conv import resize
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
-from ..types import Encoder, SaliencyPyramid, Size, SizeError, check_size
+from ..types import Encoder, SaliencyPyramid, SizeError, check_size
 
 
 class InSPyReNet(Switchable):

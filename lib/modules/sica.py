@@ -8,6 +8,7 @@ from torch.nn import functional as F
 
 from ..fast import context_attention as lean
 from ..fast.switchable import accelerated_by
+from ..types import Size
 from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
 
 

@@ -32,13 +32,8 @@ class Gradients:
         self.network, self.criterion, self.precision = network, criterion, precision
         self._replicas = network if isinstance(network, nn.parallel.DistributedDataParallel) else None
         self._whole: Callable[[Batch], dict[str, Tensor]] = self._passes
-        if (
-            cuda_graph
-            and not wrapped
-            and accumulate == 1
-            and precision.device.type == "cuda"
-            and precision.name != "float16"
-        ):
+        alone = self._replicas is None and accumulate == 1
+        if cuda_graph and alone and precision.device.type == "cuda" and precision.name != "float16":
             self._whole = GraphedSteps(self._passes, network, log)
         elif cuda_graph:
             log.info("Train.cuda_graph has no effect: it takes one process on a GPU, no float16, and no accumulation")

@@ -31,7 +31,7 @@ from .resume import plan_resume, without_replaced
 from .worker import Settings, Worker
 
 if TYPE_CHECKING:
-    from ..remover.remover import Resize
+    pass
 
 ENGINES = ("local", "ray")
 

@@ -21,7 +21,7 @@ from .network import Network
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..remover.remover import Remover, Resize
+    from ..remover.remover import Remover
 
 PENDING = 4  # results that may wait for being written
 IO_THREADS = 2  # they decode and compress while the network runs

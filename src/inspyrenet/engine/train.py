@@ -19,7 +19,7 @@ from ..utils.config.load import filled_in
 from ..utils.config.schema import Config, TrainSection
 from ..utils.metrics import METRICS, check_metrics
 from ..utils.optim.ema import EMA
-from ..utils.optim.lr_schedule import plan_lr
+from ..utils.optim.lr_schedule import Schedule, plan_lr
 from ..utils.optim.optimizer import build_optimizer, parameter_groups
 from ..utils.report.visualize import pyramid_picture
 from ..utils.train import distributed
