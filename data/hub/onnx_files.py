@@ -1,14 +1,15 @@
 """Exported networks: files with a graph, its weights, and metadata that says how images go in and maps come out."""
 
 import json
-import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..images.preprocess import Backend, Sizing, Stretch
+
+from ..whole_file import whole_file
 
 KEY = "inspyrenet"  # of our metadata in an ONNX file's
 EXTRA_FILE = "inspyrenet.json"  # of the metadata in a torch.export archive
@@ -96,7 +97,8 @@ def save_onnx(program: Any, metadata: ModelMetadata, path: Path) -> None:
         node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
     tidy(program.model)
     _name_sides(program.model.graph)
-    _whole(path, lambda partial: program.save(str(partial), external_data=False))
+    with whole_file(path) as partial:
+        program.save(str(partial), external_data=False)
 
 
 def tidy(model: Any) -> None:
@@ -128,7 +130,8 @@ def save_program(program: Any, metadata: ModelMetadata, path: Path) -> None:
     """Write a torch.export program with its metadata."""
     import torch
 
-    _whole(path, lambda partial: torch.export.save(program, str(partial), extra_files={EXTRA_FILE: metadata.to_json()}))
+    with whole_file(path) as partial:
+        torch.export.save(program, str(partial), extra_files={EXTRA_FILE: metadata.to_json()})
 
 
 def load_program(path: Path) -> tuple[Any, ModelMetadata]:
@@ -140,13 +143,3 @@ def load_program(path: Path) -> tuple[Any, ModelMetadata]:
     if not extra[EXTRA_FILE]:
         raise GraphFileError(f"{path} is a torch.export program, but not one that run/Export.py wrote")
     return program, ModelMetadata.from_json(extra[EXTRA_FILE], str(path))
-
-
-def _whole(path: Path, write: Callable[[Path], None]) -> None:
-    partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

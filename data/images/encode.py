@@ -1,13 +1,13 @@
 """Pictures out: arrays to encoded bytes and files, whole or not there."""
 
-import contextlib
 import io
-import secrets
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from ..whole_file import whole_file
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "bmp": "BMP"}
 OPAQUE = ("jpg", "jpeg", "bmp")  # have no alpha channel
@@ -57,16 +57,10 @@ def write_picture(array: np.ndarray, path: Path | str, name: str | None = None) 
 
 def write_bytes(data: bytes, path: Path) -> None:
     """As `write_picture`, for bytes."""
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(data)
-        temporary.replace(path)
+        with whole_file(path) as partial:
+            partial.write_bytes(data)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"cannot write {path} ({reason}); choose a writable folder with free space"
         raise OSError(error.errno, message) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -4,12 +4,12 @@ The slow part is the mask's skeleton. It depends on the mask alone, so it is kep
 """
 
 import hashlib
-import secrets
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from ..system.whole_file import whole_file
 from .prepare import Pair
 
 _RELAX = 5  # pixels by which regions may be off
@@ -42,10 +42,8 @@ def skeleton(mask: np.ndarray, folder: Path | None = None) -> np.ndarray:
     if kept is not None and kept.shape == mask.shape:
         return kept > 0
     lines = _skeletonize(mask)
-    temporary = folder / f".{secrets.token_hex(8)}.png"
-    folder.mkdir(parents=True, exist_ok=True)
-    if cv2.imwrite(str(temporary), _image(lines) * 255):
-        temporary.replace(path)
+    with whole_file(path) as partial:
+        partial.write_bytes(cv2.imencode(".png", _image(lines) * 255)[1].tobytes())
     return lines
 
 

@@ -18,6 +18,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from ..system.whole_file import whole_file
+
 FORMAT = "inspyrenet-checkpoint"
 VERSION = 1
 BEST = "best.pth"
@@ -45,35 +47,22 @@ def save_atomic(content: Any, path: str | Path) -> Path:
         SaveError: the disk is full or the folder cannot be written; an older file at `path` is untouched.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    written = 0  # bytes
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:
-            _write(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
+        with whole_file(path) as partial, partial.open("wb") as stream:
+            try:
+                _write(content, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            finally:
+                written = partial.stat().st_size
         _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         cause = _os_error(error)
-        written = _remove(partial)
         if cause is None:
             raise
         raise SaveError(cause.errno, _save_message(cause, path, written)) from error
-    except BaseException:
-        _remove(partial)
-        raise
     return path
-
-
-def _remove(path: Path) -> int:
-    """Remove a file if it is there; its size in bytes."""
-    try:
-        size = path.stat().st_size
-        path.unlink()
-    except OSError:
-        return 0
-    return size
 
 
 def _write(content: Any, stream: BinaryIO) -> None:
@@ -333,7 +322,7 @@ class CheckpointFolder:
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half written. Only for the one who holds the folder's lock."""
-        for path in self.folder.glob(".*.partial"):
+        for path in self.folder.glob(".*.partial*"):
             path.unlink(missing_ok=True)
 
 

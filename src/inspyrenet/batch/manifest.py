@@ -7,13 +7,13 @@ unfinished shards only; those are found again from the results themselves (`resu
 
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..data.whole_file import whole_file
 from .errors import BatchError, load_arrow
 
 if TYPE_CHECKING:
@@ -88,13 +88,10 @@ def write_table(table: "pyarrow.Table", path: Path, made_with: dict[str, Any]) -
     """Write a parquet file in one step. Raises OSError with path and remedy."""
     arrow = load_arrow()
     table = table.replace_schema_metadata({METADATA: json.dumps(made_with)})
-    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrow.parquet.write_table(table, temporary)
-        temporary.replace(path)
+        with whole_file(path) as partial:
+            arrow.parquet.write_table(table, partial)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise OSError(
             error.errno, f"cannot write {path} ({error.strerror or error}); make room, or see --manifest"
         ) from error

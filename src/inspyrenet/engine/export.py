@@ -17,6 +17,7 @@ from ..data.datasets.synthetic import SyntheticShapes
 from ..data.hub import registry
 from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_program
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
+from ..data.whole_file import whole_file
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.export.wrappers import record, size_rule
 from ..lib.sizes import SizeRule
@@ -90,13 +91,12 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
         say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"
     ):
         program = record(model.eval(), metadata.fixed, metadata.blended, metadata.alignment, options.deform)
-    rejected = output.with_name(f".unchecked.{output.name}")
-    try:
+    with whole_file(output) as unchecked:
         with _timed_log(say, f"writing {output}"):
-            write(program, metadata, options, rejected)
+            write(program, metadata, options, unchecked)
         if options.check:
             with _timed_log(say, "comparing with the network"):
-                rows = compare(rejected, model, metadata, cases(metadata, options.size))
+                rows = compare(unchecked, model, metadata, cases(metadata, options.size))
             print(table(rows, options.format))
             if not all(row.good for row in rows):
                 worst = max(rows, key=lambda row: row.difference)
@@ -105,9 +105,6 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
                     f"(at most {TOLERANCE:.0e} is allowed), so {output} was not written. Weights that were never trained amplify "
                     "rounding: train first, or write it unchecked with --no-check"
                 )
-        rejected.replace(output)
-    finally:
-        rejected.unlink(missing_ok=True)
     return output
 
 
