@@ -21,7 +21,7 @@ from inspyrenet.engine.export import ExportOptions, metadata_for, parse_size, pi
 from inspyrenet.engine.predictor import Predictor
 from inspyrenet.engine.presets import resolve_model
 from inspyrenet.lib.checkpoints.state_dict import load_state
-from inspyrenet.lib.export.wrappers import size_rule
+from inspyrenet.lib.sizes import size_rule
 from inspyrenet.utils.system.precision import flush_denormals
 from inspyrenet.utils.system.timing import Timing, describe_machine, interleave, ratios
 from inspyrenet.utils.train.checkpoint import read_weights

@@ -72,13 +72,3 @@ class PyramidNetwork(Protocol):
 
 class SizeError(ValueError):
     """An image size that the network cannot take; the message says which size it can."""
-
-
-def check_size(height: int, width: int, multiple: int = 32) -> None:
-    """Raise SizeError unless both sides are positive multiples of `multiple`."""
-    if height % multiple == 0 and width % multiple == 0 and height > 0 and width > 0:
-        return
-    fit = [max(multiple, round(side / multiple) * multiple) for side in (height, width)]
-    raise SizeError(
-        f"image size {height}×{width} (height×width) is not divisible by {multiple}: pad or resize it to {fit[0]}×{fit[1]}"
-    )

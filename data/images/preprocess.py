@@ -6,7 +6,7 @@ And its inverse at the other end: the network's map at the image's own size.
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import cv2
@@ -19,7 +19,7 @@ from torch.utils.data import get_worker_info
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
 STD = (0.229, 0.224, 0.225)
-MULTIPLE = 32  # coarsest stride of the encoders
+MULTIPLE = 32  # of the sides that dynamic sizing gives
 
 Triple = tuple[float, float, float]
 Sizing = Literal["static", "dynamic"]
@@ -32,8 +32,9 @@ class Preprocess:
     """Sizing and normalization.
 
     sizing "static": straight to `size` (height, width), whatever the aspect ratio. sizing "dynamic": `size` bounds the
-    shorter side, both sides become multiples of 32. `base_size` asks for a second, small copy (height, width) for
-    pyramid blending; it is made from the original image. `mean` and `std` None: no normalization, values 0..1.
+    shorter side, both sides become multiples of 32 and then what `fit` makes of them: the nearest size that the network takes
+    (None: they stay). `base_size` asks for a second, small copy (height, width) for pyramid blending; it is made from the
+    original image. `mean` and `std` None: no normalization, values 0..1.
     backend "pillow": antialiased bilinear; "opencv": plain bilinear, as BiRefNet was trained and measured. On photographs
     that are halved or more the two differ visibly, and a network should see what it was trained with.
     """
@@ -44,6 +45,7 @@ class Preprocess:
     mean: Triple | None = MEAN
     std: Triple | None = STD
     backend: Backend = "pillow"
+    fit: Callable[[tuple[int, int]], tuple[int, int]] | None = field(default=None, compare=False)
 
     def __post_init__(self):
         if self.sizing not in ("static", "dynamic"):
@@ -66,7 +68,10 @@ class Preprocess:
 
     def target_size(self, shape: tuple[int, int]) -> tuple[int, int]:
         """(height, width) of the network input for an image of `shape` (height, width)."""
-        return dynamic_size(shape, self.size) if isinstance(self.size, int) else (self.size[0], self.size[1])
+        if not isinstance(self.size, int):
+            return self.size[0], self.size[1]
+        size = dynamic_size(shape, self.size)
+        return size if self.fit is None else self.fit(size)
 
     def _prepare(self, image: np.ndarray, size: tuple[int, int]) -> Tensor:
         return to_tensor(RESIZERS[self.backend](image, size), self.mean, self.std)

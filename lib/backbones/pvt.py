@@ -5,7 +5,6 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from ..checkpoints.encoder_names import tensor_names, timm_names
-from ..types import SizeError
 
 
 class DepthwiseConv(nn.Module):
@@ -39,12 +38,7 @@ class PVTEncoder(nn.Module):
         self.checkpointing = False
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) → maps at H/4, H/4, H/8, H/16, H/32. Raises SizeError for an image below 32 px."""
-        if min(image.shape[-2:]) < 32:
-            raise SizeError(
-                f"PVTv2 needs images of 32 px or more, not {image.shape[-2]}×{image.shape[-1]} "
-                "(BiRefNet also shows it the image at half size)"
-            )
+        """(B, 3, H, W), sides of 32 px or more → maps at H/4, H/4, H/8, H/16, H/32."""
         x, maps = image, []
         for i in range(1, 5):
             x = self._stage(i, x)

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from ..inference.pyramid_blending import blend
-from ..models.birefnet import BiRefNet
-from ..models.pspnet import PSPNet
-from ..sizes import SizeRule
+from ..sizes import SizeRule, size_rule
 from ..types import PyramidNetwork
 from .exportable import exportable
 
@@ -23,13 +21,6 @@ SAMPLE = (
     5,
     7,
 )  # how many times the multiple a recorded sample measures: no side of it is one of the network's own sizes
-
-
-def size_rule(model: nn.Module) -> SizeRule:
-    """What sizes a network takes. BiRefNet shows its encoder the image at half size too."""
-    if isinstance(model, PSPNet):
-        return SizeRule(8, 1, 33) if model.sizes == "8n+1" else SizeRule(1)
-    return SizeRule(32, least=64) if isinstance(model, BiRefNet) else SizeRule(32)
 
 
 class SinglePass(nn.Module):

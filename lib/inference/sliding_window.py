@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from ..fast.tiled_inference import tile_span
 from ..modules.conv import at_least_float32
-from ..types import PyramidNetwork, SaliencyPyramid, check_size
+from ..sizes import size_rule
+from ..types import PyramidNetwork, SaliencyPyramid
 from .pyramid_blending import ALIGNMENTS, add_details, base_copy
 
 STRIDES = (4, 2, 1)  # of U2, U1, U0
@@ -30,14 +31,14 @@ def predict_patches(
     alignment: str = "as_trained",
     levels: bool = True,
 ) -> SaliencyPyramid:
-    """One image (1, 3, H, W), sides multiples of 32 → its pyramid, merged from patches of model.base_size.
+    """One image (1, 3, H, W) → its pyramid, merged from patches of model.base_size.
 
     resized: the image at the base size, which gives S3; made from `image` if absent. overlap: patches lie base_size / overlap
     apart. batch: patches per forward pass. levels: false keeps S0 alone of a merged pyramid, in well under half the memory.
     An image that is not larger than a patch in either direction is one pass on `resized`.
     Details of a patch count where the coarser merged map is in transition, as in pyramid blending.
     """
-    check_size(*image.shape[-2:])
+    size_rule(model).check(image.shape[-2:])
     if image.shape[0] != 1:
         raise ValueError(f"patch merging takes one image at a time, not a batch of {image.shape[0]}")
     if overlap not in (2, 4):

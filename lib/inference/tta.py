@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modules.conv import resize
+from ..sizes import size_rule
 from ..types import SaliencyPyramid
 
 
@@ -13,15 +14,15 @@ from ..types import SaliencyPyramid
 def predict_averaged(model: nn.Module, image: Tensor, scales: Sequence[float] = (1.0,), flip: bool = True) -> Tensor:
     """Mean probability (B, 1, H, W) over scaled and mirrored copies of `image` (B, 3, H, W); of probabilities, not logits.
 
-    Each scale shows the whole image at the size nearest to scale·(H, W) that the model takes: its `nearest_size`, else
-    multiples of 32. Call in eval mode. Raises ValueError without a scale.
+    Each scale shows the whole image at the size nearest to scale·(H, W) that the model takes. Call in eval mode. Raises
+    ValueError without a scale.
     """
     if not scales:
         raise ValueError("give at least one scale")
-    fit = getattr(model, "nearest_size", nearest_multiples)
+    fit = size_rule(model).nearest
     size, total = image.shape[-2:], image.new_zeros(())
     for scale in scales:
-        copy = resize(image, fit(scale * size[0], scale * size[1]), align_corners=True)
+        copy = resize(image, fit((scale * size[0], scale * size[1])), align_corners=True)
         p = model(copy).logits.float().sigmoid()
         if flip:
             p = (p + model(copy.flip(-1)).logits.float().sigmoid().flip(-1)) / 2
@@ -37,9 +38,3 @@ def flip_average(out: SaliencyPyramid, mirrored: SaliencyPyramid) -> SaliencyPyr
     )
     details = tuple((a + b.flip(-1)) / 2 for a, b in zip(out.laplacian, mirrored.laplacian, strict=True))
     return SaliencyPyramid(saliency, details)
-
-
-def nearest_multiples(height: float, width: float, multiple: int = 32) -> tuple[int, int]:
-    """The size nearest to this one whose sides are multiples."""
-    rows, columns = (max(1, round(side / multiple)) * multiple for side in (height, width))
-    return rows, columns

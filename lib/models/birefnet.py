@@ -16,7 +16,8 @@ from ..modules.conv import resize
 from ..modules.laplacian import laplacian
 from ..modules.norm import make_norm
 from ..modules.space_to_depth import tile
-from ..types import Encoder, check_size
+from ..sizes import rule_for
+from ..types import Encoder
 
 GRIDS = {5: 32, 4: 16, 3: 8, 2: 4, 1: 1}  # image branch → tiles per side
 INTER = 64  # channels inside every block
@@ -163,6 +164,8 @@ class BiRefNet(Switchable):
     fast: False takes the encoder's reference formulation.
     """
 
+    size_rule = rule_for("BiRefNet")
+
     def __init__(
         self,
         backbone: Encoder,
@@ -175,7 +178,7 @@ class BiRefNet(Switchable):
         fast: bool = True,
     ):
         super().__init__()
-        check_size(*base_size)
+        self.size_rule.check(base_size)
         if architecture not in ("current", "pre-2024-05"):
             raise ValueError(f"architecture is current or pre-2024-05, not {architecture!r}")
         if tile_order not in TILE_ORDERS:
@@ -194,8 +197,8 @@ class BiRefNet(Switchable):
         self.fast = fast
 
     def forward(self, image: Tensor) -> BiRefNetOutput:
-        """(B, 3, H, W), ImageNet-normalised, sides multiples of 32."""
-        check_size(*image.shape[-2:])
+        """(B, 3, H, W), ImageNet-normalised, sides as `size_rule` says."""
+        self.size_rule.check(image.shape[-2:])
         maps = self.encode(image)  # localization module: encoder, and the context of all maps squeezed into E4
         classes = self.cls_head(maps[3].mean(dim=(2, 3))) if hasattr(self, "cls_head") else None
         deep = self.squeeze_module(self.context(maps))

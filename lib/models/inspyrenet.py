@@ -15,7 +15,8 @@ from ..modules.conv import resize
 from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
-from ..types import Encoder, SaliencyPyramid, SizeError, check_size
+from ..sizes import rule_for
+from ..types import Encoder, SaliencyPyramid, SizeError
 
 
 class InSPyReNet(Switchable):
@@ -29,6 +30,7 @@ class InSPyReNet(Switchable):
     """
 
     channels_last = True
+    size_rule = rule_for("InSPyReNet")
 
     def __init__(
         self,
@@ -40,7 +42,7 @@ class InSPyReNet(Switchable):
         finest_stage: int = 0,
     ):
         super().__init__()
-        check_size(*base_size)
+        self.size_rule.check(base_size)
         if finest_stage not in (0, 1, 2, 3):
             raise ValueError(f"finest_stage is 0, 1, 2 or 3, not {finest_stage!r}")
         if attention not in ("as_trained", "corrected"):
@@ -80,7 +82,7 @@ class InSPyReNet(Switchable):
 
         Contexts that only stages finer than `finest_stage` use are not computed.
         """
-        check_size(*image.shape[-2:])
+        self.size_rule.check(image.shape[-2:])
         maps = self.backbone(image)
         x = {i: self.get_submodule(f"context{i}")(maps[i - 1]) for i in range(max(1, self.finest_stage), 6)}
         f3, s3 = self.decoder(x.pop(3), x.pop(4), x.pop(5))

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from ..checkpoints.pspnet import from_published
 from ..fast.switchable import Switchable
 from ..modules.ppm import PyramidPooling
-from ..types import Encoder, Size, SizeError
+from ..sizes import rule_for
+from ..types import Encoder, Size
 
 STRIDE = 8
 
@@ -60,7 +61,8 @@ class PSPNet(Switchable):
         if sizes not in ("free", "8n+1"):
             raise ValueError(f"sizes is free or 8n+1, not {sizes!r}")
         self.base_size, self.classes, self.sizes = (base_size[0], base_size[1]), classes, sizes
-        self._check(*base_size)
+        self.size_rule = rule_for("PSPNet", {"sizes": sizes})
+        self._check(base_size)
         self.backbone = backbone
         middle, deep = backbone.out_channels[-2:]
         self.ppm = PyramidPooling(deep)
@@ -71,7 +73,7 @@ class PSPNet(Switchable):
     def forward(self, image: Tensor) -> PSPNetOutput:
         """(B, 3, H, W), ImageNet-normalised."""
         size = image.shape[-2:]
-        self._check(*size)
+        self._check(size)
         *_, middle, deep = self.backbone(image)
         scores = [self.cls(self.ppm(deep))]
         if self.training:
@@ -81,19 +83,8 @@ class PSPNet(Switchable):
             return PSPNetOutput(tuple(scores))
         return PSPNetOutput(tuple(score[:, 1:] - score[:, :1] for score in scores), tuple(scores))
 
-    @staticmethod
-    def nearest_size(height: float, width: float) -> tuple[int, int]:
-        """The 8n+1 size nearest to this one."""
-        rows, columns = (max(1, round((side - 1) / STRIDE)) * STRIDE + 1 for side in (height, width))
-        return rows, columns
-
-    def _check(self, height: int, width: int) -> None:
-        if self.sizes == "8n+1" and ((height - 1) % STRIDE or (width - 1) % STRIDE or min(height, width) < STRIDE):
-            fit = self.nearest_size(height, width)
-            raise SizeError(
-                f"image size {height}×{width} (height×width) is not 8n+1, as PSPNet asks for: resize it to "
-                f"{fit[0]}×{fit[1]}, or set Model.arguments.sizes to free"
-            )
+    def _check(self, size: Size) -> None:
+        self.size_rule.check(size, ", or set Model.arguments.sizes to free" if self.sizes == "8n+1" else "")
 
     def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
         """A normalised state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""

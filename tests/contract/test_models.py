@@ -143,7 +143,7 @@ def test_every_parameter_learns(model):
 
 
 def test_wrong_size_states_the_remedy(small):
-    with pytest.raises(SizeError, match="pad or resize it to 640×480"):
+    with pytest.raises(SizeError, match="the nearest is 640×480"):
         small(torch.zeros(1, 3, 640, 481))
 
 

@@ -12,13 +12,13 @@ from inspyrenet.engine.export import runner, to_onnx
 from inspyrenet.lib.backbones.res2net import Res2NetEncoder
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export import wrappers
-from inspyrenet.lib.export.wrappers import record, size_rule
+from inspyrenet.lib.export.wrappers import record
 from inspyrenet.lib.inference.pyramid_blending import predict
 from inspyrenet.lib.models import birefnet
 from inspyrenet.lib.models.inspyrenet import InSPyReNet
 from inspyrenet.lib.models.pspnet import PSPNet
 from inspyrenet.lib.modules.conv import ConvUnit
-from inspyrenet.lib.sizes import SizeRule
+from inspyrenet.lib.sizes import SizeRule, size_rule
 from inspyrenet.lib.types import SaliencyPyramid, SizeError
 from tests.thin_networks import Bent, Encoder, Headed, Toy, calibrated, images, thin, thin_building
 

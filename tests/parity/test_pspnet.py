@@ -12,6 +12,7 @@ from inspyrenet.lib.inference.tta import predict_averaged
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.models.pspnet import PSPNet, enlarge
 from inspyrenet.lib.modules.ppm import GridMean, PyramidPooling
+from inspyrenet.lib.sizes import SizeRule
 from inspyrenet.lib.types import SizeError
 
 from .rules import assert_statistics, golden, label, noise, shapes, state_dict, without_randomness
@@ -209,7 +210,7 @@ def test_every_cell_stays_on_its_pixel(size):
 class Brightness(torch.nn.Module):
     """Stands for a network: its logit is a steep function of what it sees, and not the same mirrored."""
 
-    nearest_size = staticmethod(PSPNet.nearest_size)
+    size_rule = SizeRule(8, 1, 9)
 
     def __init__(self):
         super().__init__()

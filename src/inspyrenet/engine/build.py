@@ -17,6 +17,7 @@ from ..data.images.preprocess import Preprocess
 from ..lib import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
 from ..lib.fast.switchable import Switchable
+from ..lib.sizes import rule_for
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config, DatasetSection, ModelSection, Section, TestSection, TrainSection, Transforms
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
@@ -178,6 +179,7 @@ def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
         mean=transforms.normalize.mean,
         std=transforms.normalize.std,
         backend=sized.backend,
+        fit=rule_for(model.name, model.arguments).nearest,
     )
 
 

@@ -19,8 +19,8 @@ from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_p
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
 from ..data.whole_file import whole_file
 from ..lib.checkpoints.state_dict import load_state
-from ..lib.export.wrappers import record, size_rule
-from ..lib.sizes import SizeRule
+from ..lib.export.wrappers import record
+from ..lib.sizes import SizeRule, size_rule
 from ..utils.system.precision import flushed_denormals
 from ..utils.train.checkpoint import read_weights
 from . import build

@@ -143,7 +143,8 @@ def graph_preprocess(metadata: ModelMetadata, resize: Sizing | None, dynamic: in
     Raises SizeError where a file of one size is asked for another.
     """
     copy = metadata.base_size if metadata.blended else None
-    own = Preprocess(metadata.sizing, metadata.size, copy, metadata.mean, metadata.std, metadata.backend)
+    fit = SizeRule(metadata.multiple, metadata.offset, metadata.least).nearest
+    own = Preprocess(metadata.sizing, metadata.size, copy, metadata.mean, metadata.std, metadata.backend, fit)
     if resize is None or resize == own.sizing:
         return own
     if metadata.fixed is not None:
@@ -151,7 +152,7 @@ def graph_preprocess(metadata: ModelMetadata, resize: Sizing | None, dynamic: in
             f"this file takes images of {_text(metadata.fixed['image'])} only: resize static, or export with --dynamic"
         )
     size = dynamic if resize == "dynamic" else metadata.base_size
-    return Preprocess(resize, size, copy, metadata.mean, metadata.std, metadata.backend)
+    return Preprocess(resize, size, copy, metadata.mean, metadata.std, metadata.backend, fit)
 
 
 def choose_provider(name: str, there: Sequence[str]) -> tuple[str, torch.device]:

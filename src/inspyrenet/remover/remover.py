@@ -26,6 +26,7 @@ from ..engine.onnx_predictor import GraphPredictor, graph_preprocess, is_graph
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
 from ..lib.checkpoints.state_dict import load_state
+from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
 from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
@@ -265,8 +266,9 @@ def preprocessing(spec: ModelSpec, resize: Resize) -> Preprocess:
         own = build.preprocess(model, test)
         if resize is None or resize == own.sizing:
             return own
-        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend)
-    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size))
+        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend, own.fit)
+    fit = rule_for(model.name, model.arguments).nearest
+    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size), fit=fit)
 
 
 def _sizes(

@@ -5,8 +5,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from inspyrenet.data.hub.onnx_files import KEY, GraphFileError, ModelMetadata, metadata_of
 from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_size, table
@@ -14,7 +12,7 @@ from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export.exportable import GridDeformConv, exportable
-from inspyrenet.lib.export.wrappers import SinglePass, size_rule
+from inspyrenet.lib.export.wrappers import SinglePass
 from inspyrenet.lib.inference import transition
 from inspyrenet.lib.modules.conv import resize, without_autocast
 from inspyrenet.lib.modules.deform_conv import DeformConv
@@ -114,28 +112,7 @@ def test_only_a_recorded_graph_is_without_regions_and_questions():
 # -- sizes --------------------------------------------------------------------------------------------------------
 
 
-@given(
-    st.sampled_from([SizeRule(32), SizeRule(32, least=64), SizeRule(8, 1, 33), SizeRule(1)]),
-    st.tuples(st.integers(0, 3000), st.integers(1, 3000)),
-)
-def test_the_nearest_size_is_admitted_and_near(rule, size):
-    fit = rule.nearest(size)
-    assert rule.admits(fit)
-    assert all(abs(ours - max(theirs, rule.least)) <= rule.multiple for ours, theirs in zip(fit, size, strict=True))
-    if rule.admits(size):
-        assert fit == size
-        rule.check(size)
-    else:
-        with pytest.raises(SizeError, match=f"{fit[0]}×{fit[1]}"):
-            rule.check(size)
-
-
-def test_every_family_has_its_rule():
-    with torch.device("meta"):
-        assert size_rule(build_model("BiRefNet_SwinT")) == SizeRule(32, least=64)
-        assert size_rule(build_model("PSPNet_ResNet50", sizes="8n+1")) == SizeRule(8, 1, 33)
-        assert size_rule(build_model("PSPNet_ResNet50")) == SizeRule(1)
-        assert str(size_rule(build_model("InSPyReNet_SwinT"))) == "multiples of 32 from 32 on"
+def test_a_graph_of_one_pass_keeps_the_size():
     assert SinglePass(Toy(), SizeRule(32))(torch.zeros(1, 3, 64, 32)).shape == (1, 1, 64, 32)
 
 
