@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,7 +20,7 @@ CHOICES = ", ".join(NAMED) + ", a color such as [255,0,0] or #ff0000, or the pat
 OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
 
 Color = tuple[int, int, int]
-OutputType = "str | os.PathLike | Sequence[int] | np.ndarray | OutputStyle"
+OutputType: TypeAlias = "str | os.PathLike | Sequence[int] | np.ndarray | OutputStyle"
 EdgeColors = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colors
 
 
@@ -68,7 +68,8 @@ def style_of(type: OutputType) -> OutputStyle:
 
 def _style_of_text(text: str) -> OutputStyle:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return OutputStyle("color", color=tuple(bytes.fromhex(text[1:])))
+        red, green, blue = bytes.fromhex(text[1:])
+        return OutputStyle("color", color=(red, green, blue))
     if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
         return OutputStyle("color", color=_color(text.strip("[]() ").split(",")))
     path = Path(text).expanduser()
@@ -88,7 +89,7 @@ def _color(parts: Sequence) -> Color:
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         shown = ",".join(str(part).strip() for part in parts)
         raise CutoutError(f"a color is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
-    return values
+    return values[0], values[1], values[2]
 
 
 def _checked_picture(array: Any) -> "np.ndarray":
