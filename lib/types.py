@@ -52,22 +52,46 @@ class Pyramid(Protocol):
     def reconstruct(self, saliency: Tensor, laplacian: Tensor) -> Tensor: ...
 
 
+class ContextAttention(Protocol):
+    """What one stage asks for context: `modules.sica.SICA`, which describes the methods."""
+
+    depth: int
+    context_size: tuple[int, int]
+
+    def context_maps(self, size: Size, smap: Tensor, lmap: Tensor | None) -> Tensor: ...
+
+    def project(self, x: Tensor, maps: Tensor) -> tuple[Tensor, Tensor]: ...
+
+    def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
 class PyramidNetwork(Protocol):
     """A network whose pyramid is blended or merged from patches: `models.inspyrenet.InSPyReNet`, which describes the methods."""
 
     base_size: tuple[int, int]
     finest_stage: int
+    training: bool
+
+    @property
+    def fast(self) -> bool: ...
+
+    @property
+    def attention0(self) -> ContextAttention: ...
+
+    @property
+    def attention1(self) -> ContextAttention: ...
+
+    @property
+    def attention2(self) -> ContextAttention: ...
 
     @property
     def pyramid(self) -> Pyramid: ...
 
     def __call__(self, image: Tensor) -> SaliencyPyramid: ...
 
+    def decode(self, image: Tensor, coarse: Tensor | None = None) -> tuple[dict[int, Tensor], Tensor, Tensor]: ...
+
     def uses_tiles(self, size: Size) -> bool: ...
-
-    def coarse_pyramid(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]: ...
-
-    def finest_detail(self, size: Size, f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None) -> Tensor: ...
 
 
 class SizeError(ValueError):

@@ -1,5 +1,7 @@
 """Pyramid Vision Transformer v2 (b2) made of timm's parts under the names of BiRefNet's files."""
 
+from typing import Any
+
 import timm
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -26,7 +28,7 @@ class PVTEncoder(nn.Module):
 
     def __init__(self, pretrained: bool = False, drop_path_rate: float = 0.1):
         super().__init__()
-        net = timm.create_model("pvt_v2_b2", pretrained=pretrained, drop_path_rate=drop_path_rate)
+        net: Any = timm.create_model("pvt_v2_b2", pretrained=pretrained, drop_path_rate=drop_path_rate)
         theirs = tensor_names(net)
         for i, stage in enumerate(net.stages, start=1):
             for block in stage.blocks:

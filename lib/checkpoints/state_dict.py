@@ -32,10 +32,12 @@ def normalize_state(content: Any, source: str | None = None) -> dict[str, Tensor
 
 def _unwrap(content: Any, source: str | None) -> Mapping[str, Tensor]:
     """The state dict inside dictionaries that other programs put around it."""
-    said, wrapped = source or "the given object", True
-    while wrapped and isinstance(content, Mapping):
+    said = source or "the given object"
+    while isinstance(content, Mapping):
         wrapped = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
-        content = content[wrapped] if wrapped else content
+        if wrapped is None:
+            break
+        content = content[wrapped]
     if not isinstance(content, Mapping) or not content:
         raise WeightsError(f"{said} holds {_kind(content)}, not a state dict (parameter name → tensor)")
     for key, value in content.items():
@@ -64,8 +66,8 @@ def load_state(model: nn.Module, state: Any, source: str | None = None) -> nn.Mo
     Raises WeightsError that names what is missing, unexpected or of another shape, what the file looks like, and what fits it.
     """
     state = normalize_state(state, source)
-    if hasattr(model, "from_published"):
-        state = model.from_published(state, source)
+    if (from_published := getattr(model, "from_published", None)) is not None:
+        state = from_published(state, source)
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
     missing = [name for name in own if name not in state and counts(name)]
     unexpected = [name for name in state if name not in own]
@@ -84,10 +86,11 @@ def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> li
     whole network with this encoder. A classifier's head and final norm are left out. Raises WeightsError for another encoder:
     where a shape differs, something of the classifier is missing, or there are more layers than the encoder has.
     """
-    own = {name: v for name, v in model.backbone.state_dict().items() if not name.endswith(DERIVED)}
+    backbone = model.get_submodule("backbone")
+    own = {name: v for name, v in backbone.state_dict().items() if not name.endswith(DERIVED)}
     state = normalize_state(state, source)
     state = {re.sub(r"^(backbone|bb)\.", "", name): value for name, value in state.items()}
-    from_timm = {n: name for n, name in getattr(model.backbone, "timm_names", {}).items() if name in own}
+    from_timm = {n: name for n, name in getattr(backbone, "timm_names", {}).items() if name in own}
     needed = set(from_timm.values()) or own.keys()
     state, names = _best_names(state, own, from_timm)
     parts = {_part(name) for name in names}
@@ -98,7 +101,7 @@ def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> li
     shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
     if missing or unexpected or shapes:
         raise WeightsError("encoder " + _mismatch(state, own, missing, unexpected, shapes))
-    model.backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
+    backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
     return absent
 
 
@@ -110,8 +113,8 @@ def _best_names(
     Some names mean different layers in both, as layers.1.downsample does in Swin.
     """
     adapted = adapt_names(state, {theirs: own[name] for theirs, name in from_timm.items()})
-    ways = [(state, {name: name for name in own}), (adapted, from_timm)]
-    return max(ways, key=lambda way: _fits(*way, own))
+    ways = ((state, {name: name for name in own}), (adapted, from_timm))
+    return max(ways, key=lambda way: _fits(way[0], way[1], own))
 
 
 def _fits(state: Mapping[str, Tensor], names: Mapping[str, str], own: Mapping[str, Tensor]) -> int:
@@ -123,7 +126,7 @@ def _part(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _mismatch(state, own, missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
+def _mismatch(state: Mapping, own: Mapping, missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
     lines = ["weights do not fit this model:"]
     if shapes:
         name = shapes[0]

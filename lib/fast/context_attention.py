@@ -1,19 +1,34 @@
 """Fast formulations of `modules.sica.SICA`: the same numbers up to rounding, in less memory and time."""
 
 from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from ..modules.conv import ConvUnit, at_least_float32, mixture, without_autocast
+from ..types import ContextAttention, Size
 from .lazy_upsample import LazyUpsample, bilinear_weights
 from .purpose import for_training
 from .recompute import recompute
 from .tiled_inference import tile_grid, tile_span
 
 
-def refine(plain: Callable, sica: nn.Module, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+class Attention(ContextAttention, Protocol):
+    """What `refine` and `sums` use of `modules.sica.SICA`."""
+
+    layout: str
+    conv_query: Callable[[Tensor], Tensor]
+    conv_out1: ConvUnit
+    conv_out2: ConvUnit
+
+    def shares(self, query: Tensor, key: Tensor, size: Size) -> Tensor: ...
+
+    def outputs(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
+def refine(plain: Callable, sica: Attention, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """`SICA.refine` without the largest maps: the attended one, x joined with it, and a copy of the query."""
     query = sica.conv_query(x)
     weights = sica.shares(recompute(_positions(query), _positions, query), key, x.shape[-2:])
@@ -26,7 +41,7 @@ def unit_of_both(unit: ConvUnit, x: Tensor, y: Tensor) -> Tensor:
     if not for_training():
         return unit(torch.cat([x, y], dim=1))
     parts = unit.conv.weight.split([x.shape[1], y.shape[1]], dim=1)
-    geometry = {"padding": unit.conv.padding, "dilation": unit.conv.dilation}
+    geometry: dict[str, Any] = {"padding": unit.conv.padding, "dilation": unit.conv.dilation}
     return unit.normalized(F.conv2d(x, parts[0], **geometry) + F.conv2d(y, parts[1], **geometry))
 
 
@@ -47,7 +62,7 @@ def unit_of_mixture(unit: ConvUnit, weights: Tensor, values: Tensor, dtype: torc
     return unit.normalized(parts[0] if len(parts) == 1 else torch.cat(parts))
 
 
-def sums(plain: Callable, sica: nn.Module, x: Tensor, maps: Tensor) -> Tensor:
+def sums(plain: Callable, sica: Attention, x: Tensor, maps: Tensor) -> Tensor:
     """`SICA.sums`, following the memory order of x."""
     channels, positions = x.shape[1], x.shape[2] * x.shape[3]
     innermost = x.is_contiguous(memory_format=torch.channels_last)
@@ -83,12 +98,13 @@ def _blocks(x: Tensor) -> Tensor:
 # -- maps that are not there in full ------------------------------------------------------------------------------
 
 
-def keys_values_of(sica: nn.Module, x: LazyUpsample, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
+def keys_values_of(sica: ContextAttention, x: LazyUpsample, smap: Tensor, lmap: Tensor | None) -> tuple[Tensor, Tensor]:
     """`SICA.keys_values` of x, evaluated only at the points that the resize reads."""
     rows, columns = (bilinear_weights(n, m, smap) for n, m in zip(x.size, sica.context_size, strict=True))
     lines = [torch.cat(taps[:2]) for taps in (rows, columns)]  # each output line reads two
-    maps = [m if m is None else LazyUpsample([m], x.size).patch(*lines) for m in (smap, lmap)]
-    maps = sica.context_maps(maps[0].shape[-2:], *maps)
+    smap = LazyUpsample([smap], x.size).patch(*lines)
+    lmap = None if lmap is None else LazyUpsample([lmap], x.size).patch(*lines)
+    maps = sica.context_maps(smap.shape[-2:], smap, lmap)
     for dim, taps in ((-2, rows), (-1, columns)):
         first, second = maps.chunk(2, dim)
         weight = taps[2].to(maps.dtype)
@@ -97,28 +113,29 @@ def keys_values_of(sica: nn.Module, x: LazyUpsample, smap: Tensor, lmap: Tensor 
 
 
 def refine_tiles(
-    sica: nn.Module,
+    sica: ContextAttention,
     x: LazyUpsample,
     smap: Tensor,
     lmap: Tensor | None,
     tile: int,
     active: Tensor | None = None,
     keep_feature: bool = True,
-) -> tuple[Tensor | None, Tensor]:
+) -> tuple[Tensor, Tensor]:
     """`SICA` of x, tile by tile: memory is bounded by the tile, results are the same. For inference only.
 
-    active: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0. keep_feature: False gives U alone.
+    active: (B, rows of tiles, columns of tiles) bool; elsewhere the outputs stay 0.
+    keep_feature: without it the feature comes back without channels.
     """
     key, value = keys_values_of(sica, x, smap, lmap)
     batch, (height, width) = x.parts[0].shape[0], x.size
-    feature = x.parts[0].new_zeros((batch, sica.depth, height, width)) if keep_feature else None
+    feature = x.parts[0].new_zeros((batch, sica.depth if keep_feature else 0, height, width))
     detail = x.parts[0].new_zeros((batch, 1, height, width), dtype=at_least_float32(x.parts[0]).dtype)
     for row, column in tile_grid(x.size, tile, active):
         spans = (tile_span(row, tile, height), tile_span(column, tile, width))
         f, u = sica.refine(x.patch(*(outer for outer, _, _ in spans)), key, value)
-        inner = (..., *(own for _, own, _ in spans))
-        place = (..., *(target for _, _, target in spans))
+        inner = (..., spans[0][1], spans[1][1])
+        place = (..., spans[0][2], spans[1][2])
         detail[place] = u[inner]
-        if feature is not None:
+        if keep_feature:
             feature[place] = f[inner].to(feature.dtype)
     return feature, detail

@@ -7,9 +7,9 @@ larger than its tiles need; blending asks for the finest stage only where its re
 import contextlib
 from collections.abc import Callable, Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..types import SaliencyPyramid
+from ..types import PyramidNetwork, SaliencyPyramid, Size
 from .context_attention import refine_tiles
 from .lazy_upsample import LazyUpsample
 from .purpose import for_inference, for_training
@@ -21,7 +21,7 @@ LARGE_IMAGE = 512 * 512  # pixels from which on a few small convolutions cost le
 SMALL_TILE = 64  # where a mask touches a few tiles only
 
 
-def forward(plain: Callable, model: nn.Module, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
+def forward(plain: Callable, model: PyramidNetwork, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
     """`InSPyReNet.forward` for training, in tiles, or as it is; coarse stages alone are small as they are."""
     if model.finest_stage == 0 and model.uses_tiles(image.shape[-2:]):
         return forward_tiled(model, image, coarse)
@@ -30,7 +30,7 @@ def forward(plain: Callable, model: nn.Module, image: Tensor, coarse: Tensor | N
         return plain(image, coarse)
 
 
-def joined(plain: Callable, model: nn.Module, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+def joined(plain: Callable, model: PyramidNetwork, maps: Sequence[Tensor], size: Size) -> Tensor:
     """`InSPyReNet.joined`, which is made again where the backward pass needs it."""
     y = plain(maps, size)
     return y if y is maps[0] else recompute(y, lambda *maps: plain(maps, size), *maps)
@@ -39,19 +39,21 @@ def joined(plain: Callable, model: nn.Module, maps: Sequence[Tensor], size: tupl
 # -- large images -------------------------------------------------------------------------------------------------
 
 
-def uses_tiles(model: nn.Module, size: tuple[int, int]) -> bool:
+def uses_tiles(model: PyramidNetwork, size: Size) -> bool:
     """Whether `model` computes an image of this size in tiles: a large one, and never where gradients are kept."""
     return model.fast and not model.training and for_inference() and size[0] * size[1] > LARGE_IMAGE
 
 
-def forward_tiled(model: nn.Module, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
+def forward_tiled(model: PyramidNetwork, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
     """`InSPyReNet.forward` in bounded memory, for inference."""
     s3, s2, u2, s1, u1, f1 = coarse_pyramid(model, image, coarse)
     u0 = finest_detail(model, image.shape[-2:], f1, s1, u1)
     return SaliencyPyramid((s3, s2, s1, model.pyramid.reconstruct(s1, u0)), (u2, u1, u0))
 
 
-def coarse_pyramid(model: nn.Module, image: Tensor, coarse: Tensor | None = None) -> tuple[Tensor, ...]:
+def coarse_pyramid(
+    model: PyramidNetwork, image: Tensor, coarse: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """All but the finest stage, in tiles: S3, S2, U2, S1, U1 and f1."""
     quarter, half = [(image.shape[-2] // k, image.shape[-1] // k) for k in (4, 2)]
     contexts, f3, s3 = model.decode(image, coarse)
@@ -62,7 +64,7 @@ def coarse_pyramid(model: nn.Module, image: Tensor, coarse: Tensor | None = None
 
 
 def finest_detail(
-    model: nn.Module, size: tuple[int, int], f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None
+    model: PyramidNetwork, size: Size, f1: Tensor, s1: Tensor, u1: Tensor, mask: Tensor | None = None
 ) -> Tensor:
     """U0, and with a mask (B, 1, *size) only in the tiles that it touches, 0 elsewhere."""
     tile, active = (LARGE_TILE, None) if mask is None else (SMALL_TILE, active_tiles(mask, SMALL_TILE))

@@ -2,10 +2,12 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import nn
+
+Method = TypeVar("Method", bound=Callable)
 
 
 class Switchable(nn.Module):
@@ -34,19 +36,19 @@ class Switchable(nn.Module):
             self.to(memory_format=torch.channels_last if on else torch.contiguous_format)
 
 
-def accelerated_by(fast: Callable) -> Callable[[Callable], Callable]:
+def accelerated_by(fast: Callable) -> Callable[[Method], Method]:
     """Decorator of a module's method, which is the reference: while the module's `fast` is set, fast(plain, module, …) runs.
 
     plain is the reference, bound to the module, for where the fast formulation has nothing to gain.
     """
 
-    def decorated(plain: Callable) -> Callable:
+    def decorated(plain: Method) -> Method:
         @functools.wraps(plain)
-        def method(module: nn.Module, *args, **kwargs):
+        def method(module: Any, *args: Any, **kwargs: Any) -> Any:
             if not module.fast:
                 return plain(module, *args, **kwargs)
             return fast(functools.partial(plain, module), module, *args, **kwargs)
 
-        return method
+        return cast(Method, method)
 
     return decorated

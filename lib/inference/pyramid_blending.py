@@ -89,7 +89,7 @@ def add_detail(pyramid: Pyramid, coarse: Tensor, detail: Tensor, stage: int) -> 
     return pyramid.reconstruct(coarse, detail), detail
 
 
-def shrink_as_trained(logits: Tensor, size: tuple[int, int]) -> Tensor:
+def shrink_as_trained(logits: Tensor, size: Size) -> Tensor:
     """Half-pixel-centered resize of S0 (low resolution) to the size of S3 (high resolution)."""
     return resize(logits, size)
 

@@ -16,7 +16,7 @@ from ..modules.paa import PAADecoder, PAAEncoder
 from ..modules.pyramid import ImagePyramid
 from ..modules.sica import SICA
 from ..sizes import rule_for
-from ..types import Encoder, SaliencyPyramid, SizeError
+from ..types import Encoder, SaliencyPyramid, Size, SizeError
 
 
 class InSPyReNet(Switchable):
@@ -66,7 +66,8 @@ class InSPyReNet(Switchable):
         then add their detail to them, which is how a person's mask or a corrupted one in training comes in.
         """
         contexts, f, s = self.decode(image, coarse)
-        saliency, laplacian = [s], []
+        saliency: list[Tensor] = [s]
+        laplacian: list[Tensor] = []
         for j in range(2, self.finest_stage - 1, -1):
             size = (image.shape[-2] // 2**j, image.shape[-1] // 2**j)
             # S_{j+1} and, after stage 2, U_{j+1}, without gradients (§3.3): every stage learns from its own loss
@@ -89,12 +90,12 @@ class InSPyReNet(Switchable):
         return x, f3, replaced(s3, coarse)
 
     @accelerated_by(lean.joined)
-    def joined(self, maps: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
+    def joined(self, maps: Sequence[Tensor], size: Size) -> Tensor:
         """Maps (B, C_i, ·, ·) on one size, joined along the channels: (B, ΣC_i, *size)."""
         maps = [resize(x, size) for x in maps]
         return torch.cat(maps, dim=1) if len(maps) > 1 else maps[0]
 
-    def uses_tiles(self, size: tuple[int, int]) -> bool:
+    def uses_tiles(self, size: Size) -> bool:
         """Whether an image of this size is computed in tiles."""
         return lean.uses_tiles(self, size)
 

@@ -11,6 +11,7 @@ from ..fast import conv_unit
 from ..fast.cpu_bfloat16 import train_in_float32
 from ..fast.purpose import for_export
 from ..fast.switchable import accelerated_by
+from ..types import Size
 
 
 class ConvUnit(nn.Module):
@@ -54,7 +55,7 @@ def mixture(weights: Tensor, values: Tensor, dtype: torch.dtype) -> Tensor:
     return mixed.to(dtype).unflatten(2, weights.shape[-2:])
 
 
-def resize(x: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:
+def resize(x: Tensor, size: Size, align_corners: bool = False) -> Tensor:
     """Bilinear resize of (B, C, h, w) to `size` (height, width); returns x itself where the size already fits.
 
     An exported graph always resizes: to ask costs minutes where sizes are symbols, or ties the graph to one size.

@@ -94,7 +94,7 @@ class SICA(nn.Module):
         attended = mixture(self.shares(query, key, x.shape[-2:]), value, x.dtype)
         return self.outputs(self.conv_out2(torch.cat([x, self.conv_out1(attended)], dim=1)))
 
-    def shares(self, query: Tensor, key: Tensor, size: tuple[int, int]) -> Tensor:
+    def shares(self, query: Tensor, key: Tensor, size: Size) -> Tensor:
         """softmax(query·key / √depth): of each position's attention what goes to each context, (B, n, *size)."""
         with without_autocast(query):
             weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)

@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -17,7 +17,7 @@ class Handler:
 
     def __init__(self, handle: Callable[[int, FrameType | None], object], numbers: Sequence[int] = STOPPING):
         self._own_handle, self._numbers = handle, numbers
-        self._before: dict[int, object] = {}
+        self._before: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> Self:
         if _can_catch():

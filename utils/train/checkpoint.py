@@ -267,7 +267,7 @@ class CheckpointFolder:
         """Replace `best.pth`."""
         return save_atomic(stamped(content), self.best)
 
-    def latest(self) -> tuple[Path, dict[str, Any]] | None:
+    def latest(self) -> tuple[Path, Mapping[str, Any]] | None:
         """The newest checkpoint that can be read, with its content; None if there is none at all.
 
         A newer file that is torn or corrupt is passed over with a warning.

@@ -55,7 +55,8 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     root: the folder whose structure is kept; default: a pattern's part before the first wildcard, the folder, or of a list
     the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
     """
-    place, like_results = Path(source).expanduser(), ()
+    place = Path(source).expanduser()
+    like_results: tuple[Path, ...] = ()
     if place.is_file() and place.suffix.lower() in LISTS:
         found, own = _read_list(place, root)
     else:

@@ -131,7 +131,7 @@ def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -
         kind = f"picture {hashlib.sha256(style.picture.tobytes()).hexdigest()[:16]}"
     elif style.color is not None:
         kind = "#%02x%02x%02x" % style.color  # noqa: UP031
-    look = {"type": kind, "format": output.format, "edges": output.edges}
+    look: dict[str, Any] = {"type": kind, "format": output.format, "edges": output.edges}
     look |= {"threshold": request.threshold, "reverse": request.reverse}
     options = request.network.deciding_maps() | {"overrides": " ".join(request.network.overrides)}
     return {"network": network.name, "weights": network.digest} | options | look

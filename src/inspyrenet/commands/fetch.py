@@ -116,7 +116,7 @@ def list_models(argv: Sequence[str] | None = None) -> int:
     here = has_default()
     size = f"{BUNDLED_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
     terms = "trained on research data (DUTS-TR)"
-    rows = [("(default)", "yes" if here else "no", size, "", terms, "the bundled model")]
+    rows: list[tuple[str, ...]] = [("(default)", "yes" if here else "no", size, "", terms, "the bundled model")]
     for entry in load("weights").values():
         row = _row(entry)
         rows.append((*row[:3], entry.config or "", *row[3:]))

@@ -146,7 +146,7 @@ class Page:
 
     def on_control(
         self, prediction: Prediction | None, path: str | None, kind: str, color: str, threshold: float, reverse: bool
-    ):
+    ) -> tuple[Any, Any, Any]:
         """Another type or threshold: only the picture is made again."""
         if prediction is None or path is None:
             return None, None, gr.update(value=None, interactive=False)

@@ -78,7 +78,7 @@ def _probability(logits: Tensor) -> np.ndarray:
     return logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
 
 
-def _signed(detail) -> np.ndarray:
+def _signed(detail: Tensor) -> np.ndarray:
     """Around middle gray: brighter where a stage adds, darker where it takes away, stretched by the largest change."""
     values = detail[0, 0].float().nan_to_num().cpu().numpy()
     return np.rint(127.5 + 127.5 * values / max(float(np.abs(values).max()), 1e-6)).astype(np.uint8)

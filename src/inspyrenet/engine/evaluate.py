@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ..utils.config.load import ConfigError, load_config
+from ..utils.config.load import ConfigError, filled_in, load_config
 from ..utils.config.schema import Config
 from ..utils.metrics import (
     METRICS,
@@ -149,7 +149,8 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     images = config.Test.Dataset if config.Test is not None else None
     limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
     missing = allow_missing or limited
-    return match_folders(find_sets(section.pred_root, section.gt_root, section.datasets), missing)
+    predictions = filled_in(section.pred_root, "Eval.pred_root")
+    return match_folders(find_sets(predictions, section.gt_root, section.datasets), missing)
 
 
 def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Scored:

@@ -180,7 +180,7 @@ def to_onnx(program: torch.export.ExportedProgram, metadata: ModelMetadata, opse
     Raises ExportError. The exporter's own optimization takes longer than the rest and gains nothing over
     `data.hub.onnx_files.tidy`.
     """
-    options = {"opset_version": opset, "dynamo": True, "optimize": False, "verbose": False}
+    options: dict[str, Any] = {"opset_version": opset, "dynamo": True, "optimize": False, "verbose": False}
     with torch.no_grad():
         try:
             return torch.onnx.export(

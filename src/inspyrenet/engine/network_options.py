@@ -92,7 +92,7 @@ class NetworkOptions:
     @classmethod
     def from_arguments(cls, arguments: argparse.Namespace) -> "NetworkOptions":
         """What the command line says; a field that the command does not offer keeps its default."""
-        given = {one.name: getattr(arguments, one.name, one.default) for one in fields(cls)}
+        given: dict[str, Any] = {one.name: getattr(arguments, one.name, one.default) for one in fields(cls)}
         return cls(**given | {"overrides": tuple(given["overrides"])})
 
     def deciding_maps(self) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class Camera:
     time_base = MILLISECONDS
 
     def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):
-        self.name, self.warning, self.colors = f"camera {number}", None, Colors()
+        self.name, self.colors = f"camera {number}", Colors()
+        self.warning: str | None = None
         self._clock = clock
         self._capture = open_capture(number) if capture is None else capture
         if not self._capture.isOpened():

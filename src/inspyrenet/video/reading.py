@@ -190,7 +190,7 @@ def _matrix(frame: Any) -> int:
     return MATRICES.get(int(frame.colorspace), BT709 if frame.height > 576 or frame.width >= 1280 else BT601)
 
 
-def _colors(frame) -> Colors:
+def _colors(frame: Any) -> Colors:
     """What the result is to be written with: the file's own primaries and transfer, so that HDR stays HDR."""
     primaries, transfer = (int(getattr(frame, name, 0) or 0) for name in ("color_primaries", "color_trc"))
     known = {"primaries": primaries, "transfer": transfer}

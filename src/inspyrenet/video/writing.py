@@ -25,7 +25,8 @@ class VideoWriter:
 
     def __init__(self, target: Path, encoding: Encoding, source: Source, colors: bool = True):
         self.target, self.frames, self.seconds = target, 0, 0.0
-        self._encoding, self._source, self._colors = encoding, source, colors
+        self._encoding, self._source, self._keeps_colors = encoding, source, colors
+        self._colors = Colors()
         self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
         self._container: Any = None
         self._stream: Any = None
@@ -88,7 +89,8 @@ class VideoWriter:
         context.time_base = source.time_base
         context.sample_aspect_ratio = source.aspect
         context.thread_type = "AUTO"
-        self._colors = source.colors if self._colors else Colors()
+        if self._keeps_colors:
+            self._colors = source.colors
         context.color_range = LIMITED
         context.colorspace = NUMBERS[self._colors.matrix]
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
