@@ -283,6 +283,7 @@ case "$*" in
 *pytest*) echo "12 passed in 3.4s"; exit $PYTEST ;;
 *format*) exit $FORMAT ;;
 *mypy*) exit $TYPES ;;
+*mkdocs*) exit $DOCUMENTATION ;;
 *deptry*) exit $DEPENDENCIES ;;
 *) exit $LINT ;;
 esac
@@ -292,12 +293,12 @@ esac
 @pytest.mark.parametrize(
     ("words", "codes", "last"),
     [
-        ([], "00000", "== 12 passed in 3.4s"),
-        (["--system"], "00000", "== 12 passed in 3.4s"),
-        ([], "10000", "== failed: tests; 12 passed in 3.4s"),
-        ([], "01000", "== failed: lint; 12 passed in 3.4s"),
-        ([], "10100", "== failed: tests format; 12 passed in 3.4s"),
-        ([], "00011", "== failed: types dependencies product-dependencies; 12 passed in 3.4s"),
+        ([], "000000", "== 12 passed in 3.4s"),
+        (["--system"], "000000", "== 12 passed in 3.4s"),
+        ([], "100000", "== failed: tests; 12 passed in 3.4s"),
+        ([], "010000", "== failed: lint; 12 passed in 3.4s"),
+        ([], "101000", "== failed: tests format; 12 passed in 3.4s"),
+        ([], "000111", "== failed: types site dependencies product-dependencies; 12 passed in 3.4s"),
     ],
 )
 def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, codes, last):
@@ -306,7 +307,7 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     program(tmp_path / ".venv" / "bin" / "python", CI_PYTHON)
     program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*" >> "$CALLS"\n')
-    names = ("PYTEST", "LINT", "FORMAT", "TYPES", "DEPENDENCIES")
+    names = ("PYTEST", "LINT", "FORMAT", "TYPES", "DOCUMENTATION", "DEPENDENCIES")
     settings = dict(zip(names, codes, strict=True), CALLS=str(tmp_path / "calls"))
     done = subprocess.run(
         [str(tmp_path / ".ci" / "run"), *words],
@@ -316,11 +317,13 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == last
-    assert (done.returncode == 0) == (codes == "00000")
+    assert (done.returncode == 0) == (codes == "000000")
     marks = " -m system or not system" if words else ""
     calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check", "-m mypy"]
-    assert (tmp_path / "calls").read_text().splitlines() == [
-        *calls,
+    made = (tmp_path / "calls").read_text().splitlines()
+    assert made[: len(calls)] == calls
+    assert made[len(calls)].startswith("-m mkdocs build -q -d ")
+    assert made[len(calls) + 1 :] == [
         "-m deptry . benchmarks",
         "-m deptry . --extend-exclude tests|benchmarks --optional-dependencies-dev-groups dev",
     ]
