@@ -3,8 +3,11 @@
 Call them outside autocast, with float32 (or float64) inputs: sums over a map overflow in half precision.
 """
 
+import torch
 from torch import Tensor
 from torch.nn import functional as F
+
+FLAT = 1e-3  # a boundary weight above 1 by less than this has no edge in its window
 
 
 def boundary_weight(mask: Tensor, size: int = 31, gain: float = 5.0, fast: bool = True) -> Tensor:
@@ -45,3 +48,31 @@ def region_iou(logits: Tensor, mask: Tensor, weight: Tensor) -> Tensor:
 def consistency(fine_reduced: Tensor, coarse: Tensor) -> Tensor:
     """Pyramidal consistency of one stage, a scalar: mean |S_j − REDUCE(S_{j−1})|, the target without gradient."""
     return (coarse - fine_reduced.detach()).abs().mean()
+
+
+def ssim(p: Tensor, mask: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
+    """(1 − SSIM) / 2, mean over pixels; Gaussian window, zeros around the map, C1 = 0.01², C2 = 0.03²."""
+    x = torch.arange(window, dtype=torch.float64) - window // 2
+    tap = torch.exp(-(x**2) / (2 * sigma**2))
+    tap = (tap / tap.sum()).to(p)
+
+    def blur(z: Tensor) -> Tensor:
+        z = F.conv2d(z, tap.view(1, 1, -1, 1), padding=(window // 2, 0))
+        return F.conv2d(z, tap.view(1, 1, 1, -1), padding=(0, window // 2))
+
+    mean_p, mean_m = blur(p), blur(mask)
+    var_p, var_m = blur(p * p) - mean_p**2, blur(mask * mask) - mean_m**2
+    covariance = blur(p * mask) - mean_p * mean_m
+    c1, c2 = 0.01**2, 0.03**2
+    similarity = (2 * mean_p * mean_m + c1) * (2 * covariance + c2)
+    similarity = similarity / ((mean_p**2 + mean_m**2 + c1) * (var_p + var_m + c2))
+    return ((1 - similarity) / 2).mean()
+
+
+def undecided(logits: Tensor, weight: Tensor) -> Tensor:
+    """Mean of 4·p·(1 − p) where the boundary weight is 1, that is away from every edge; a scalar, 0 without such pixels.
+
+    1 where p = ½ and 0 where the map is certain: what remains visible there is a veil over the background, or a hole.
+    """
+    p, far = logits.sigmoid(), (weight - 1 < FLAT).to(logits.dtype)
+    return (4 * p * (1 - p) * far).sum() / far.sum().clamp(min=1)

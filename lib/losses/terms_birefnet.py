@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .terms import ssim as ssim  # chosen by its name, like all terms here
+
 
 def bce(logits: Tensor, mask: Tensor) -> Tensor:
     """Mean binary cross-entropy of logits; differentiable with respect to `mask` as well."""
@@ -20,25 +22,6 @@ def iou(p: Tensor, mask: Tensor, reduction: str = "sum") -> Tensor:
     tiny = torch.finfo(p.dtype).tiny  # 0 / 0, nothing there and nothing found, is a loss of 0
     loss = 1 - (both + tiny) / (either + tiny)
     return loss.sum() if reduction == "sum" else loss.mean()
-
-
-def ssim(p: Tensor, mask: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
-    """(1 − SSIM) / 2, mean over pixels; Gaussian window, zeros around the map, C1 = 0.01², C2 = 0.03²."""
-    x = torch.arange(window, dtype=torch.float64) - window // 2
-    tap = torch.exp(-(x**2) / (2 * sigma**2))
-    tap = (tap / tap.sum()).to(p)
-
-    def blur(z: Tensor) -> Tensor:
-        z = F.conv2d(z, tap.view(1, 1, -1, 1), padding=(window // 2, 0))
-        return F.conv2d(z, tap.view(1, 1, 1, -1), padding=(0, window // 2))
-
-    mean_p, mean_m = blur(p), blur(mask)
-    var_p, var_m = blur(p * p) - mean_p**2, blur(mask * mask) - mean_m**2
-    covariance = blur(p * mask) - mean_p * mean_m
-    c1, c2 = 0.01**2, 0.03**2
-    similarity = (2 * mean_p * mean_m + c1) * (2 * covariance + c2)
-    similarity = similarity / ((mean_p**2 + mean_m**2 + c1) * (var_p + var_m + c2))
-    return ((1 - similarity) / 2).mean()
 
 
 def mae(p: Tensor, mask: Tensor) -> Tensor:

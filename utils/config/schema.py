@@ -291,6 +291,8 @@ class LossSection(Section):
     iou_reduction: Literal["sum", "mean"] | None = None  # BiRefNet: over the batch
     aux_weight: NonNegative | None = None  # PSPNet: of the auxiliary head
     eta: NonNegative | None = None  # InSPyReNet: weight of the pyramidal consistency
+    ssim: NonNegative | None = None  # InSPyReNet, loss region: weight of the SSIM of every scale
+    haze: NonNegative | None = None  # InSPyReNet, loss region: weight of what is undecided away from edges
 
 
 class TrainSection(Section):

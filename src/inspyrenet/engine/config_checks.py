@@ -41,6 +41,9 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
     for name in train.LossArguments.model_dump(exclude_none=True):
         if name not in arguments:
             yield f"Train.LossArguments.{name}", f"the losses of {family} do not take it, but {', '.join(arguments)}"
+    further = [name for name in ("ssim", "haze") if getattr(train.LossArguments, name)]
+    if further and train.Loss != "region" and family == "InSPyReNet":
+        yield f"Train.LossArguments.{further[0]}", f"is a term of the loss region, not of {train.Loss}"
     finetune = train.LossArguments.finetune
     if finetune is not None and finetune > train.Scheduler.epoch:
         yield "Train.LossArguments.finetune", f"{finetune} epochs are more than the run has ({train.Scheduler.epoch})"

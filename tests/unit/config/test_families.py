@@ -64,7 +64,7 @@ def test_losses_and_their_arguments_are_typed():
         (
             "InSPyReNet_SwinB",
             "  LossArguments:\n    finetune: 2",
-            "one.yaml:9: Train.LossArguments.finetune: the losses of InSPyReNet do not take it, but eta",
+            "one.yaml:9: Train.LossArguments.finetune: the losses of InSPyReNet do not take it, but eta, ssim, haze",
         ),
         (
             "BiRefNet_SwinT",

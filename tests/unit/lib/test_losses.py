@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inspyrenet.lib.losses.build import build_criterion
-from inspyrenet.lib.losses.terms import region_iou
+from inspyrenet.lib.losses.terms import boundary_weight, region_iou, undecided
 from inspyrenet.lib.losses.terms_birefnet import structure
 from inspyrenet.lib.types import SaliencyPyramid
 
@@ -36,3 +36,30 @@ def test_region_iou_is_between_none_and_all(mask):
 def test_an_unknown_loss_is_refused():
     with pytest.raises(ValueError, match="loss is released, paper, region, not 'dice'"):
         build_criterion("InSPyReNet", "dice")
+
+
+@pytest.fixture(scope="module")
+def square():
+    mask = torch.zeros(2, 1, 64, 64, dtype=torch.float64)
+    mask[..., 20:60, 20:60] = 1
+    return mask
+
+
+def test_haze_counts_undecided_pixels_away_from_edges(square):
+    weight = boundary_weight(square, size=7)
+    certain = torch.where(square > 0.5, 20.0, -20.0).to(square)
+    assert undecided(certain, weight) < 1e-6
+    assert undecided(torch.zeros_like(square), weight) == 1
+    near = torch.where(weight > 1.001, torch.zeros_like(square), certain)
+    assert undecided(near, weight) < 1e-6
+
+
+def test_further_terms_add_to_the_region_loss(square):
+    logits = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    plain = build_criterion("InSPyReNet", "region").double()(SaliencyPyramid((logits,)), square)
+    more = build_criterion("InSPyReNet", "region", ssim=0.5, haze=0.1).double()(SaliencyPyramid((logits,)), square)
+    expected = plain["total"] + 0.5 * more["ssim"] + 0.1 * more["haze"]
+    assert 0 < more["ssim"] < 1 and 0 < more["haze"] < 1
+    assert torch.allclose(more["total"], expected)
+    with pytest.raises(ValueError, match="terms of the loss region, not of released"):
+        build_criterion("InSPyReNet", "released", haze=0.1)
