@@ -1,8 +1,8 @@
 """The embedded data set: generated pictures with exact masks, for the quick start and for tests. Nothing is downloaded.
 
 What makes an object is its texture: it is striped, in any direction. Distractors have the same kinds of shape and are
-painted with the same colours, but spotted, marbled or plain; the background wears these colours too. So brightness,
-saturation, distance from the border's colour and a preference for the centre say little, while a network that sees
+painted with the same colors, but spotted, marbled or plain; the background wears these colors too. So brightness,
+saturation, distance from the border's color and a preference for the center say little, while a network that sees
 local texture learns it in minutes.
 """
 
@@ -129,7 +129,7 @@ class _Painter:
         visible = np.zeros((self.height, self.width), np.float32)
         for is_object in self.rng.permutation(kinds):
             alpha = self._place(visible, bool(is_object))
-            figure = _coloured(self._stripes() if is_object else self._distraction(), *self._two_colours())
+            figure = _colored(self._stripes() if is_object else self._distraction(), *self._two_colors())
             canvas += (figure - canvas) * alpha
             visible = visible * (1 - alpha) + (alpha if is_object else 0)
         light = 1 + 0.15 * self._noise(self.unit / 2)
@@ -137,17 +137,17 @@ class _Painter:
         image = np.clip(np.rint(canvas), 0, 255).astype(np.uint8).transpose(1, 2, 0)
         return Sample(np.ascontiguousarray(image), np.clip(np.rint(visible * 255), 0, 255).astype(np.uint8))
 
-    # -- colours and textures: (height, width) arrays in 0..1 unless said otherwise
+    # -- colors and textures: (height, width) arrays in 0..1 unless said otherwise
 
-    def _two_colours(self) -> np.ndarray:
+    def _two_colors(self) -> np.ndarray:
         """(2, 3): neighbours in the palette, a dark and a light one, so that every texture has contrast."""
         dark, light = self.rng.integers(0, 2), self.rng.integers(2, 4)
         return self.palette[[dark, light]] + 8 * self.rng.standard_normal((2, 3), np.float32)
 
     def _background(self) -> np.ndarray:
-        """(3, height, width): patches of two-coloured texture that fade into each other."""
+        """(3, height, width): patches of two-colored texture that fade into each other."""
         weights = [np.exp(3 * self._noise(self.unit / 4)) for _ in range(3)]
-        layers = [_coloured(self._distraction(), *self._two_colours()) * weight for weight in weights]
+        layers = [_colored(self._distraction(), *self._two_colors()) * weight for weight in weights]
         return sum(layers) / sum(weights)
 
     def _distraction(self) -> np.ndarray:
@@ -176,7 +176,7 @@ class _Painter:
     # -- shapes
 
     def _place(self, taken: np.ndarray, is_object: bool) -> np.ndarray:
-        """Coverage 0..1 of a new figure; of some attempts the one that hides least of what is there, off the centre."""
+        """Coverage 0..1 of a new figure; of some attempts the one that hides least of what is there, off the center."""
         best, least = taken, np.inf
         for _ in range(6):
             alpha = self._figure()
@@ -193,22 +193,22 @@ class _Painter:
         """Antialiased coverage of one body, perhaps with a hole and with thin limbs."""
         canvas = np.zeros((self.height, self.width), np.uint8)
         radius = self.unit * self.rng.uniform(0.17, 0.30)
-        centre = np.array([self._off_centre(self.width, radius), self._off_centre(self.height, radius)])
+        center = np.array([self._off_center(self.width, radius), self._off_center(self.height, radius)])
         if self.rng.random() < 0.4:
             for _ in range(int(self.rng.integers(1, 4))):
-                self._limb(canvas, centre, radius)
-        outline = self._outline(centre, radius)
+                self._limb(canvas, center, radius)
+        outline = self._outline(center, radius)
         _fill(canvas, outline, 255)
         if self.rng.random() < 0.2:
-            hole = centre + (outline - centre) * self.rng.uniform(0.3, 0.5)
+            hole = center + (outline - center) * self.rng.uniform(0.3, 0.5)
             _fill(canvas, hole, 0)
         return canvas.astype(np.float32) / 255
 
-    def _off_centre(self, side: int, radius: float) -> float:
+    def _off_center(self, side: int, radius: float) -> float:
         """A coordinate that favours neither the middle nor the border."""
         return self.rng.uniform(0.5 * radius, side - 0.5 * radius)
 
-    def _outline(self, centre: np.ndarray, radius: float) -> np.ndarray:
+    def _outline(self, center: np.ndarray, radius: float) -> np.ndarray:
         """(points, 2) as x, y: a blob, an ellipse or a polygon."""
         kind = self.rng.integers(0, 3)
         corners = int(self.rng.integers(3, 7)) if kind == 2 else 96
@@ -221,14 +221,14 @@ class _Painter:
         points[:, 1] *= self.rng.uniform(0.55, 1)
         turn = self.rng.uniform(0, np.pi)
         rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-        return centre + radius * points @ rotation
+        return center + radius * points @ rotation
 
-    def _limb(self, canvas: np.ndarray, centre: np.ndarray, radius: float) -> None:
+    def _limb(self, canvas: np.ndarray, center: np.ndarray, radius: float) -> None:
         """A thin curve from the body outwards."""
         start, bend = self.rng.uniform(0, 2 * np.pi), self.rng.normal(0, 0.8)
         steps = np.linspace(0.5, self.rng.uniform(1.6, 2.4), 24)
         angles = start + bend * (steps - 0.5)
-        points = centre + radius * steps[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
+        points = center + radius * steps[:, None] * np.stack([np.cos(angles), np.sin(angles)], 1)
         width = max(2, round(self.unit * self.rng.uniform(0.025, 0.05)))
         cv2.polylines(canvas, [_fixed_point(points)], False, 255, width, cv2.LINE_AA, _SHIFT)
 
@@ -244,17 +244,17 @@ def _fill(canvas: np.ndarray, outline: np.ndarray, value: int) -> None:
 
 
 def _palette(rng: np.random.Generator) -> np.ndarray:
-    """(4, 3) RGB, two dark colours and two light ones; hue and saturation are drawn alike for all."""
-    colours = []
+    """(4, 3) RGB, two dark colors and two light ones; hue and saturation are drawn alike for all."""
+    colors = []
     for low, high in ((45, 85), (60, 100), (150, 190), (165, 220)):
         hue, saturation = rng.uniform(0, 2 * np.pi), rng.uniform(0.1, 0.45)
         tint = 1 + saturation * np.cos(hue + np.array([0, 2, 4]) * np.pi / 3)
-        colours.append(rng.uniform(low, high) * tint / tint.mean())
-    return np.clip(np.array(colours, np.float32), 10, 245)
+        colors.append(rng.uniform(low, high) * tint / tint.mean())
+    return np.clip(np.array(colors, np.float32), 10, 245)
 
 
-def _coloured(texture: np.ndarray, dark: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """(3, height, width): a texture in 0..1 painted between two colours."""
+def _colored(texture: np.ndarray, dark: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """(3, height, width): a texture in 0..1 painted between two colors."""
     return dark[:, None, None] + (light - dark)[:, None, None] * texture
 
 

@@ -48,7 +48,7 @@ def _substituted(module: nn.Module, swaps: Substitutes) -> nn.Module:
 
 
 def folded(unit: ConvUnit) -> ConvUnit:
-    """The unit with its normalisation inside the convolution."""
+    """The unit with its normalization inside the convolution."""
     if isinstance(unit.bn, nn.BatchNorm2d):
         unit.conv, unit.bn = fuse_conv_bn_eval(unit.conv, unit.bn), nn.Identity()
     return unit

@@ -1,4 +1,4 @@
-"""Networks as graphs: normalised images in, saliency probabilities out, for any size and any batch.
+"""Networks as graphs: normalized images in, saliency probabilities out, for any size and any batch.
 
 A graph holds a network in one formulation, together with what `predict` does around it; see `exportable` for the parts.
 """

@@ -15,7 +15,7 @@ def fused_conv1x1(units: Sequence[ConvUnit], x: Tensor) -> tuple[Tensor, ...]:
     """`tuple(unit(x) for unit in units)` up to rounding, gradients and running statistics included.
 
     units: 1×1 convolutions with BatchNorm and without ReLU. x: (B, C, h, w) → one (B, out_channels, h, w) for each unit.
-    Units whose normalisation was replaced or that are in different modes are taken one by one.
+    Units whose normalization was replaced or that are in different modes are taken one by one.
     """
     norms = [unit.bn for unit in units]
     if not (all(unit.fast for unit in units) and _alike(norms)):

@@ -16,7 +16,7 @@ Taps = tuple[Tensor, Tensor, Tensor]  # for each output line: two input lines an
 
 
 def bilinear_weights(length: int, out_length: int, like: Tensor) -> Taps:
-    """Which lines, and in what share, make each output line of a half-pixel-centred resize, as torch computes it."""
+    """Which lines, and in what share, make each output line of a half-pixel-centered resize, as torch computes it."""
     device, precise = like.device, torch.float64 if like.dtype == torch.float64 else torch.float32
     scale = torch.tensor(length / out_length, dtype=precise)
     position = (scale * (torch.arange(out_length, dtype=precise) + 0.5) - 0.5).clamp(min=0)

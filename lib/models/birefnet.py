@@ -197,7 +197,7 @@ class BiRefNet(Switchable):
         self.fast = fast
 
     def forward(self, image: Tensor) -> BiRefNetOutput:
-        """(B, 3, H, W), ImageNet-normalised, sides as `size_rule` says."""
+        """(B, 3, H, W), ImageNet-normalized, sides as `size_rule` says."""
         self.size_rule.check(image.shape[-2:])
         maps = self.encode(image)  # localization module: encoder, and the context of all maps squeezed into E4
         classes = self.cls_head(maps[3].mean(dim=(2, 3))) if hasattr(self, "cls_head") else None
@@ -219,7 +219,7 @@ class BiRefNet(Switchable):
         return torch.cat([*(resize(x, deep.shape[-2:], align_corners=True) for x in shallow), deep], dim=1)
 
     def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
-        """A normalised state dict under published names → under ours, tiles in our order; ours passes unchanged."""
+        """A normalized state dict under published names → under ours, tiles in our order; ours passes unchanged."""
         return from_published(state, source, self.tile_order)
 
 

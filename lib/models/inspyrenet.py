@@ -60,7 +60,7 @@ class InSPyReNet(Switchable):
 
     @accelerated_by(lean.forward)
     def forward(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
-        """(B, 3, H, W), ImageNet-normalised, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0.
+        """(B, 3, H, W), ImageNet-normalized, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0.
 
         coarse: (B, 1, H/8, W/8) logits that take the place of the network's own S3; NaN where its own is kept. The finer stages
         then add their detail to them, which is how a person's mask or a corrupted one in training comes in.

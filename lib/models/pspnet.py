@@ -71,7 +71,7 @@ class PSPNet(Switchable):
         self.fast = fast
 
     def forward(self, image: Tensor) -> PSPNetOutput:
-        """(B, 3, H, W), ImageNet-normalised."""
+        """(B, 3, H, W), ImageNet-normalized."""
         size = image.shape[-2:]
         self._check(size)
         *_, middle, deep = self.backbone(image)
@@ -87,7 +87,7 @@ class PSPNet(Switchable):
         self.size_rule.check(size, ", or set Model.arguments.sizes to free" if self.sizes == "8n+1" else "")
 
     def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
-        """A normalised state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""
+        """A normalized state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""
         return from_published(state, self.classes)
 
 

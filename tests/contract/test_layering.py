@@ -140,9 +140,8 @@ def test_habits_the_house_does_without(path):
 
 
 def test_signals_are_handled_in_one_place():
-    """utils/metrics starts processes of its own, which leave Ctrl-C to the command."""
     calls = [path for path in FILES for node in ast.walk(tree(path)) if _calls(node, "signal.signal")]
-    assert {name(path) for path in calls} <= {"utils/system/signals.py", "utils/metrics/evaluate.py"}
+    assert {name(path) for path in calls} == {"utils/system/signals.py"}
 
 
 def _calls(node: ast.AST, function: str) -> bool:

@@ -37,7 +37,7 @@ def dilate_rows(bits: np.ndarray, reach: int) -> list[np.ndarray]:
 
 
 def dilate(widened: list[np.ndarray], half_widths: np.ndarray) -> np.ndarray:
-    """Dilation by a shape of 2 r + 1 centred rows, row i reaching `half_widths[i]` pixels to both sides."""
+    """Dilation by a shape of 2 r + 1 centered rows, row i reaching `half_widths[i]` pixels to both sides."""
     radius = len(half_widths) // 2
     out = widened[half_widths[radius]].copy()
     for down in range(1, radius + 1):

@@ -51,14 +51,14 @@ def band_positives(pair: Pair) -> np.ndarray:
     """(2, 256) int64: false and true positives of the boundary bands at thresholds 255, 254 … 0.
 
     A band is the map minus its erosion by a square of 2 d + 1 pixels, d = 2 % of the diagonal, with 0 outside the image;
-    for the prediction the grey map is eroded, so that the band at a threshold is an approximation of the binary one's.
+    for the prediction the gray map is eroded, so that the band at a threshold is an approximation of the binary one's.
     """
     height, width = pair.mask.shape
     reach = max(1, round(_BAND_SHARE * float(np.hypot(height, width))))
     square = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    grey = look_up(pair.index, (pair.levels.clip(0, 1) * 255).astype(np.uint8))
+    gray = look_up(pair.index, (pair.levels.clip(0, 1) * 255).astype(np.uint8))
     mask = pair.mask.view(np.uint8)
-    prediction_band, mask_band = (image - _erode(image, square) for image in (grey, mask))
+    prediction_band, mask_band = (image - _erode(image, square) for image in (gray, mask))
     inside = histogram(prediction_band, THRESHOLDS, mask_band)
     outside = histogram(prediction_band, THRESHOLDS) - inside
     return np.cumsum(np.stack([outside, inside])[:, ::-1], axis=1)

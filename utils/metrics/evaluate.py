@@ -20,6 +20,8 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from ..system.cores import usable_cores
+from ..system.signals import ignore
 from .accumulate import Accumulator, Result
 from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
@@ -158,12 +160,7 @@ def _how_many(pairs: Sequence[ScorePair], workers: int) -> int:
         return min(workers, max(1, len(pairs)))
     if any(isinstance(pair.prediction, np.ndarray) for pair in pairs):
         return 1
-    return max(1, min(cores(), len(pairs) // _FEW))
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable_cores(), len(pairs) // _FEW))
 
 
 _job: Job
@@ -191,7 +188,7 @@ def one_thread_each() -> Iterator[None]:
 
 def start_worker() -> None:
     """What every process of a pool does first: one thread, and an end when the parent process ends, however that happens."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process answers Ctrl-C
+    ignore(signal.SIGINT)  # the parent process answers Ctrl-C
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     # After such a block was freed, the C library of Linux keeps memory instead of returning it after every array.

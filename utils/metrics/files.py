@@ -167,7 +167,7 @@ def listing(names: Sequence[str]) -> str:
 def read_pair(pair: ScorePair) -> tuple[np.ndarray, np.ndarray, bool]:
     """(prediction, mask, whether the prediction was resized to the mask: bilinear, as the field does).
 
-    Predictions are uint8, uint16 or float in 0..1, masks uint8. Colour becomes grey, alpha is dropped, EXIF is applied.
+    Predictions are uint8, uint16 or float in 0..1, masks uint8. Color becomes gray, alpha is dropped, EXIF is applied.
     MapError names a file that is not an image.
     """
     return decode_pair(pair, load(pair.prediction), load(pair.truth))

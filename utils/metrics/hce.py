@@ -33,7 +33,7 @@ def human_correction_effort(pair: Pair, skeletons: Path | None = None) -> float:
 
 
 def skeleton(mask: np.ndarray, folder: Path | None = None) -> np.ndarray:
-    """One-pixel-wide centre lines of the mask, (H, W) bool, read from or written to the folder if there is one."""
+    """One-pixel-wide center lines of the mask, (H, W) bool, read from or written to the folder if there is one."""
     if folder is None:
         return _skeletonize(mask)
     digest = hashlib.blake2b(np.packbits(mask).tobytes(), digest_size=16, person=str(mask.shape).encode()[:16])

@@ -136,7 +136,7 @@ def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def _centroid(mask: np.ndarray, box: tuple[int, int, int, int]) -> tuple[int, int]:
-    """Where the four quadrants of the S-measure meet: one past the rounded centroid, or the centre of an empty mask."""
+    """Where the four quadrants of the S-measure meet: one past the rounded centroid, or the center of an empty mask."""
     top, bottom, left, right = box
     if bottom == top:
         height, width = mask.shape

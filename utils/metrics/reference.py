@@ -90,8 +90,8 @@ def plain_mba(prediction: np.ndarray, mask: np.ndarray) -> float:
 
 def plain_biou(prediction: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """(256,) boundary IoU at thresholds 255 … 0, bands by repeated 3×3 erosion of the zero-padded maps."""
-    grey = (minmax_normalize(prediction) * 255).astype(np.uint8)
-    band, truth = _band(grey), _band((mask > 128).astype(np.uint8) * 255) > 128
+    gray = (minmax_normalize(prediction) * 255).astype(np.uint8)
+    band, truth = _band(gray), _band((mask > 128).astype(np.uint8) * 255) > 128
     edges = np.arange(257)
     true, false = (np.cumsum(np.histogram(band[where], edges)[0][::-1]) for where in (truth, ~truth))
     return true / np.maximum(truth.sum() + false, 1)

@@ -25,7 +25,7 @@ class Metric:
 _F = "F-measure, beta^2 = 0.3"
 _E = "E-measure (enhanced alignment)"
 _IOU = "intersection over union"
-_BIOU = "boundary IoU, band of 2 % of the image diagonal inside the mask, prediction band taken on the grey map"
+_BIOU = "boundary IoU, band of 2 % of the image diagonal inside the mask, prediction band taken on the gray map"
 _DICE = "Dice coefficient 2TP / (2TP + FP + FN)"
 _ADAPTIVE = "at the adaptive threshold min(2 * mean of the map, 1)"
 _MAX = "largest over 256 thresholds"

@@ -40,10 +40,10 @@ def _region(pair: Pair) -> float:
     total, foreground = both.sum(axis=1), inside.sum(axis=1)
     size = np.maximum(total, 1)
     x, y = both @ pair.levels / size, foreground / size
-    centred = pair.levels - x[:, None]
+    centered = pair.levels - x[:, None]
     scale = total - 1 + EPSILON
-    variances = ((both * centred**2).sum(axis=1) + foreground * (1 - y)) / scale
-    covariance = (inside * centred).sum(axis=1) / scale
+    variances = ((both * centered**2).sum(axis=1) + foreground * (1 - y)) / scale
+    covariance = (inside * centered).sum(axis=1) / scale
     similarity = 4 * x * y * covariance / ((x * x + y * y) * variances + EPSILON)
     for quadrant in np.flatnonzero((foreground == 0) | (foreground == total)):
         # the covariance is 0 where the mask is constant; so is the score, unless the map is constant too

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from ..metrics import METRICS, Accumulator, ScorePair
-from ..metrics.evaluate import cores, one_thread_each, progress, start_worker
+from ..metrics.evaluate import one_thread_each, progress, start_worker
+from ..system.cores import usable_cores
 from .worst import image_or_mask, read_panels
 
 SIDE = 176  # longer side of a thumbnail, pixels
@@ -40,7 +41,7 @@ def thumbnails(images: Sequence[tuple[ScorePair, ...]], budget: int) -> Iterator
 
 
 def _made(images: Sequence[tuple[ScorePair, ...]]) -> Iterator[list[str]]:
-    workers = min(cores(), len(images) // _FEW)
+    workers = min(usable_cores(), len(images) // _FEW)
     if workers < 2:
         yield from map(_pictures, images)
         return
