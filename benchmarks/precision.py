@@ -1,6 +1,6 @@
 """What bfloat16 changes: how far maps move, and by how much the metrics of a data set differ from float32's.
 
-    python benchmarks/precision.py --config configs/InSPyReNet_Light.yaml --json benchmarks/precision.json
+    python benchmarks/precision.py --config configs/InSPyReNet_Light.yaml --json benchmarks/results/precision.json
 
 with the weights that Test.Checkpoint names and the sets of Test.Dataset.
 """

@@ -1,7 +1,7 @@
 """Time and peak memory against the number of pixels: one pass, pyramid blending, patch merging.
 
     python benchmarks/sizes.py --config configs/InSPyReNet_Light.yaml Model.base_size=[384,384] \\
-        --ckpt snapshots/InSPyReNet_Light --json benchmarks/sizes.json --picture docs/cost_of_size.png
+        --ckpt snapshots/InSPyReNet_Light --json benchmarks/results/sizes.json --picture docs/images/cost_of_size.png
 
 Every point is one pass in a process of its own, after a pass at the base size, on a painted image of that many pixels (3:2),
 as the commands predict; points that the JSON file holds already are kept. Memory is the process's peak above what it held with

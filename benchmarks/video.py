@@ -1,6 +1,6 @@
 """Frames per second and peak memory of a video, as the command cuts it out.
 
-    .venv/bin/python benchmarks/video.py clip.mp4 --ckpt snapshots/Quickstart --type white rgba --json benchmarks/video.json
+    .venv/bin/python benchmarks/video.py clip.mp4 --ckpt snapshots/Quickstart --type white rgba --json benchmarks/results/video.json
 
 Each type is a process of its own; the time is that of the whole command, start and weights included.
 """

@@ -14,12 +14,12 @@ from tests.tiny_network import STATIC, picture, tiny_state, write_tiny
 
 STEM = "backbone.net.conv_stem.weight"
 TRAIN = f"Train: {{Dataset: {{root: data/Train_Dataset, sets: [DUTS-TR], transforms: {{{STATIC}}}}}}}\n"
-SCRIPT = Path(__file__).resolve().parents[3] / "docs" / "make_default_model.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "docs" / "scripts" / "make_default_model.py"
 
 
 @pytest.fixture
 def maker(tmp_path, monkeypatch):
-    """docs/make_default_model.py, writing into a folder of its own."""
+    """docs/scripts/make_default_model.py, writing into a folder of its own."""
     spec = importlib.util.spec_from_file_location("make_default_model", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
@@ -27,7 +27,7 @@ def maker(tmp_path, monkeypatch):
     for name, file in (("BUNDLED_WEIGHTS", "default.safetensors"), ("BUNDLED_CONFIG", "default.yaml")):
         monkeypatch.setattr(script, name, folder / file)
         monkeypatch.setattr(presets, name, folder / file)
-    monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / SCRIPT.name))
+    monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / "scripts" / SCRIPT.name))
     monkeypatch.setattr(script, "TOLERANCE", 0.2)  # random weights: a rounding goes far
     monkeypatch.setattr(script, "FEW", 100)
     return script

@@ -1,4 +1,4 @@
-"""Makes the bundled model from a finished run: .venv/bin/python docs/make_default_model.py InSPyReNet_Bundled [WEIGHTS]
+"""Makes the bundled model from a finished run: .venv/bin/python docs/scripts/make_default_model.py InSPyReNet_Bundled [WEIGHTS]
 
 WEIGHTS: a file or the folder of a run, snapshots/CONFIG if not given. Writes src/inspyrenet/weights/default.safetensors, the
 averaged weights in half precision (tensors with few values stay as they are: norms, and the first convolutions, whose rounding
@@ -52,9 +52,9 @@ def main(config_name: str, source: str) -> int:
     sections = config.model_dump(include={"Model", "Test"}, exclude_defaults=True)
     sections["Model"].pop("pretrained", None)  # the file holds the encoder
     sections["Test"]["Checkpoint"] = {
-        "checkpoint_dir": str(BUNDLED_WEIGHTS.relative_to(Path(__file__).resolve().parents[1]))
+        "checkpoint_dir": str(BUNDLED_WEIGHTS.relative_to(Path(__file__).resolve().parents[2]))
     }
-    header = f"# Made by docs/make_default_model.py; the recipe is {config_name}.\n# Weights {terms}.\n"
+    header = f"# Made by docs/scripts/make_default_model.py; the recipe is {config_name}.\n# Weights {terms}.\n"
     BUNDLED_CONFIG.write_text(header + write(sections))
     print(f"{BUNDLED_WEIGHTS}: {len(content):,} bytes")
     return 0

@@ -1,4 +1,4 @@
-"""Makes the README's picture: .venv/bin/python docs/make_pictures.py
+"""Makes the README's picture: .venv/bin/python docs/scripts/make_pictures.py
 
 First: .venv/bin/python Expr.py --config configs/Quickstart.yaml --debug, whose pyramid pictures of painted images are used.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 LEVELS = ROOT / "snapshots" / "Quickstart" / "debug" / "heldout"
 IMAGES = ("00003",)
 WIDTH = 1200  # pixels
@@ -22,7 +22,9 @@ def main() -> int:
         print(f"error: no {', '.join(missing)}: run Expr.py --config configs/Quickstart.yaml --debug", file=sys.stderr)
         return 1
     picture = Image.fromarray(np.vstack([np.asarray(Image.open(file)) for file in files]))
-    picture.resize((WIDTH, round(picture.height * WIDTH / picture.width))).save(ROOT / "docs" / "pyramid.png")
+    picture.resize((WIDTH, round(picture.height * WIDTH / picture.width))).save(
+        ROOT / "docs" / "images" / "pyramid.png"
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Makes the picture of edges in docs/results.md: .venv/bin/python docs/make_edges_picture.py Quickstart PSPNet_Quickstart
+"""Makes the picture of edges in docs/results.md: .venv/bin/python docs/scripts/make_edges_picture.py Quickstart PSPNet_Quickstart
 
 Names of runs in snapshots/ whose configs end in `Test: {Dataset: {type: Synthetic}}`; from left to right: painted image, mask,
 and the map of each run. Every run's maps must be there (Expr.py, or Test.py).
@@ -12,7 +12,7 @@ import numpy as np
 
 from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 IMAGES = (3, 17)
 CROP = slice(24, 136)  # of both sides: the middle
 ENLARGED, GAP = 2, 6
@@ -22,7 +22,7 @@ def main(runs: list[str]) -> int:
     painted = SyntheticShapes(max(IMAGES) + 1, HELD_OUT_SEED)
     rows = [row(number, painted[number], runs) for number in IMAGES]
     width = min(line.shape[1] for line in rows)
-    cv2.imwrite(str(ROOT / "docs" / "edges.png"), np.vstack([line[:, :width] for line in rows])[:-GAP])
+    cv2.imwrite(str(ROOT / "docs" / "images" / "edges.png"), np.vstack([line[:, :width] for line in rows])[:-GAP])
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/page.md: .venv/bin/python -m docs.make_page_pictures --ckpt snapshots/Quickstart
+"""Makes the pictures of docs/page.md: .venv/bin/python -m docs.scripts.make_page_pictures --ckpt snapshots/Quickstart
 
 Starts run/Demo.py with these options, and Chromium without a window.
 """
@@ -16,7 +16,7 @@ from PIL import Image
 from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 from tests.browser import Browser
 
-DOCS = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1]
 RESULT = "[...document.querySelectorAll('#result img')].some(image => image.complete && image.naturalWidth > 100)"
 SETTLE = 1.0  # seconds, for transitions
 
@@ -72,7 +72,7 @@ def take_pictures(browser: Browser, port: int, image: Path) -> None:
 
 
 def save(picture: np.ndarray, name: str) -> None:
-    Image.fromarray(picture).quantize(256, Image.Quantize.MEDIANCUT).save(DOCS / name, optimize=True)
+    Image.fromarray(picture).quantize(256, Image.Quantize.MEDIANCUT).save(DOCS / "images" / name, optimize=True)
 
 
 if __name__ == "__main__":

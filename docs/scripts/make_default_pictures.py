@@ -1,4 +1,4 @@
-"""Makes the pictures of what the bundled model does: .venv/bin/python docs/make_default_pictures.py
+"""Makes the pictures of what the bundled model does: .venv/bin/python docs/scripts/make_default_pictures.py
 
 Photographs that scikit-image brings along and that may be shown: coffee, chelsea (a cat) and rocket are CC0, astronaut is NASA's.
 default_cutouts.jpg: before and after. default_failures.jpg: what it does not find.
@@ -13,7 +13,7 @@ from skimage import data
 
 from inspyrenet import Remover
 
-DOCS = Path(__file__).resolve().parent
+IMAGES = Path(__file__).resolve().parents[1] / "images"
 GOOD, BAD = ("coffee", "chelsea"), ("astronaut", "rocket")
 HEIGHT, GAP, SQUARE = 384, 8, 12  # pixels: of a photograph, between two, of the checkerboard
 
@@ -52,7 +52,7 @@ def save(name: str, rows: list[list[np.ndarray]]) -> None:
             line[: picture.shape[0], left : left + picture.shape[1]] = picture
             left += picture.shape[1] + GAP
         lines.append(line)
-    cv2.imwrite(str(DOCS / name), np.vstack(lines)[:-GAP, :-GAP, ::-1])
+    cv2.imwrite(str(IMAGES / name), np.vstack(lines)[:-GAP, :-GAP, ::-1])
 
 
 if __name__ == "__main__":
