@@ -92,9 +92,10 @@ def ensure_dataset(
     temporary = Path(root) / f".{secrets.token_hex(8)}"
     try:
         write_dataset(temporary, name, count, seed, size)
-        if folder.exists():
-            folder.rename(temporary / "old")
-        (temporary / name).rename(folder)
+        if not _is_made(folder, count, seed, size):  # meanwhile, by another process
+            with contextlib.suppress(FileNotFoundError):
+                folder.rename(temporary / "old")
+            (temporary / name).rename(folder)
     except OSError:
         if not _is_made(folder, count, seed, size):  # else another process was faster
             raise

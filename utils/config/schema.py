@@ -56,7 +56,6 @@ class ModelSection(Section):
     pretrained: bool | str = False
     alignment: Literal["as_trained", "corrected"] = "as_trained"
     attention: Literal["as_trained", "corrected"] = "as_trained"
-    fast: bool = True
     arguments: dict[str, Any] = {}  # anything else that this model's constructor takes
 
 
@@ -202,7 +201,6 @@ class DatasetSection(Section):
     transforms: Transforms
     on_bad_pair: Literal["error", "skip"] = "error"
     cache: Literal["none", "ram", "disk"] = "none"
-    pipeline: Literal["fast", "pil"] = "fast"  # pil: the published operations, one by one
     limit: Count | None = None  # take only so many pairs, evenly spread
     labels: Literal["none", "DIS5K"] = "none"  # class of each image by its name, for a network with classes
 
@@ -345,6 +343,16 @@ class EvalSection(Section):
     num_workers: Annotated[int, Field(ge=0)] = 0  # 0: one process per core
 
 
+Pipeline = Literal["fast", "pil"]
+
+
+class DebugSection(Section):
+    """The formulations that are compared when something looks wrong; results agree up to rounding."""
+
+    fast: bool = True  # false: the networks' reference formulation, slower and in more memory
+    pipeline: Pipeline = "fast"  # pil: the published augmentation, one operation after the other
+
+
 class Config(Section):
     """One experiment. `Train`, `Test` and `Eval` may each be absent: then that command says so."""
 
@@ -355,3 +363,4 @@ class Config(Section):
     Train: TrainSection | None = None
     Test: TestSection | None = None
     Eval: EvalSection = EvalSection()
+    Debug: DebugSection = DebugSection()

@@ -11,7 +11,7 @@ import torch
 
 from ..data.datasets.torch_datasets import TrainDataset
 from ..data.images.read import read_mask
-from ..utils.config.schema import Config
+from ..utils.config.schema import Config, Pipeline
 from ..utils.metrics import score
 from ..utils.metrics.reference import default_table
 from ..utils.system.timing import interleave, ratios
@@ -48,8 +48,9 @@ def feeding(config: Config, count: int) -> dict[str, Callable[[], object]]:
     dataset = build.section(config, "Train").Dataset
     found = build.pairs(dataset.model_copy(update={"limit": min(POOL, dataset.limit or POOL)}))
     variants: dict[str, Callable[[], object]] = {}
-    for name, pipeline in (("published operations", "pil"), ("fused", "fast")):
-        images = build.train_dataset(dataset.model_copy(update={"pipeline": pipeline}), found, seed=0)
+    pipelines: dict[str, Pipeline] = {"published operations": "pil", "fused": "fast"}
+    for name, pipeline in pipelines.items():
+        images = build.train_dataset(dataset, found, 0, pipeline)
         variants[name] = functools.partial(_next_images, images, itertools.cycle(range(len(found))), count)
     return variants
 

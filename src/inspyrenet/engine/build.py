@@ -19,7 +19,16 @@ from ..lib.checkpoints.state_dict import load_backbone, load_state
 from ..lib.fast.switchable import Switchable
 from ..lib.sizes import rule_for
 from ..utils.config.load import filled_in
-from ..utils.config.schema import Config, DatasetSection, ModelSection, Section, TestSection, TrainSection, Transforms
+from ..utils.config.schema import (
+    Config,
+    DatasetSection,
+    ModelSection,
+    Pipeline,
+    Section,
+    TestSection,
+    TrainSection,
+    Transforms,
+)
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 
 LOG = logging.getLogger(__name__)
@@ -55,8 +64,6 @@ def model_arguments(model: ModelSection) -> dict:
         arguments["depth"] = model.depth
     if model.encoder is not None:
         arguments["encoder"] = model.encoder
-    if not model.fast:
-        arguments["fast"] = False
     if model.attention != "as_trained":
         arguments["attention"] = model.attention
     return arguments
@@ -69,7 +76,10 @@ def network(config: Config, start: bool = True) -> Switchable:
     """
     model = section(config, "Model")
     pretrained = model.pretrained if start else False
-    net = build_model(model.name, **model_arguments(model.model_copy(update={"pretrained": pretrained})))
+    arguments = model_arguments(model.model_copy(update={"pretrained": pretrained}))
+    if not config.Debug.fast:
+        arguments["fast"] = False
+    net = build_model(model.name, **arguments)
     if isinstance(pretrained, str):
         path = pretrained_file(pretrained)
         left = load_backbone(net, read_weights(path), str(path))
@@ -123,7 +133,7 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
 
 
 def train_dataset(
-    dataset: DatasetSection, found: Sequence[Pair], seed: int, labels: Sequence[int] | None = None
+    dataset: DatasetSection, found: Sequence[Pair], seed: int, pipeline: Pipeline, labels: Sequence[int] | None = None
 ) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
     sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
@@ -132,7 +142,7 @@ def train_dataset(
         found,
         transform_steps(dataset.transforms),
         seed,
-        dataset.pipeline,
+        pipeline,
         dataset.cache,
         random_size=None if sizes is None else sizes.model_dump(),
         labels=labels,

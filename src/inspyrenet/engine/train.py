@@ -48,7 +48,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
     folder = Path(checkpoint_dir(config))
     learn, held_out = split_pairs(train, config.seed)
     labels, classes = build.class_labels(train.Dataset.labels, learn)
-    dataset = build.train_dataset(train.Dataset, learn, config.seed, labels)
+    dataset = build.train_dataset(train.Dataset, learn, config.seed, config.Debug.pipeline, labels)
     build.seed_everything(config.seed)
     model = distributed.prepare(start_network(config, log), device)
     build.check_classes(model, classes)

@@ -152,7 +152,10 @@ def test_an_interrupted_set_is_not_left_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_several_at_once_agree(tmp_path):
+@pytest.mark.parametrize("before", [None, 1])
+def test_several_at_once_agree(tmp_path, before):
+    if before:
+        ensure_dataset(tmp_path, "toy", before, size=(64, 64))
     failures = []
 
     def make():
@@ -161,7 +164,7 @@ def test_several_at_once_agree(tmp_path):
         except OSError as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=make) for _ in range(4)]
+    threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
