@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from torch import Tensor
 
 from ..types import PyramidNetwork, SaliencyPyramid, Size
-from .context_attention import refine_tiles
 from .lazy_upsample import LazyUpsample
 from .purpose import for_inference, for_training
 from .recompute import recompute, recomputing
+from .sica import refine_tiles
 from .tiled_inference import active_tiles
 
 LARGE_TILE = 256  # where everything is computed: 8 % of it twice

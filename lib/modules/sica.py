@@ -6,14 +6,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast import context_attention as lean
+from ..fast import sica as lean
 from ..fast.switchable import accelerated_by
 from ..types import Size
 from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
 
 
 class SICA(nn.Module):
-    """Context attention of one pyramid stage.
+    """Context attention of one pyramid stage, in the reference formulation; `fast.sica` has the one that runs by default.
 
     stage: 2, 1 or 0; stages 1 and 0 also take the coarser Laplacian map (`with_laplacian`).
     base_size: (height, width) that the network trains at; contexts are summed over maps of base_size / 2^stage,

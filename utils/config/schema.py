@@ -1,6 +1,6 @@
 """What a config may say: one pydantic model per YAML section, with the defaults.
 
-Only shapes and ranges live here. Reading files, overrides, `extends` and error positions are `config.py`.
+Only shapes and ranges live here. `load.py` reads files, overrides and `extends`; `errors.py` says what is refused, and where.
 """
 
 from typing import Annotated, Any, Literal

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.fast.context_attention import unit_of_both, unit_of_mixture
 from inspyrenet.lib.fast.recompute import layer_norm, recompute, recomputing
+from inspyrenet.lib.fast.sica import unit_of_both, unit_of_mixture
 from inspyrenet.lib.fast.window_attention import attend, attend_training, shift_mask
 from inspyrenet.lib.losses.build import build_criterion
 from inspyrenet.lib.modules.conv import ConvUnit, mixture
