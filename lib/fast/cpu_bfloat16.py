@@ -29,7 +29,7 @@ def _is_depthwise(conv: nn.Conv2d) -> bool:
 
 def _is_broken(conv: nn.Conv2d) -> bool:
     """With 24 or 40 channels innermost, gradients of dilated kernels are NaN, or the process is killed (torch 2.15)."""
-    return max(conv.dilation) > 1 and conv.in_channels % BLOCK != 0
+    return max(conv.dilation) > 1 and (conv.in_channels % BLOCK != 0 or conv.out_channels % BLOCK != 0)
 
 
 class _Float32WhenTraining(nn.Module):

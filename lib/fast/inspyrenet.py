@@ -25,8 +25,8 @@ def forward(plain: Callable, model: PyramidNetwork, image: Tensor, coarse: Tenso
     """`InSPyReNet.forward` for training, in tiles, or as it is; coarse stages alone are small as they are."""
     if model.finest_stage == 0 and model.uses_tiles(image.shape[-2:]):
         return forward_tiled(model, image, coarse)
-    lean = model.finest_stage == 0 and for_training()
-    with recomputing() if lean else contextlib.nullcontext():
+    save_memory = model.finest_stage == 0 and for_training()
+    with recomputing() if save_memory else contextlib.nullcontext():
         return plain(image, coarse)
 
 

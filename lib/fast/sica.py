@@ -23,7 +23,7 @@ class Attention(ContextAttention, Protocol):
     conv_out1: ConvUnit
     conv_out2: ConvUnit
 
-    def shares(self, query: Tensor, key: Tensor, size: Size) -> Tensor: ...
+    def attention_weights(self, query: Tensor, key: Tensor, size: Size) -> Tensor: ...
 
     def outputs(self, x: Tensor) -> tuple[Tensor, Tensor]: ...
 
@@ -31,7 +31,7 @@ class Attention(ContextAttention, Protocol):
 def refine(plain: Callable, sica: Attention, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """`SICA.refine` without the largest maps: the attended one, x joined with it, and a copy of the query."""
     query = sica.conv_query(x)
-    weights = sica.shares(recompute(_positions(query), _positions, query), key, x.shape[-2:])
+    weights = sica.attention_weights(recompute(_positions(query), _positions, query), key, x.shape[-2:])
     refined = unit_of_mixture(sica.conv_out1, weights, value, x.dtype)
     return sica.outputs(unit_of_both(sica.conv_out2, x, refined))
 

@@ -108,18 +108,18 @@ class _WindowAttention(torch.autograd.Function):
         ctx.save_for_backward(qkv, bias, mask)
         ctx.scale = scale
         query, key, value = qkv
-        return _shares(query, key, bias, mask, scale) @ value
+        return _attention_weights(query, key, bias, mask, scale) @ value
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None, None]:
         qkv, bias, mask = ctx.saved_tensors
         query, key, value = qkv
-        shares = _shares(query, key, bias, mask, ctx.scale)
+        attention = _attention_weights(query, key, bias, mask, ctx.scale)
         found = torch.empty_like(qkv)
-        torch.matmul(shares.transpose(-2, -1).to(qkv.dtype), gradient, out=found[2])
-        scores = (gradient @ value.transpose(-2, -1)).to(shares.dtype)
-        scores = torch.ops.aten._softmax_backward_data(scores, shares, -1, shares.dtype)
+        torch.matmul(attention.transpose(-2, -1).to(qkv.dtype), gradient, out=found[2])
+        scores = (gradient @ value.transpose(-2, -1)).to(attention.dtype)
+        scores = torch.ops.aten._softmax_backward_data(scores, attention, -1, attention.dtype)
         of_bias = scores.sum(dim=0, keepdim=True).to(bias.dtype)
         scores = scores.mul_(ctx.scale).to(qkv.dtype)
         torch.matmul(scores, key, out=found[0])
@@ -127,8 +127,8 @@ class _WindowAttention(torch.autograd.Function):
         return found, of_bias, None, None
 
 
-def _shares(query: Tensor, key: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
-    """(n, heads, N, N) shares of attention, in the precision of the bias."""
+def _attention_weights(query: Tensor, key: Tensor, bias: Tensor, mask: Tensor | None, scale: float) -> Tensor:
+    """(n, heads, N, N) attention weights, in the precision of the bias."""
     scores = ((query * scale) @ key.transpose(-2, -1)).to(bias.dtype)
     scores += bias
     if mask is not None:

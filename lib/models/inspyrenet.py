@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ..fast import inspyrenet as lean
+from ..fast import inspyrenet as fast_inspyrenet
 from ..fast.switchable import Switchable, accelerated_by
 from ..modules.conv import resize
 from ..modules.paa import PAADecoder, PAAEncoder
@@ -58,7 +58,7 @@ class InSPyReNet(Switchable):
         self.pyramid = ImagePyramid()
         self.fast, self.finest_stage = fast, finest_stage
 
-    @accelerated_by(lean.forward)
+    @accelerated_by(fast_inspyrenet.forward)
     def forward(self, image: Tensor, coarse: Tensor | None = None) -> SaliencyPyramid:
         """(B, 3, H, W), ImageNet-normalized, sides multiples of 32 → logits S3, S2, S1, S0 and U2, U1, U0.
 
@@ -89,7 +89,7 @@ class InSPyReNet(Switchable):
         f3, s3 = self.decoder(x.pop(3), x.pop(4), x.pop(5))
         return x, f3, replaced(s3, coarse)
 
-    @accelerated_by(lean.joined)
+    @accelerated_by(fast_inspyrenet.joined)
     def joined(self, maps: Sequence[Tensor], size: Size) -> Tensor:
         """Maps (B, C_i, ·, ·) on one size, joined along the channels: (B, ΣC_i, *size)."""
         maps = [resize(x, size) for x in maps]
@@ -97,7 +97,7 @@ class InSPyReNet(Switchable):
 
     def uses_tiles(self, size: Size) -> bool:
         """Whether an image of this size is computed in tiles."""
-        return lean.uses_tiles(self, size)
+        return fast_inspyrenet.uses_tiles(self, size)
 
 
 def replaced(s3: Tensor, coarse: Tensor | None) -> Tensor:

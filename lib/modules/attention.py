@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast import parallel_axial as lean
+from ..fast import parallel_axial as fast_axial
 from ..fast.switchable import accelerated_by
 from .conv import ConvUnit, at_least_float32, without_autocast
 
@@ -55,7 +55,7 @@ class AxialAttention(nn.Module):
         return x.reshape(batch, channels, height, width)
 
 
-@accelerated_by(lean.attend_both)
+@accelerated_by(fast_axial.attend_both)
 def attend_both(rows: AxialAttention, columns: AxialAttention, x: Tensor) -> Tensor:
     """Attention along both axes, side by side: (B, C, h, w) → same."""
     return rows(x) + columns(x)
@@ -67,12 +67,12 @@ NOTHING = 1e-30  # a share of attention below which nothing is attended
 def attend(query: Tensor, key: Tensor, value: Tensor, fast: bool = True) -> Tensor:
     """Unscaled attention over the last axis: (B, f, L), (B, f, L), (B, g, L) → (B, g, L) in at least float32.
 
-    The unscaled scores differ by hundreds, so that most shares underflow to subnormal numbers, with which a CPU computes about
-    a hundred times slower: fast makes them zero.
+    The unscaled scores differ by hundreds, so that most attention weights underflow to subnormal numbers, with which a CPU
+    computes about a hundred times slower: fast makes them zero.
     """
     with without_autocast(query):
         query, key, value = at_least_float32(query), at_least_float32(key), at_least_float32(value)
-        shares = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
+        weights = (query.transpose(1, 2) @ key).softmax(dim=-1)  # (B, L, L)
         if fast:
-            shares = F.threshold(shares, NOTHING, 0.0)
-        return value @ shares.transpose(1, 2)
+            weights = F.threshold(weights, NOTHING, 0.0)
+        return value @ weights.transpose(1, 2)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ..fast import parallel_axial as lean
+from ..fast import parallel_axial as fast_axial
 from ..fast.switchable import accelerated_by
 from .attention import AxialAttention, attend_both
 from .conv import ConvUnit, at_least_float32, resize
@@ -43,7 +43,7 @@ class PAAEncoder(nn.Module):
         self.conv_res = ConvUnit(in_channels, depth)
         self.fast = True
 
-    @accelerated_by(lean.encoder)
+    @accelerated_by(fast_axial.encoder)
     def forward(self, x: Tensor) -> Tensor:
         branches = [self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)]
         return (self.conv_cat(torch.cat(branches, dim=1)) + self.conv_res(x)).relu()

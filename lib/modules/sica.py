@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fast import sica as lean
+from ..fast import sica as fast_sica
 from ..fast.switchable import accelerated_by
 from ..types import Size
 from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
@@ -68,7 +68,7 @@ class SICA(nn.Module):
             context = self.sums(x, maps.to(x.dtype)).transpose(1, 2).unsqueeze(-1)  # (B, C, n, 1)
             return _project(self.conv_key, context).squeeze(-1), _project(self.conv_value, context).squeeze(-1)
 
-    @accelerated_by(lean.sums)
+    @accelerated_by(fast_sica.sums)
     def sums(self, x: Tensor, maps: Tensor) -> Tensor:
         """Features (B, C, h, w), weighted by each of n maps (B, n, h, w) and summed: (B, n, C)."""
         batch, channels, height, width = x.shape
@@ -87,14 +87,14 @@ class SICA(nn.Module):
             maps += [q.clamp(0, 1), (-q).clamp(0, 1)]
         return torch.cat(maps, dim=1)
 
-    @accelerated_by(lean.refine)
+    @accelerated_by(fast_sica.refine)
     def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         """The local part: every position asks the contexts, then convolutions. Reaches 5 px around each position."""
         query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
-        attended = mixture(self.shares(query, key, x.shape[-2:]), value, x.dtype)
+        attended = mixture(self.attention_weights(query, key, x.shape[-2:]), value, x.dtype)
         return self.outputs(self.conv_out2(torch.cat([x, self.conv_out1(attended)], dim=1)))
 
-    def shares(self, query: Tensor, key: Tensor, size: Size) -> Tensor:
+    def attention_weights(self, query: Tensor, key: Tensor, size: Size) -> Tensor:
         """softmax(query·key / √depth): of each position's attention what goes to each context, (B, n, *size)."""
         with without_autocast(query):
             weights = (torch.bmm(query.to(key.dtype), key) * self.depth**-0.5).softmax(dim=-1)  # (B, h·w, n)

@@ -199,3 +199,9 @@ def test_scripts_answer_help_from_any_folder(path, tmp_path):
         [sys.executable, str(path), "--help"], cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60
     )
     assert "usage:" in done.stdout
+
+
+def test_both_layers_write_whole_files_alike():
+    """data and utils may not import each other, so each has this helper; a change of one is a change of both."""
+    copies = [ROOT / "data" / "whole_file.py", ROOT / "utils" / "system" / "whole_file.py"]
+    assert copies[0].read_text(encoding="utf-8") == copies[1].read_text(encoding="utf-8")
