@@ -1,20 +1,25 @@
 """The object's own colors in its soft edges, where the photograph has them mixed with the background.
 
-Without this, hair and fur keep a halo of the old background on a new one. Two ways: `matting` is better and needs the
-package pymatting; `fusion` needs nothing more than torch and runs on a GPU.
+Without this, hair and fur keep a halo of the old background on a new one. `multilevel` is our own and the default; `pymatting`
+solves the same equations with that package, which compiles for a minute at its very first use; `fusion` is less exact and runs
+on a GPU.
 """
 
+import atexit
 import importlib.util
 import logging
+import shutil
 import sys
+import tempfile
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import torch
 
-METHODS = ("auto", "matting", "fusion", "none")
-WIDE, NARROW = 90, 6  # pixels, width of the two box blurs
+METHODS = ("auto", "multilevel", "pymatting", "fusion", "none")
+WIDE, NARROW = 90, 6  # pixels, width of the two box blurs of fusion
 
 LOG = logging.getLogger("inspyrenet")
 
@@ -24,24 +29,22 @@ class ForegroundError(RuntimeError):
 
 
 def choose_method(name: str) -> str:
-    """ "auto" → "matting" where pymatting is installed, else "none"; other names are checked.
+    """ "auto" → "multilevel"; other names are checked.
 
-    Raises ForegroundError for an unknown name, or for matting without pymatting.
+    Raises ForegroundError for an unknown name, or for pymatting where it is not installed.
     """
     if name not in METHODS:
         raise ForegroundError(f"edges is one of {', '.join(METHODS)}, not {name!r}")
     installed = "pymatting" in sys.modules or importlib.util.find_spec("pymatting") is not None
-    if name == "auto":
-        return "matting" if installed else "none"
-    if name == "matting" and not installed:
+    if name == "pymatting" and not installed:
         raise ForegroundError(
-            "edges=matting needs the package pymatting: pip install 'inspyrenet[matting]', or use edges=fusion"
+            "edges=pymatting needs the package pymatting: ./install.sh --extras matting, or use edges=multilevel"
         )
-    return name
+    return "multilevel" if name == "auto" else name
 
 
 def estimate(
-    image: "np.ndarray", alpha: "np.ndarray", method: str = "matting", device: "torch.device | str" = "cpu"
+    image: "np.ndarray", alpha: "np.ndarray", method: str = "auto", device: "torch.device | str" = "cpu"
 ) -> "np.ndarray":
     """Image uint8 (H, W, 3) and alpha uint8 (H, W) → the object's colors, uint8 (H, W, 3).
 
@@ -50,23 +53,47 @@ def estimate(
     method = choose_method(method)
     if method == "none" or not ((alpha > 0) & (alpha < 255)).any():
         return image
-    return _matting(image, alpha) if method == "matting" else _fusion(image, alpha, device)
+    if method == "fusion":
+        return _fusion(image, alpha, device)
+    if method == "pymatting" and alpha.size > 1:  # which divides by zero where there is one pixel
+        return _pymatting(image, alpha)
+    from .multilevel import multilevel
+
+    return multilevel(image, alpha)
 
 
-def _matting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
+def _pymatting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
     import numpy as np
     import torch
 
-    if "pymatting" not in sys.modules:
-        LOG.warning("loading pymatting for the edge colors; its very first use compiles for a minute or so")
-    from pymatting import estimate_foreground_ml
-
+    estimate_foreground_ml = _load_pymatting()
     threads = torch.get_num_threads()
     try:
         colors = estimate_foreground_ml(image / 255.0, alpha / 255.0)
     finally:
         torch.set_num_threads(threads)  # numba sets the number for all of OpenMP
     return np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
+
+
+def _load_pymatting() -> Callable[..., "np.ndarray"]:
+    """pymatting's estimator. Where numba can keep what it compiled nowhere, it gets a folder for this process."""
+    if "pymatting" not in sys.modules:
+        LOG.warning("loading pymatting for the edge colors; its very first use compiles for a minute or so")
+    try:
+        from pymatting import estimate_foreground_ml
+    except RuntimeError as error:
+        if "cannot cache" not in str(error):
+            raise
+        LOG.warning("pymatting compiles anew at every start, since no folder for its cache can be written to")
+        import numba
+
+        folder = tempfile.mkdtemp(
+            prefix="inspyrenet-numba-"
+        )  # of a name that nobody can foresee: what lies there is run
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        numba.config.CACHE_DIR = folder
+        from pymatting import estimate_foreground_ml
+    return estimate_foreground_ml
 
 
 def _fusion(image: "np.ndarray", alpha: "np.ndarray", device: "torch.device | str") -> "np.ndarray":

@@ -95,13 +95,9 @@ def test_missing_extras_are_named(monkeypatch, place, capsys):
         errors.load_ray()
 
 
-def test_edges_are_settled_where_the_command_is(monkeypatch):
+def test_edges_are_settled_where_the_command_is():
     def edges(**options):
         return job._check(job.BatchRequest("in", "out", **options)).edges
 
-    monkeypatch.setitem(sys.modules, "pymatting", object())
-    assert edges() == "matting" and edges(edges="fusion") == "fusion"
+    assert edges() == "multilevel" and edges(edges="fusion") == "fusion"
     assert edges(type="map") == edges(threshold=0.5) == "none"
-    monkeypatch.delitem(sys.modules, "pymatting")
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert edges() == "none"

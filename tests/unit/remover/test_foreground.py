@@ -1,7 +1,9 @@
 """Edge colors: the object's own color where the photograph shows a mixture."""
 
+import builtins
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,28 +90,53 @@ def stub(monkeypatch):
     return calls
 
 
-def test_matting_gets_values_from_0_to_1_and_gives_bytes(stub):
+def test_pymatting_gets_values_from_0_to_1_and_gives_bytes(stub):
     image, alpha = disc()
-    colors = estimate(image, alpha, "matting")
+    colors = estimate(image, alpha, "pymatting")
     assert colors.dtype == np.uint8 and error(colors, alpha) == 0
     given_image, given_alpha = stub[0]
     assert given_image.max() <= 1 and given_alpha.max() == 1 and given_alpha.ndim == 2
 
 
-def test_auto_takes_matting_where_it_is_installed(stub, monkeypatch):
-    assert choose_method("auto") == "matting"
-    monkeypatch.delitem(sys.modules, "pymatting")
-    monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
-    assert choose_method("auto") == "none"
+def test_pymatting_is_not_asked_about_a_single_pixel(stub):
+    estimate(np.full((1, 1, 3), 90, np.uint8), np.full((1, 1), 9, np.uint8), "pymatting")
+    assert not stub
 
 
-def test_matting_without_its_package_says_how_to_get_it(monkeypatch):
+def test_pymatting_goes_on_where_numba_may_write_nowhere(stub, monkeypatch, caplog):
+    """The first import fails as numba does; with a folder of its own the second one works."""
+    numba = types.SimpleNamespace(config=types.SimpleNamespace(CACHE_DIR=""))
+    package = sys.modules.pop("pymatting")
+
+    def load(name, *rest):
+        if name == "pymatting" and not numba.config.CACHE_DIR:
+            raise RuntimeError("cannot cache function '_make_tree': no locator available for file 'kdtree.py'")
+        if name == "pymatting":
+            return package
+        return original(name, *rest)
+
+    original = builtins.__import__
+    monkeypatch.setitem(sys.modules, "numba", numba)
+    monkeypatch.setattr(builtins, "__import__", load)
+    image, alpha = disc()
+    assert error(estimate(image, alpha, "pymatting"), alpha) == 0
+    assert "compiles anew at every start" in caplog.text
+    assert Path(numba.config.CACHE_DIR).is_dir()
+
+
+def test_auto_is_multilevel_and_needs_no_package(monkeypatch):
     monkeypatch.delitem(sys.modules, "pymatting", raising=False)
     monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ForegroundError, match=r"inspyrenet\[matting\].*edges=fusion"):
-        choose_method("matting")
+    assert choose_method("auto") == "multilevel"
+
+
+def test_pymatting_without_its_package_says_how_to_get_it(monkeypatch):
+    monkeypatch.delitem(sys.modules, "pymatting", raising=False)
+    monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ForegroundError, match=r"--extras matting.*edges=multilevel"):
+        choose_method("pymatting")
 
 
 def test_an_unknown_method_lists_them():
-    with pytest.raises(ForegroundError, match="auto, matting, fusion, none"):
+    with pytest.raises(ForegroundError, match="auto, multilevel, pymatting, fusion, none"):
         choose_method("magic")

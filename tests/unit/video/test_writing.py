@@ -47,7 +47,7 @@ class Film:
 class FakeRemover:
     """The map is where the picture is red; answers as Remover does."""
 
-    device, edges = torch.device("cpu"), "matting"
+    device, edges = torch.device("cpu"), "multilevel"
 
     def __init__(self, merging=False, fail=None):
         self.predictor, self.fail, self.batches, self.seen = SimpleNamespace(merging=merging), fail, [], []
@@ -207,10 +207,10 @@ def test_frames_go_through_the_network_in_batches_and_come_out_in_order(tmp_path
 def test_edges_are_left_as_they_are_unless_asked_for(tmp_path):
     remover = FakeRemover()
     run(tmp_path, Film(4), remover)
-    assert remover.seen[0][3] == "none" and remover.edges == "matting"
+    assert remover.seen[0][3] == "none" and remover.edges == "multilevel"
     writer = VideoWriter(tmp_path / "b.mp4", encoding_of("mp4", False), Film())
-    cut_video(Film(4), writer, remover, FrameOptions(OutputStyle("map"), 0.5, True, edges="matting"))
-    assert remover.seen[1] == (OutputStyle("map"), 0.5, True, "matting")
+    cut_video(Film(4), writer, remover, FrameOptions(OutputStyle("map"), 0.5, True, edges="multilevel"))
+    assert remover.seen[1] == (OutputStyle("map"), 0.5, True, "multilevel")
 
 
 @pytest.mark.parametrize(("is_camera", "merging"), [(True, False), (False, True)])
