@@ -27,10 +27,17 @@ def reported() -> Iterator[ExitCode]:
         print("interrupted", file=sys.stderr)
         outcome.code = 130
     except EXPECTED as error:
-        if not (isinstance(error, OSError) or _is_ours(error)) or _is_broken_import(error):
+        if not is_expected(error):
             raise
         print(f"error: {error}", file=sys.stderr)
         outcome.code = 1
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether an error is one that a user can mend: raised in our own words, or by the operating system."""
+    if not isinstance(error, EXPECTED) or _is_broken_import(error):
+        return False
+    return isinstance(error, OSError) or _is_ours(error)
 
 
 def _is_ours(error: BaseException) -> bool:
