@@ -4,6 +4,7 @@ EXIF orientation is applied, 16-bit values are scaled to 8 bits, palettes and CM
 dropped. Whatever cannot be read raises `ImageError` with the file and what to do about it.
 """
 
+import contextlib
 import io
 import os
 from collections.abc import Callable, Iterator
@@ -94,7 +95,7 @@ def _size_without_decoding(path: Path) -> tuple[int, int] | None:
         if turned or image.format == "PNG" or _declared_length(image, path) > path.stat().st_size:
             return None
         width, height = image.size
-        return (width, height) if _orientation(image) >= 5 else (height, width)
+        return (width, height) if orientation_of(image) >= 5 else (height, width)
 
 
 def _tiff_tags(image: Image.Image) -> ImageFileDirectory_v2 | None:
@@ -133,16 +134,29 @@ def _refuse_folder(error: OSError) -> None:
 
 
 def _read(source: Source, convert: Callable[[Image.Image, bytes, str], np.ndarray], max_pixels: int) -> np.ndarray:
+    with loaded(source, max_pixels) as (image, data, label):
+        return upright(convert(image, data, label), orientation_of(image))
+
+
+@contextlib.contextmanager
+def loaded(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image.Image, bytes, str]]:
+    """The decoded Pillow image, its file's bytes, and how to call it in a message; what is wrong with it is an ImageError.
+
+    That covers the block below `with`, too, since Pillow finds some damage only when pixels are converted.
+    """
     data, label = _bytes_of(source)
     with _open(io.BytesIO(data), label, max_pixels) as image:
         try:
             image.load()
-            array = convert(image, data, label)
+            yield image, data, label
         except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
             if isinstance(error, ImageError):
                 raise
             raise ImageError(f"{label}: the image is damaged ({error}); replace the file or leave it out") from error
-        orientation = _orientation(image)
+
+
+def upright(array: np.ndarray, orientation: int) -> np.ndarray:
+    """(H, W[, C]) as it is meant to be seen by its EXIF orientation 1..8; contiguous."""
     return np.ascontiguousarray(_ORIENTATIONS.get(orientation, lambda same: same)(array))
 
 
@@ -186,7 +200,7 @@ def _check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
         raise ImageError(f"{label}: {count}, more than the limit of {max_pixels / 1e6:.0f}; scale the image down first")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1..8; a damaged EXIF block counts as upright, as in every viewer."""
     try:
         return int(image.getexif().get(ORIENTATION_TAG, 1))
@@ -195,50 +209,56 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = _deep_color(image, data)
+    deep = deep_pixels(image, data)
     if deep is not None:
-        return deep
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return np.repeat(_scale_gray(image, label)[..., None], 3, axis=2)
-    return np.asarray(_opaque(image).convert("RGB"))
+        return deep[..., :3]
+    if is_deep_gray(image):
+        return np.repeat(gray_pixels(image, label)[..., None], 3, axis=2)
+    return np.asarray(without_palette(image).convert("RGB"))
 
 
 def _to_gray(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = _deep_color(image, data)
+    deep = deep_pixels(image, data)
     if deep is not None:
-        return np.asarray(Image.fromarray(deep).convert("L"))
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scale_gray(image, label)
-    return np.asarray(_opaque(image).convert("L"))
+        return np.asarray(Image.fromarray(np.ascontiguousarray(deep[..., :3])).convert("L"))
+    if is_deep_gray(image):
+        return gray_pixels(image, label)
+    return np.asarray(without_palette(image).convert("L"))
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def without_palette(image: Image.Image) -> Image.Image:
     """Without premultiplied or palette transparency, which a direct conversion would warn about or mix in."""
     if image.mode in ("RGBa", "La"):
         return image.convert("RGBA" if image.mode == "RGBa" else "LA")
-    if image.mode == "P" and "transparency" in image.info:
+    if image.mode == "PA" or (image.mode == "P" and "transparency" in image.info):
         return image.convert("RGBA")
     return image
 
 
-def _deep_color(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """(H, W, 3) of a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits; else None."""
+def is_deep_gray(image: Image.Image) -> bool:
+    """Gray with more than 8 bits."""
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """(H, W, 3 or 4) of a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits; else None."""
     header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
     deep_png = header is not None and header.depth == 16 and header.channels >= 2
     tags = _tiff_tags(image)
     deep_tiff = tags is not None and max(tags.get(258, (8,))) == 16 and image.mode.startswith("RGB")
-    if not (deep_png or deep_tiff):
+    if not data or not (deep_png or deep_tiff):
         return None
     import cv2  # here, since almost no reader needs it
 
     array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if array is None or array.dtype != np.uint16:
         return None
-    color = array[..., 2::-1] if array.ndim == 3 else np.repeat(array[..., None], 3, axis=2)
-    return _to_8_bits(color)
+    if array.ndim == 2:
+        return _to_8_bits(np.repeat(array[..., None], 3, axis=2))
+    return _to_8_bits(array[..., [2, 1, 0, 3][: array.shape[2]]])
 
 
-def _scale_gray(image: Image.Image, label: str) -> np.ndarray:
+def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
     """(H, W) uint8 of a 16-bit, 32-bit or floating point gray image."""
     values = np.asarray(image)
     if values.dtype.kind == "u" or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
