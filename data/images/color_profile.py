@@ -34,19 +34,22 @@ def is_rgb(icc: bytes) -> bool:
 
 
 def to_srgb(array: np.ndarray, icc: bytes | None) -> np.ndarray:
-    """uint8 (H, W), (H, W, 3) or CMYK (H, W, 4) in a usable profile → uint8 (H, W, 3) in sRGB.
+    """Gray (H, W), RGB (H, W, 3) or (H, W, 4), or CMYK (H, W, 4) in a usable profile of these → sRGB; all uint8.
 
-    RGB that needs no change, because there is no profile or it is sRGB's, is returned as it is.
+    (H, W, 3) comes out, RGB keeps its alpha. RGB that needs no change, because there is no profile or it is sRGB's, is
+    returned as it is.
     """
     if icc is None or (is_rgb(icc) and is_srgb(icc)):
         return array
-    transform = _transform(icc, SPACES[icc[16:20]])
-    result = np.empty((*array.shape[:2], 3), np.uint8)
+    mode = SPACES[icc[16:20]]
+    transform = _transform(icc, mode)
+    with_alpha = mode == "RGB" and array.shape[2] == 4
+    result = array.copy() if with_alpha else np.empty((*array.shape[:2], 3), np.uint8)
     rows = max(1, BAND // array.shape[1])
     for top in range(0, len(array), rows):
-        band = array[top : top + rows]
-        picture = Image.fromarray(band, "CMYK") if band.shape[2:] == (4,) else Image.fromarray(band)
-        result[top : top + rows] = np.asarray(transform.apply(picture))
+        band = np.ascontiguousarray(array[top : top + rows, :, :3] if with_alpha else array[top : top + rows])
+        picture = Image.frombuffer(mode, band.shape[1::-1], band, "raw", mode, 0, 1)
+        result[top : top + rows, :, :3] = np.asarray(transform.apply(picture))
     return result
 
 

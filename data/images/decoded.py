@@ -34,6 +34,9 @@ class Metadata:
     exif: bytes | None = None
 
 
+PLAIN = Metadata()
+
+
 @dataclass(frozen=True, eq=False)
 class DecodedImage:
     """An upright image: uint8 RGB (H, W, 3), and its alpha channel uint8 (H, W), None where it is opaque.
@@ -43,7 +46,7 @@ class DecodedImage:
 
     array: np.ndarray
     alpha: np.ndarray | None = None
-    metadata: Metadata = Metadata()
+    metadata: Metadata = PLAIN
 
     def srgb(self) -> "DecodedImage":
         """The same image with its pixels in sRGB, and without a profile; itself where that is so already."""

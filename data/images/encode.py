@@ -1,4 +1,4 @@
-"""Pictures out: arrays to encoded bytes and files, whole or not there."""
+"""Pictures out: arrays to encoded bytes and files, whole or not there, with profile, resolution and EXIF."""
 
 import io
 from pathlib import Path
@@ -8,10 +8,20 @@ import numpy as np
 from PIL import Image
 
 from ..whole_file import whole_file
+from .color_profile import to_srgb
+from .decoded import PLAIN, Metadata
 
 FORMATS = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP", "tif": "TIFF", "tiff": "TIFF", "bmp": "BMP"}
 OPAQUE = ("jpg", "jpeg", "bmp")  # have no alpha channel
 LONGEST = {"JPEG": 65535, "WEBP": 16383}  # pixels of a side
+CARRIED = {  # what goes with the pixels; WebP and AVIF have no place for a resolution, BMP only for that
+    "PNG": ("icc_profile", "dpi", "exif"),
+    "JPEG": ("icc_profile", "dpi", "exif"),
+    "TIFF": ("icc_profile", "dpi", "exif"),
+    "WEBP": ("icc_profile", "exif"),
+    "AVIF": ("icc_profile", "exif"),
+    "BMP": ("dpi",),
+}
 OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 4},  # half the time of the default for 2 % more bytes
     "JPEG": {"quality": 95, "subsampling": 0},
@@ -35,24 +45,46 @@ def check_format(name: str, transparent: bool = False) -> str:
     return plain
 
 
-def encode(array: np.ndarray, name: str = "png") -> bytes:
-    """uint8 (H, W), (H, W, 3) or (H, W, 4) → the bytes of an image file. Raises FormatError."""
+def encode(array: np.ndarray, name: str = "png", metadata: Metadata = PLAIN) -> bytes:
+    """uint8 (H, W), (H, W, 3) or (H, W, 4) → the bytes of an image file. Raises FormatError.
+
+    metadata: goes into the file as far as the format holds it; where it holds no color profile, the pixels become sRGB.
+    """
     kind = FORMATS[check_format(name, transparent=array.ndim == 3 and array.shape[2] == 4)]
     longest = max(array.shape[:2])
     if longest > LONGEST.get(kind, longest):
         raise FormatError(f"{name} files end at {LONGEST[kind]} pixels, this picture has {longest}: take png or tif")
+    if "icc_profile" not in CARRIED[kind] and array.ndim == 3:
+        array = to_srgb(array, metadata.icc)
+    words = OPTIONS.get(kind, {}) | _beside(array, metadata, kind)
+    if kind == "TIFF" and "exif" in words:
+        words["compression"] = "raw"  # libtiff, which compresses, cannot write the parts of EXIF
     buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format=kind, **OPTIONS.get(kind, {}))
+    Image.fromarray(array).save(buffer, format=kind, **words)
     return buffer.getvalue()
 
 
-def write_picture(array: np.ndarray, path: Path | str, name: str | None = None) -> None:
+def _beside(array: np.ndarray, metadata: Metadata, kind: str) -> dict[str, Any]:
+    """Pillow's words for what goes into a file of that kind. Gray values have no profile of RGB."""
+    given = {name: value for name, value in words_of(metadata).items() if name in CARRIED[kind]}
+    if array.ndim == 2:
+        given.pop("icc_profile", None)
+    return given
+
+
+def words_of(metadata: Metadata) -> dict[str, Any]:
+    """What there is, by Pillow's names."""
+    all_ = {"icc_profile": metadata.icc, "dpi": metadata.dpi, "exif": metadata.exif}
+    return {name: value for name, value in all_.items() if value is not None}
+
+
+def write_picture(array: np.ndarray, path: Path | str, name: str | None = None, metadata: Metadata = PLAIN) -> None:
     """Write an image file in one step; the folder is made. The format is that of the suffix unless `name` says another.
 
     Raises FormatError, and OSError with path and remedy where the file cannot be written.
     """
     path = Path(path)
-    write_bytes(encode(array, name or path.suffix), path)
+    write_bytes(encode(array, name or path.suffix, metadata), path)
 
 
 def write_bytes(data: bytes, path: Path) -> None:
