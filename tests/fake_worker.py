@@ -15,7 +15,9 @@ from PIL import Image
 from inspyrenet.batch import job, worker
 from inspyrenet.batch.network import Network
 from inspyrenet.batch.worker import Settings, Worker
+from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.engine.network_options import NetworkOptions
+from inspyrenet.remover.image_types import Result
 
 NETWORK = Network("fake", NetworkOptions(device="cpu"), "0" * 64)
 DEADLY, DEADLY_ONCE, HEAVY, ODD = (
@@ -34,21 +36,23 @@ class FakeRemover:
     def __init__(self, folder: Path, pause: float = 0.0):
         self.folder, self.pause = folder, pause
 
-    def cut(self, image: np.ndarray, *look) -> SimpleNamespace:
+    def cut(self, image: DecodedImage, *look, keep_metadata: bool) -> Result:
         time.sleep(self.pause)
-        width = image.shape[1]
+        width = image.array.shape[1]
         once = self.folder / "died"
         if width == DEADLY or (width == DEADLY_ONCE and not once.exists()):
             once.touch()
             os.kill(os.getpid(), signal.SIGKILL)
         if width == ODD:
             raise KeyError("a bug")
-        return SimpleNamespace(array=image[..., 0])
+        return Result(image.array[..., 0])
 
-    def process_batch(self, images: Sequence[np.ndarray], *look, batch_size: int) -> list[np.ndarray]:
-        if any(image.shape[1] == HEAVY for image in images):
+    def process_batch(
+        self, images: Sequence[DecodedImage], *look, batch_size: int, keep_metadata: bool
+    ) -> list[Result]:
+        if any(image.array.shape[1] == HEAVY for image in images):
             raise RuntimeError("not enough memory")
-        return [self.cut(image).array for image in images]
+        return [self.cut(image, keep_metadata=keep_metadata) for image in images]
 
 
 def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:

@@ -128,8 +128,8 @@ def _through_pipe(options: argparse.Namespace) -> int:
     image = read_upright(sys.stdin.buffer.read() if options.input == "-" else Path(options.input))
     from .commands.cut_out import load
 
-    result = load(options).cut(image, style, options.threshold, options.reverse)
-    data = encode(result.array, form)
+    result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata)
+    data = encode(result.array, form, result.metadata)
     if to_stdout:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()

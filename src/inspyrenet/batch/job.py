@@ -50,6 +50,7 @@ class BatchRequest:
     threshold: float | None = None
     reverse: bool = False
     edges: str = "auto"
+    keep_metadata: bool = False
     overwrite: bool = False
     network: NetworkOptions = field(default_factory=NetworkOptions)
     workers: int | None = None
@@ -133,6 +134,7 @@ def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -
         kind = "#%02x%02x%02x" % style.color  # noqa: UP031
     look: dict[str, Any] = {"type": kind, "format": output.format, "edges": output.edges}
     look |= {"threshold": request.threshold, "reverse": request.reverse}
+    look |= {"keep_metadata": True} if request.keep_metadata else {}
     options = request.network.deciding_maps() | {"overrides": " ".join(request.network.overrides)}
     return {"network": network.name, "weights": network.digest} | options | look
 
@@ -140,7 +142,7 @@ def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -
 def _settings(request: BatchRequest, output: OutputOptions, network: Network, manifest: Manifest) -> Settings:
     return Settings(
         network, output.style, output.format, str(manifest.folder), manifest.started, request.threshold, request.reverse,
-        edges=output.edges, batch_size=request.batch_size,
+        edges=output.edges, keep_metadata=request.keep_metadata, batch_size=request.batch_size,
     )  # fmt: skip
 
 

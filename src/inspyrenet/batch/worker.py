@@ -19,8 +19,8 @@ from .manifest import DONE, FAILED, Row
 from .network import Network
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from ..data.images.decoded import DecodedImage
+    from ..remover.image_types import Result
     from ..remover.remover import Remover
 
 PENDING = 4  # results that may wait for being written
@@ -45,6 +45,7 @@ class Settings:
     reverse: bool = False
     device: str = "auto"
     edges: str = "auto"
+    keep_metadata: bool = False
     threads: int = 1
     batch_size: int | None = None
 
@@ -155,8 +156,8 @@ class Worker:
                 image = _result(row, reading)
                 if image is not None:
                     good.append((row, image))
-            for row, array in self._through_network(good):
-                pending.append((row, self.writers.submit(self._write, row, array)))
+            for row, result in self._through_network(good):
+                pending.append((row, self.writers.submit(self._write, row, result)))
             while len(pending) > PENDING:
                 _finish_writing(*pending.popleft())
         while pending:
@@ -173,36 +174,37 @@ class Worker:
                 yield queue.popleft()
         yield from queue
 
-    def _through_network(self, group: "list[tuple[Row, np.ndarray]]") -> "Iterator[tuple[Row, np.ndarray]]":
+    def _through_network(self, group: "list[tuple[Row, DecodedImage]]") -> "Iterator[tuple[Row, Result]]":
         """Results of those images for which there is one; several at once, or each for itself where that fails."""
         options = (self.settings.style, self.settings.threshold, self.settings.reverse)
         started = time.perf_counter()
         if len(group) > 1:
+            more = {"batch_size": len(group), "keep_metadata": self.settings.keep_metadata}
             try:
-                arrays = self.remover.process_batch([image for _, image in group], *options, batch_size=len(group))
+                results = self.remover.process_batch([image for _, image in group], *options, **more)
             except Exception:  # memory, mostly: one by one below, where the reason is told
-                arrays = []
-            for (row, _), array in zip(group, arrays, strict=False):
+                results = []
+            for (row, _), result in zip(group, results, strict=False):
                 _spend(row, (time.perf_counter() - started) / len(group))
-                yield row, array
-            if arrays:
+                yield row, result
+            if results:
                 return
         for row, image in group:
             started = time.perf_counter()
             try:
-                array = self.remover.cut(image, *options).array
+                result = self.remover.cut(image, *options, keep_metadata=self.settings.keep_metadata)
             except Exception as error:  # whatever it is, it does not stop the rest
                 _fail(row, error)
                 continue
             _spend(row, time.perf_counter() - started)
-            yield row, array
+            yield row, result
 
-    def _write(self, row: Row, array: "np.ndarray") -> float:
+    def _write(self, row: Row, result: "Result") -> float:
         """Seconds that encoding and writing took."""
         from ..data.images.encode import encode, write_bytes
 
         started = time.perf_counter()
-        data = encode(array, self.settings.format)
+        data = encode(result.array, self.settings.format, result.metadata)
         write_bytes(data, Path(row.output))
         row.bytes = len(data)
         return time.perf_counter() - started
@@ -219,21 +221,21 @@ def _new_row(item: Item, status: str) -> Row:
     return row
 
 
-def _read(path: str) -> "tuple[np.ndarray, float]":
+def _read(path: str) -> "tuple[DecodedImage, float]":
     from ..remover.image_types import read_upright
 
     started = time.perf_counter()
     return read_upright(Path(path)), time.perf_counter() - started
 
 
-def _result(row: Row, reading: "Future[tuple[np.ndarray, float]]") -> "np.ndarray | None":
+def _result(row: Row, reading: "Future[tuple[DecodedImage, float]]") -> "DecodedImage | None":
     """The image, where it can be read; its size and the time go into the row."""
     try:
         image, row.seconds = reading.result()
     except Exception as error:  # decoders fail in many ways
         _fail(row, error)
         return None
-    row.height, row.width = image.shape[:2]
+    row.height, row.width = image.array.shape[:2]
     return image
 
 

@@ -49,6 +49,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
     add_edges_option(group)
+    add("--keep-metadata", action="store_true", help="keep images' EXIF data, such as camera, author and place")
     add("--overwrite", action="store_true", help="make results again that are there already")
     add("-v", "--verbose", action="store_true", help="progress bar, and a line with times for each image")
 
@@ -81,7 +82,9 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
     from ..utils.system.allocator import freed_memory_kept
 
     look = (options.type, options.format, options.threshold, options.reverse)
-    request = Request(source, dest, *look, overwrite=options.overwrite, edges=options.edges)
+    request = Request(
+        source, dest, *look, overwrite=options.overwrite, edges=options.edges, keep_metadata=options.keep_metadata
+    )
     work = parse_request(request)
     if not work.jobs:
         print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)

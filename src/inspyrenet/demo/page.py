@@ -10,8 +10,9 @@ from gradio import processing_utils
 from PIL import Image
 
 from ..data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
+from ..data.images.decoded import read_decoded
 from ..data.images.encode import write_picture
-from ..data.images.read import ImageError, read_image
+from ..data.images.read import ImageError
 from ..remover.compositing import style_of
 from ..remover.remover import Remover, RemoverError
 from . import layout
@@ -136,7 +137,7 @@ class Page:
         if path is None:
             return None, None, layout.EMPTY
         try:
-            prediction = predict(self.remover, read_image(path, self.pixels))
+            prediction = predict(self.remover, read_decoded(path, self.pixels))
         except (ImageError, RemoverError, MemoryError) as error:
             message = str(error).removeprefix(f"{path}: ")
             raise gr.Error(
@@ -151,10 +152,10 @@ class Page:
         if prediction is None or path is None:
             return None, None, gr.update(value=None, interactive=False)
         style = style_of(as_hex(color) if kind == "Color" else TYPES[kind])
-        array = finish(self.remover, prediction, style, threshold or None, reverse)
+        result = finish(self.remover, prediction, style, threshold or None, reverse)
         target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
-        write_picture(array, target)
-        picture = shown(array)
+        write_picture(result.array, target, metadata=result.metadata)
+        picture = shown(result.array, result.metadata.icc)
         return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
 

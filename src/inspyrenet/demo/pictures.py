@@ -1,16 +1,17 @@
 """What the page shows of an image: everything is computed once, types and thresholds are applied to that."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import cv2
 import numpy as np
 from torch import Tensor
 
+from ..data.images.color_profile import to_srgb
+from ..data.images.decoded import DecodedImage
 from ..data.images.preprocess import to_map
 from ..lib.types import SaliencyPyramid
-from ..remover.compositing import OutputStyle, composite, render
-from ..remover.foreground import estimate
+from ..remover.compositing import OutputStyle, composite, seen_by_network
+from ..remover.image_types import Result
 from ..remover.remover import Remover
 from ..utils.system.precision import flushed_denormals
 
@@ -31,30 +32,30 @@ class Level:
 
 @dataclass(frozen=True)
 class Prediction:
-    """An image uint8 (H, W, 3), its map uint8 (H, W), and the stages that led there: (S3,), (S2, U2), (S1, U1), (S0, U0)."""
+    """An image as the network saw it, uint8 (H, W, 3), its map uint8 (H, W), the stages that led there: (S3,), (S2, U2), …, and
+    the image as it came."""
 
     image: np.ndarray
     saliency: np.ndarray
     stages: list[tuple[Level, ...]]
+    source: DecodedImage
 
 
-def predict(remover: Remover, image: np.ndarray) -> Prediction:
-    """Run the network on an image uint8 RGB (H, W, 3)."""
+def predict(remover: Remover, source: DecodedImage) -> Prediction:
+    """Run the network on an image."""
+    image = seen_by_network(source)
     prepared, small = remover.preprocess(image)
     with flushed_denormals():
         out = remover.predictor(prepared[None], None if small is None else small[None], levels=True)
-    return Prediction(
-        image, to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize), stages(out, image.shape[:2])
-    )
+    saliency = to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize)
+    return Prediction(image, saliency, stages(out, image.shape[:2]), source)
 
 
 def finish(
     remover: Remover, prediction: Prediction, style: OutputStyle, threshold: float | None, reverse: bool
-) -> np.ndarray:
+) -> Result:
     """The result as the Remover makes it, without running the network again."""
-    edges = partial(estimate, method=remover.edges, device=remover.device)
-    wanted = threshold is None and remover.edges != "none"
-    return render(prediction.image, prediction.saliency, style, threshold, reverse, edges if wanted else None)
+    return remover.compose(prediction.source, prediction.saliency, style, threshold, reverse)
 
 
 def stages(out: SaliencyPyramid, shape: tuple[int, int]) -> list[tuple[Level, ...]]:
@@ -93,9 +94,9 @@ def shrink(array: np.ndarray, longest: int = SHOWN) -> np.ndarray:
     return cv2.resize(array, size, interpolation=cv2.INTER_AREA)
 
 
-def shown(array: np.ndarray) -> np.ndarray:
-    """uint8 (H, W[, 3 or 4]) → (h, w, 3), transparency over a checkerboard."""
-    array = shrink(array)
+def shown(array: np.ndarray, icc: bytes | None = None) -> np.ndarray:
+    """uint8 (H, W[, 3 or 4]) in that color profile → (h, w, 3) in sRGB, transparency over a checkerboard."""
+    array = to_srgb(shrink(array), icc)
     if array.ndim == 2:
         return np.repeat(array[..., None], 3, axis=2)
     if array.shape[2] == 3:

@@ -12,9 +12,9 @@ from .report import FATAL_ERRNOS, Report, one_line
 from .request import Work
 
 if TYPE_CHECKING:
-    import numpy as np
     from tqdm import tqdm
 
+    from ..data.images.decoded import DecodedImage
     from ..remover.remover import Remover
 
 Say = Callable[[str], None]
@@ -54,12 +54,12 @@ def _cut_images(
         writable = True
         for job, image in _read_ahead(jobs, reader):
             try:
-                result = remover.cut(image.result(), work.style, work.threshold, work.reverse)
+                result = remover.cut(image.result(), work.style, work.threshold, work.reverse, work.keep_metadata)
             except (ValueError, RuntimeError, OSError, MemoryError) as error:
                 report.failed.append((job.source, one_line(error)))
                 progress.update()
                 continue
-            pending.append((job, writer.submit(write_picture, result.array, job.target, work.format)))
+            pending.append((job, writer.submit(write_picture, result.array, job.target, work.format, result.metadata)))
             _note(report, result.seconds, job, say, progress)
             writable = _drain(pending, report, progress, PENDING)
             if not writable:
@@ -67,7 +67,7 @@ def _cut_images(
         return _drain(pending, report, progress, 0) and writable
 
 
-def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[tuple[FileJob, "Future[np.ndarray]"]]:
+def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[tuple[FileJob, "Future[DecodedImage]"]]:
     """Jobs with their images, one image decoded in advance."""
     from ..remover.image_types import read_upright
 

@@ -36,6 +36,7 @@ class Request:
     reverse: bool = False
     overwrite: bool = False
     edges: str = "auto"
+    keep_metadata: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Work:
     reverse: bool
     edges: str = "auto"
     like_results: tuple[Path, ...] = ()
+    keep_metadata: bool = False
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -90,7 +92,17 @@ def parse_request(request: Request) -> Work:
     skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
-    return Work(jobs, skipped, style, form, request.threshold, request.reverse, request.edges, like_results)
+    return Work(
+        jobs,
+        skipped,
+        style,
+        form,
+        request.threshold,
+        request.reverse,
+        request.edges,
+        like_results,
+        request.keep_metadata,
+    )
 
 
 def is_camera(source: str) -> bool:

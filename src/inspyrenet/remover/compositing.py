@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..data.images.decoded import DecodedImage
+
 GREEN = (120, 255, 155)
 WHITE = (255, 255, 255)
+GROUND = (124, 116, 104)  # where an image is transparent: ImageNet's mean, which networks know as "nothing here"
+BAND = 2**20  # pixels that are mixed at a time
 NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
 CHOICES = ", ".join(NAMED) + ", a color such as [255,0,0] or #ff0000, or the path of a background image"
 OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
@@ -45,6 +49,11 @@ class OutputStyle:
     def shows_edges(self) -> bool:
         """The object is put before another background, so that its old background shows in soft edges."""
         return self.kind in ("rgba", "green", "white", "color", "image")
+
+    @property
+    def keeps_profile(self) -> bool:
+        """All colors of the result are the image's own. Beside others, which are sRGB, they have to be sRGB, too."""
+        return self.kind in ("rgba", "blur")
 
 
 def style_of(type: OutputType) -> OutputStyle:
@@ -101,8 +110,16 @@ def _checked_picture(array: Any) -> "np.ndarray":
 # -- alpha --------------------------------------------------------------------------------------------------------
 
 
-def alpha_of(saliency: "np.ndarray", threshold: float | None = None, reverse: bool = False) -> "np.ndarray":
+def alpha_of(
+    saliency: "np.ndarray",
+    threshold: float | None = None,
+    reverse: bool = False,
+    opacity: "np.ndarray | None" = None,
+) -> "np.ndarray":
     """Map (H, W) → alpha (H, W): cut to 0 or 255 above `threshold` (0..1), then turned round where `reverse`.
+
+    opacity: alpha (H, W) of the image itself. The result is never above it; it is the smaller of the two and not their
+    product, so that the edges of a cut-out do not become thinner when it is cut out again.
 
     Raises CutoutError for a threshold outside 0..1.
     """
@@ -111,7 +128,8 @@ def alpha_of(saliency: "np.ndarray", threshold: float | None = None, reverse: bo
     if threshold is not None:
         check_threshold(threshold)
         saliency = np.where(saliency > threshold * 255, np.uint8(255), np.uint8(0))
-    return 255 - saliency if reverse else saliency
+    alpha = 255 - saliency if reverse else saliency
+    return alpha if opacity is None else np.minimum(alpha, opacity)
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -131,18 +149,26 @@ def render(
     threshold: float | None = None,
     reverse: bool = False,
     edges: EdgeColors | None = None,
+    opacity: "np.ndarray | None" = None,
 ) -> "np.ndarray":
     """Image (H, W, 3) and map (H, W) → result of `type`: (H, W) for map, (H, W, 4) for rgba, else (H, W, 3).
 
     edges: finds the object's own colors in its soft edges; used where another background comes behind it.
+    opacity: alpha (H, W) of the image itself, None where it is opaque; what is transparent in it stays so.
     Raises CutoutError for an unknown type, a bad threshold, or a map of another size than the image.
     """
+    import numpy as np
+
     style = style_of(type)
     if image.shape[:2] != saliency.shape:
         raise CutoutError(f"the map is {saliency.shape} but the image {image.shape[:2]} (height, width)")
-    alpha = alpha_of(saliency, threshold, reverse)
-    if edges is not None and style.shows_edges:
-        image = replace_edge_colors(image, edges(image, alpha), alpha)
+    alpha = alpha_of(saliency, threshold, reverse, opacity)
+    if not style.shows_edges:
+        image = on_ground(image, opacity)
+    elif edges is not None:
+        estimated = edges(on_ground(image, opacity), alpha)
+        mixed = alpha if opacity is None else np.where(opacity == 255, alpha, 0)  # other colors are unmixed already
+        image = replace_edge_colors(image, estimated, mixed)
     return _RENDERERS[style.kind](image, alpha, style)
 
 
@@ -154,14 +180,37 @@ def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np
     return np.where(soft[..., None], estimated, image)
 
 
-def composite(front: "np.ndarray", behind: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
-    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3), `behind` may be one color (3,)."""
+def on_ground(image: "np.ndarray", opacity: "np.ndarray | None") -> "np.ndarray":
+    """The image as the network sees it, (H, W, 3): on a plain ground where it is transparent.
+
+    The ground is gray and not white, so that objects of either extreme, such as white shirts or black letters, stay visible.
+    """
+    return image if opacity is None else composite(image, GROUND, opacity)
+
+
+def seen_by_network(image: "DecodedImage") -> "np.ndarray":
+    """uint8 (H, W, 3): sRGB, as in the photographs that networks are trained with, on a plain ground.
+
+    So a photograph has the same map in whatever profile it is stored.
+    """
+    return on_ground(image.srgb().array, image.alpha)
+
+
+def composite(front: "np.ndarray", behind: "np.ndarray | Color", alpha: "np.ndarray") -> "np.ndarray":
+    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3). Both may be one color (3,)."""
     import numpy as np
 
-    weight = alpha[..., None].astype(np.uint16)
-    mixed = weight * front  # at most 255 · 255: fits
-    mixed += (255 - weight) * np.asarray(behind, np.uint8)
-    return ((mixed + 127) // 255).astype(np.uint8)
+    front, behind = (np.broadcast_to(np.asarray(one, np.uint8), (*alpha.shape, 3)) for one in (front, behind))
+    result = np.empty(front.shape, np.uint8)
+    rows = max(1, BAND // max(1, alpha.shape[1]))
+    for top in range(0, len(alpha), rows):  # in bands, since the products take six times the picture
+        band = slice(top, top + rows)
+        weight = alpha[band, :, None].astype(np.uint16)
+        mixed = weight * front[band]  # at most 255 · 255: fits
+        mixed += (255 - weight) * behind[band]
+        mixed += 127
+        result[band] = mixed // 255
+    return result
 
 
 def resize_to_cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
@@ -190,12 +239,18 @@ def blurred_background(image: "np.ndarray", alpha: "np.ndarray", sigma: float | 
     sigma = max(height, width) / 60 if sigma is None else sigma
     shrink = max(1.0, sigma / 4)  # a wide blur needs no fine grid
     small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    weight = (255 - alpha[..., None]).astype(np.float32) / 255 + 1e-3
-    stacked = np.concatenate([image * weight, weight], axis=2)
-    stacked = cv2.resize(stacked, small, interpolation=cv2.INTER_AREA)
-    stacked = cv2.GaussianBlur(stacked, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
-    stacked = cv2.resize(stacked, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(np.rint(stacked[..., :3] / stacked[..., 3:]), 0, 255).astype(np.uint8)
+    weight = (255 - alpha).astype(np.float32) / 255 + 1e-3
+
+    def blurred(plane: np.ndarray) -> np.ndarray:
+        plane = cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
+        plane = cv2.GaussianBlur(plane, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
+        return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    total, result = blurred(weight), np.empty(image.shape, np.uint8)
+    for channel in range(3):  # one after the other, for the memory
+        plane = blurred(image[..., channel] * weight) / total
+        result[..., channel] = np.clip(np.rint(plane, out=plane), 0, 255, out=plane)
+    return result
 
 
 def _map(image, alpha, style):
@@ -205,7 +260,10 @@ def _map(image, alpha, style):
 def _rgba(image, alpha, style):
     import numpy as np
 
-    return np.dstack([image, alpha])
+    result = np.empty((*alpha.shape, 4), np.uint8)
+    np.multiply(image, (alpha > 0)[..., None], out=result[..., :3])  # what is removed is gone, not only hidden
+    result[..., 3] = alpha
+    return result
 
 
 def _on_color(image, alpha, style):
@@ -221,9 +279,7 @@ def _blur(image, alpha, style):
 
 
 def _overlay(image, alpha, style):
-    import numpy as np
-
-    return composite(np.asarray(GREEN, np.uint8), image, alpha // 2)
+    return composite(GREEN, image, alpha // 2)
 
 
 def _debug(image, alpha, style):

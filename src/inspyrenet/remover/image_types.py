@@ -1,18 +1,19 @@
-"""What people hold an image in — Pillow, numpy, torch, bytes, a path — to one array, and the result back to the same."""
+"""What people hold an image in — Pillow, numpy, torch, bytes, a path — to one type, and the result back to the same."""
 
 import io
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
-from ..data.images.encode import encode
-from ..data.images.read import ImageError, read_image
+from ..data.images.decoded import PLAIN, DecodedImage, Metadata, decode, read_decoded, visible_alpha
+from ..data.images.encode import encode, words_of
+from ..data.images.read import ImageError
 
 if TYPE_CHECKING:
     import torch
@@ -21,43 +22,55 @@ LOG = logging.getLogger("inspyrenet")
 KINDS = "a Pillow image, a numpy array, a torch tensor, encoded bytes, or a path"
 
 
-@dataclass(frozen=True)
-class LoadedImage:
-    """An image as uint8 RGB (H, W, 3), and what turns a result (H, W[, 3 or 4]) into the kind that the image came as."""
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What was made of one image: uint8 (H, W[, 3 or 4]), what belongs into its file, and the seconds that each part took."""
 
     array: np.ndarray
-    to_input_type: Callable[[np.ndarray], Any]
+    seconds: dict[str, float] = field(default_factory=dict)
+    metadata: Metadata = PLAIN
+
+
+@dataclass(frozen=True)
+class LoadedImage:
+    """An image, and what turns a result into the kind that the image came as."""
+
+    image: DecodedImage
+    to_input_type: Callable[[Result], Any]
 
 
 def open_image(image: Any) -> LoadedImage:
     """Any image → LoadedImage.
 
-    Pillow: every mode, EXIF orientation applied, Pillow comes back. Array: (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, or
-    floats in 0..1; bytes come back as uint8, floats as floats. Tensor: (3, H, W) or (1, H, W), likewise; (C, H, W) comes back.
+    Pillow: every mode, EXIF orientation applied, Pillow comes back, with icc_profile, dpi and exif in its info as far as there.
+    Array: (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, or floats in 0..1; bytes come back as uint8, floats as floats.
+    Tensor: (3 or 4, H, W) or (1, H, W), likewise; (C, H, W) comes back. Fourth channels are alpha, not multiplied into colors.
     Bytes or a binary file: PNG bytes come back. Path: a Pillow image comes back; nothing is written.
-    Raises ImageError where it is no image.
+    DecodedImage: a Result comes back. Raises ImageError where it is no image.
     """
+    if isinstance(image, DecodedImage):
+        return LoadedImage(image, lambda result: result)
     if isinstance(image, Image.Image):
-        return LoadedImage(_from_pillow(image), Image.fromarray)
+        return LoadedImage(_from_pillow(image), _to_pillow)
     if isinstance(image, np.ndarray):
         return LoadedImage(_from_array(image), _array_like(image.dtype))
     if type(image).__module__.split(".")[0] == "torch":
         return _open_tensor(image)
     if isinstance(image, bytes | bytearray | memoryview) or hasattr(image, "read"):
         data = image.read() if hasattr(image, "read") else bytes(image)
-        return LoadedImage(read_upright(data), encode)
+        return LoadedImage(read_upright(data), lambda result: encode(result.array, metadata=result.metadata))
     if isinstance(image, str | os.PathLike):
-        return LoadedImage(read_upright(Path(image)), Image.fromarray)
+        return LoadedImage(read_upright(Path(image)), _to_pillow)
     raise ImageError(f"an image is {KINDS}, not {type(image).__name__}")
 
 
-def read_upright(source: Path | bytes) -> np.ndarray:
-    """`read_image`, and a word in the log where there is more than one picture to choose from."""
-    array = read_image(source)
+def read_upright(source: Path | bytes) -> DecodedImage:
+    """`read_decoded`, and a word in the log where there is more than one picture to choose from."""
+    image = read_decoded(source)
     if is_animated(source):
         label = source if isinstance(source, Path) else "image bytes"
         LOG.warning("%s: has several frames or pages; the first is taken", label)
-    return array
+    return image
 
 
 def is_animated(source: Path | bytes) -> bool:
@@ -66,27 +79,32 @@ def is_animated(source: Path | bytes) -> bool:
         return bool(getattr(image, "is_animated", False))
 
 
-def _from_pillow(image: Image.Image) -> np.ndarray:
+def _from_pillow(image: Image.Image) -> DecodedImage:
     if not all(image.size):
         raise ImageError(f"the image has no pixels: {image.size[0]}×{image.size[1]}")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):  # scaled as in a file
-        buffer = io.BytesIO()
-        image.save(buffer, "TIFF")
-        return read_image(buffer.getvalue())
     try:
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        image.load()
+        return decode(image, label="the image")
     except (OSError, SyntaxError) as error:
         raise ImageError(f"the image is damaged ({error})") from error
 
 
-def _from_array(array: np.ndarray) -> np.ndarray:
-    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of any accepted type → uint8 (H, W, 3)."""
+def _to_pillow(result: Result) -> Image.Image:
+    image = Image.fromarray(result.array)
+    image.info.update(words_of(result.metadata))
+    return image
+
+
+def _from_array(array: np.ndarray) -> DecodedImage:
+    """(H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of any accepted type."""
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
         raise ImageError(f"an array is (height, width[, 1, 3 or 4]) in RGB order, not {array.shape}")
-    array = array[..., :3] if array.shape[2] > 1 else np.repeat(array, 3, axis=2)
-    return np.ascontiguousarray(_to_bytes(array))
+    array = _to_bytes(array)
+    alpha = visible_alpha(array[..., 3]) if array.shape[2] == 4 else None
+    color = array[..., :3] if array.shape[2] > 1 else np.repeat(array, 3, axis=2)
+    return DecodedImage(np.ascontiguousarray(color), alpha)
 
 
 def _to_bytes(array: np.ndarray) -> np.ndarray:
@@ -103,11 +121,11 @@ def _to_bytes(array: np.ndarray) -> np.ndarray:
     raise ImageError(f"an array is uint8, uint16 or floating point, not {array.dtype}")
 
 
-def _array_like(dtype: np.dtype) -> Callable[[np.ndarray], np.ndarray]:
+def _array_like(dtype: np.dtype) -> Callable[[Result], np.ndarray]:
     """Results as floats in 0..1 where floats came, else as they are."""
     if dtype.kind != "f":
-        return lambda result: result
-    return lambda result: (result / 255).astype(dtype)
+        return lambda result: result.array
+    return lambda result: (result.array / 255).astype(dtype)
 
 
 def _open_tensor(tensor: "torch.Tensor") -> LoadedImage:
@@ -119,11 +137,12 @@ def _open_tensor(tensor: "torch.Tensor") -> LoadedImage:
         )
     floats = tensor.is_floating_point()
     plain = tensor.detach().cpu()
-    array = _from_array((plain.float() if floats else plain).permute(1, 2, 0).numpy())
+    image = _from_array((plain.float() if floats else plain).permute(1, 2, 0).numpy())
 
-    def to_input_type(result: np.ndarray) -> torch.Tensor:
-        planes = torch.from_numpy(np.array(result if result.ndim == 3 else result[..., None])).permute(2, 0, 1)
+    def to_input_type(result: Result) -> torch.Tensor:
+        array = result.array if result.array.ndim == 3 else result.array[..., None]
+        planes = torch.from_numpy(np.array(array)).permute(2, 0, 1)
         planes = planes.contiguous().to(tensor.device)
         return (planes.float() / 255).to(tensor.dtype) if floats else planes
 
-    return LoadedImage(array, to_input_type)
+    return LoadedImage(image, to_input_type)

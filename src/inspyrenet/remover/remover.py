@@ -9,7 +9,7 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from ..data.images.decoded import DecodedImage
 from ..data.images.encode import check_format, write_picture
 from ..data.images.preprocess import Preprocess, to_map
 from ..engine import build
@@ -33,9 +34,9 @@ from ..utils.report.visualize import pyramid_picture
 from ..utils.system.device import available_devices, describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
-from .compositing import OutputStyle, OutputType, check_threshold, render, style_of
+from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
 from .foreground import choose_method, estimate
-from .image_types import open_image
+from .image_types import Result, open_image
 
 DYNAMIC = 1280  # bound of the shorter side where the config does not say one
 UNBOUNDED = 2**31
@@ -46,14 +47,6 @@ LOG = logging.getLogger("inspyrenet")
 
 class RemoverError(RuntimeError):
     """An option that cannot be had here; the message says why."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """What was made of one image: uint8 (H, W[, 3 or 4]), and the seconds that each part took."""
-
-    array: np.ndarray
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 class Remover:
@@ -160,13 +153,15 @@ class Remover:
         reverse: bool = False,
         *,
         output: str | Path | None = None,
+        keep_metadata: bool = False,
     ) -> Any:
         """Cut the object out of one image; the result is of the kind that the image was given as (see `image_types.open_image`),
         a Pillow image where a path was given.
 
         type: map, rgba, green, white, blur, overlay, debug (the network's levels), a color, or a background image.
         threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest. output: a file to write the result to,
-        too, in the format of its suffix; one that is there is replaced.
+        too, in the format of its suffix; one that is there is replaced. keep_metadata: EXIF data, GPS included, goes along;
+        color profile and dpi always do. What is transparent in the image stays so.
         Raises ImageError for what is no image, CutoutError for an unknown type or threshold, FormatError for a suffix that does
         not fit, OSError where the file cannot be written.
         """
@@ -175,9 +170,9 @@ class Remover:
         if output is not None:  # before the network runs
             check_format(Path(output).suffix, style.transparent)
         opened = open_image(img)
-        result = self.cut(opened.array, style, threshold, reverse).array
+        result = self.cut(opened.image, style, threshold, reverse, keep_metadata)
         if output is not None:
-            write_picture(result, output)
+            write_picture(result.array, output, metadata=result.metadata)
         return opened.to_input_type(result)
 
     def process_batch(
@@ -187,6 +182,7 @@ class Remover:
         threshold: float | None = None,
         reverse: bool = False,
         batch_size: int = 8,
+        keep_metadata: bool = False,
     ) -> list[Any]:
         """As `process` for each image, several at a time through the network. Results come in the order of the images."""
         style = style_of(type)
@@ -194,21 +190,28 @@ class Remover:
         results = []
         for chunk in _chunks(images, batch_size):
             opened = [open_image(image) for image in chunk]
-            outs = self._predict_all([one.array for one in opened], style.kind == "debug")
+            outs = self._predict_all([seen_by_network(one.image) for one in opened], style.kind == "debug")
             for one, out in zip(opened, outs, strict=True):
-                results.append(one.to_input_type(self._finish(one.array, out, style, threshold, reverse).array))
+                result = self._finish(one.image, out, style, threshold, reverse, keep_metadata)
+                results.append(one.to_input_type(result))
         return results
 
     def cut(
-        self, image: np.ndarray, type: OutputType = "rgba", threshold: float | None = None, reverse: bool = False
+        self,
+        image: np.ndarray | DecodedImage,
+        type: OutputType = "rgba",
+        threshold: float | None = None,
+        reverse: bool = False,
+        keep_metadata: bool = False,
     ) -> Result:
-        """As `process` for an array uint8 RGB (H, W, 3), with the time of each part."""
+        """As `process` for an array uint8 RGB (H, W, 3) or what `read_decoded` gives, with the time of each part."""
         style = style_of(type)
         started = time.perf_counter()
-        out = self._predict_all([image], style.kind == "debug")[0]
+        image = image if isinstance(image, DecodedImage) else DecodedImage(image)
+        out = self._predict_all([seen_by_network(image)], style.kind == "debug")[0]
         seconds = {"network": time.perf_counter() - started}
-        result = self._finish(image, out, style, threshold, reverse)
-        return Result(result.array, {**seconds, **result.seconds})
+        result = self._finish(image, out, style, threshold, reverse, keep_metadata)
+        return replace(result, seconds={**seconds, **result.seconds})
 
     def saliency(self, image: np.ndarray) -> np.ndarray:
         """The map of an array uint8 RGB (H, W, 3): uint8 (H, W)."""
@@ -237,12 +240,32 @@ class Remover:
         return [outs[place] for place in range(len(images))]
 
     def _finish(
-        self, image: np.ndarray, out: SaliencyPyramid, style: OutputStyle, threshold: float | None, reverse: bool
+        self,
+        image: DecodedImage,
+        out: SaliencyPyramid,
+        style: OutputStyle,
+        threshold: float | None,
+        reverse: bool,
+        keep_metadata: bool,
     ) -> Result:
         """Pyramid → result."""
         if style.kind == "debug":
-            return Result(pyramid_picture(out, image))
-        saliency = to_map(out.logits.sigmoid(), image.shape[:2], self.normalize)
+            return Result(pyramid_picture(out, seen_by_network(image)))
+        saliency = to_map(out.logits.sigmoid(), image.array.shape[:2], self.normalize)
+        return self.compose(image, saliency, style, threshold, reverse, keep_metadata)
+
+    def compose(
+        self,
+        image: DecodedImage,
+        saliency: np.ndarray,
+        style: OutputStyle,
+        threshold: float | None = None,
+        reverse: bool = False,
+        keep_metadata: bool = False,
+    ) -> Result:
+        """Image and its map, uint8 (H, W) → result, with what belongs into its file."""
+        image = image if style.keeps_profile else image.srgb()
+        metadata = image.metadata if keep_metadata else replace(image.metadata, exif=None)
         seconds: dict[str, float] = {}
 
         def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -253,9 +276,9 @@ class Remover:
 
         wanted = threshold is None and self.edges != "none"
         started = time.perf_counter()
-        array = render(image, saliency, style, threshold, reverse, edges if wanted else None)
+        array = render(image.array, saliency, style, threshold, reverse, edges if wanted else None, image.alpha)
         seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
-        return Result(array, seconds)
+        return Result(array, seconds, metadata)
 
 
 def preprocessing(spec: ModelSpec, resize: Resize) -> Preprocess:

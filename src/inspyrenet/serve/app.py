@@ -237,8 +237,9 @@ def add_routes(app: FastAPI, service: Service) -> None:
             float | None, Query(ge=0, le=1, description="hard edges: more than this is object")
         ] = None,
         reverse: Annotated[bool, Query(description="take the object away, keep the rest")] = False,
+        keep_metadata: Annotated[bool, Query(description="keep EXIF data, such as camera, author and place")] = False,
     ) -> Response:
-        return await service.answer(request, (mode, type, format, threshold, reverse))
+        return await service.answer(request, (mode, type, format, threshold, reverse, keep_metadata))
 
     @app.get("/api/health", summary="How the server does")
     async def health() -> Health:

@@ -13,14 +13,13 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
+from ..data.images.decoded import DecodedImage, read_decoded
 from ..data.images.encode import encode
-from ..data.images.read import read_image
 from .query import RequestParams
 from .settings import Limits
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from ..remover.image_types import Result
     from ..remover.remover import Remover
 
 LOG = logging.getLogger("inspyrenet")
@@ -102,7 +101,7 @@ class Batcher:
             pairs = [(job, image) for job, image in zip(batch, images, strict=True) if image is not None]
             results = self._compute(pairs)
             wait(encoding)  # of the batch before
-            encoding = [self._coders.submit(_write, job, array) for job, array in results]
+            encoding = [self._coders.submit(_write, job, result) for job, result in results]
             self._count(len(batch), time.monotonic() - started)
 
     def _take(self) -> list[QueuedJob] | None:
@@ -128,15 +127,15 @@ class Batcher:
         room = len(batch) < self.limits.batch and pixels + job.pixels <= self.limits.pixels
         return room and job.params == batch[0].params
 
-    def _compute(self, pairs: "Sequence[tuple[QueuedJob, np.ndarray]]") -> "list[tuple[QueuedJob, np.ndarray]]":
+    def _compute(self, pairs: "Sequence[tuple[QueuedJob, DecodedImage]]") -> "list[tuple[QueuedJob, Result]]":
         """Through the network together; where that fails one by one, so that an image fails by itself alone."""
         if not pairs:
             return []
         jobs, images = zip(*pairs, strict=True)
         params = jobs[0].params
         try:
-            arrays = self.removers[params.mode].process_batch(
-                images, params.style, params.threshold, params.reverse, batch_size=len(images)
+            results = self.removers[params.mode].process_batch(
+                images, params.style, params.threshold, params.reverse, len(images), params.keep_metadata
             )
         except Exception as error:
             if len(pairs) > 1:
@@ -144,7 +143,7 @@ class Batcher:
                 return [done for pair in pairs for done in self._compute([pair])]
             jobs[0].future.set_exception(error)
             return []
-        return list(zip(jobs, arrays, strict=True))
+        return list(zip(jobs, results, strict=True))
 
     def _count(self, images: int, seconds: float) -> None:
         self.images += images
@@ -153,17 +152,17 @@ class Batcher:
         self.seconds_per_image = each if self.batches == 1 else 0.8 * self.seconds_per_image + 0.2 * each
 
 
-def _read(job: QueuedJob) -> "np.ndarray | None":
+def _read(job: QueuedJob) -> DecodedImage | None:
     """The image, or None where the job has ended with an error."""
     try:
-        return read_image(job.file.read())
+        return read_decoded(job.file.read())
     except Exception as error:
         job.future.set_exception(error)
         return None
 
 
-def _write(job: QueuedJob, array: "np.ndarray") -> None:
+def _write(job: QueuedJob, result: "Result") -> None:
     try:
-        job.future.set_result(encode(array, job.format))
+        job.future.set_result(encode(result.array, job.format, result.metadata))
     except Exception as error:
         job.future.set_exception(error)

@@ -20,10 +20,17 @@ class RequestParams:
     style: OutputStyle
     threshold: float | None
     reverse: bool
+    keep_metadata: bool = False
 
 
 def parse_query(
-    modes: Collection[str], mode: str | None, type: str, format: str, threshold: float | None, reverse: bool
+    modes: Collection[str],
+    mode: str | None,
+    type: str,
+    format: str,
+    threshold: float | None,
+    reverse: bool,
+    keep_metadata: bool = False,
 ) -> tuple[RequestParams, str]:
     """The query of a request → its parameters, and the format's name. Raises ApiError (422) that says what there is.
 
@@ -40,6 +47,6 @@ def parse_query(
     try:
         style = style_of(word)
         check_threshold(threshold)
-        return RequestParams(chosen, style, threshold, reverse), check_format(format, style.transparent)
+        return RequestParams(chosen, style, threshold, reverse, keep_metadata), check_format(format, style.transparent)
     except ValueError as error:
         raise explain(error) from error

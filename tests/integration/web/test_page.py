@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from inspyrenet import Remover
+from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.demo import command, layout, pictures
 from inspyrenet.remover.compositing import style_of
 from tests.browser import Browser
@@ -39,13 +40,13 @@ def remover(files):
 @pytest.mark.parametrize(("threshold", "reverse"), [(None, False), (0.5, False), (None, True)])
 @pytest.mark.parametrize("type", ["rgba", "white", "#0f766e", "blur", "overlay", "map"])
 def test_the_page_shows_what_the_remover_makes(remover, type, threshold, reverse):
-    seen = pictures.predict(remover, picture())
-    result = pictures.finish(remover, seen, style_of(type), threshold, reverse)
+    seen = pictures.predict(remover, DecodedImage(picture()))
+    result = pictures.finish(remover, seen, style_of(type), threshold, reverse).array
     assert np.array_equal(result, remover.process(picture(), type, threshold, reverse))
 
 
 def test_the_levels_are_those_of_the_network(remover):
-    stages = pictures.predict(remover, picture()).stages
+    stages = pictures.predict(remover, DecodedImage(picture())).stages
     assert [[level.name for level in stage] for stage in stages] == [["S3"], ["S2", "U2"], ["S1", "U1"], ["S0", "U0"]]
     assert [stage[0].size for stage in stages] == [(8, 8), (16, 16), (32, 32), (64, 64)]
     assert all(level.picture.shape == (192, 320) and level.picture.std() > 1 for stage in stages for level in stage)

@@ -43,6 +43,7 @@ def run_command(words, port):
 
 def run_slowly(port, seconds):
     """A server whose network takes its time."""
+    from inspyrenet.remover.image_types import Result
     from inspyrenet.serve.app import create_app
     from inspyrenet.serve.server import listen, run
     from inspyrenet.serve.settings import Limits
@@ -53,7 +54,7 @@ def run_slowly(port, seconds):
 
         def process_batch(self, images, *options, **more):
             time.sleep(seconds)
-            return list(images)
+            return [Result(image.array) for image in images]
 
     run(create_app({"slow": Slow()}, Limits(batch=1)), listen("127.0.0.1", port), Limits(), "here")
 

@@ -10,6 +10,7 @@ from PIL import Image
 from inspyrenet.data.images.read import ImageError
 from inspyrenet.remover.compositing import (
     GREEN,
+    GROUND,
     NAMED,
     CutoutError,
     OutputStyle,
@@ -138,7 +139,9 @@ def test_every_type_keeps_size_and_inputs(scene, name, reverse):
 def test_rgba_is_the_image_and_its_map(scene):
     image, saliency = scene
     result = render(image, saliency, "rgba")
-    assert np.array_equal(result[..., :3], image) and np.array_equal(result[..., 3], saliency)
+    shown = saliency > 0
+    assert np.array_equal(result[shown, :3], image[shown]) and np.array_equal(result[..., 3], saliency)
+    assert not result[~shown].any()  # what is removed is not in the file
 
 
 @FEW
@@ -207,6 +210,41 @@ def test_edge_colors_count_in_soft_edges_only():
     image, alpha = np.full((1, 3, 3), 10, np.uint8), np.array([[0, 128, 255]], np.uint8)
     result = replace_edge_colors(image, np.full_like(image, 99), alpha)
     assert result[0, :, 0].tolist() == [10, 99, 10]
+
+
+@FEW
+@given(
+    scenes(), st.sampled_from(sorted(set(NAMED) - {"debug"})), st.booleans(), st.sampled_from([None, 0.5]), st.data()
+)
+def test_what_is_transparent_stays_so(scene, type, reverse, threshold, data):
+    image, saliency = scene
+    opacity = data.draw(arrays(np.uint8, saliency.shape))
+    result = render(image, saliency, type, threshold, reverse, opacity=opacity)
+    gone = opacity == 0
+    other = np.where(gone[..., None], 255 - image, image)  # below alpha 0 there may be anything
+    assert np.array_equal(result, render(other, saliency, type, threshold, reverse, opacity=opacity))
+    if type in ("rgba", "map"):
+        alpha = result[..., 3] if type == "rgba" else result
+        assert (alpha <= opacity).all()
+        assert np.array_equal(alpha, np.minimum(alpha_of(saliency, threshold, reverse), opacity))
+    if type in ("green", "white"):
+        assert (result[gone] == (GREEN if type == "green" else 255)).all()
+    if type == "overlay":
+        assert (result[gone] == GROUND).all()
+
+
+def test_cutting_a_cut_out_again_changes_nothing():
+    saliency = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    once = render(np.full((16, 16, 3), 90, np.uint8), saliency)
+    assert np.array_equal(render(once[..., :3], saliency, opacity=once[..., 3]), once)
+
+
+def test_colors_of_transparent_edges_are_not_estimated_again():
+    image, white = np.full((2, 2, 3), 50, np.uint8), lambda image, alpha: np.full_like(image, 255)
+    saliency = np.array([[128, 128], [255, 0]], np.uint8)
+    opacity = np.array([[255, 100], [100, 255]], np.uint8)
+    result = render(image, saliency, edges=white, opacity=opacity)
+    assert result.tolist() == [[[255] * 3 + [128], [50] * 3 + [100]], [[50] * 3 + [100], [0] * 4]]
 
 
 @pytest.mark.parametrize(("type", "used"), [("rgba", True), ("white", True), ("map", False), ("blur", False)])

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from inspyrenet import cli
 from inspyrenet.data.images.encode import encode
+from inspyrenet.remover.image_types import Result
 from inspyrenet.remover.remover import RemoverError
 from inspyrenet.serve.app import _without_port, create_app
 from inspyrenet.serve.settings import Limits, build_parser, read_limits
@@ -35,12 +36,13 @@ class StandIn:
     def describe(self):
         return "stand-in on cpu"
 
-    def process_batch(self, images, type, threshold, reverse, batch_size):
+    def process_batch(self, images, type, threshold, reverse, batch_size, keep_metadata):
+        images = [image.array for image in images]
         self.batches.append([int(image.flat[0]) for image in images])
         assert self.go.wait(5)
         if any(image.flat[0] == 13 for image in images):
             raise self.error
-        return [np.dstack([image, image[..., 0]]) if type.kind == "rgba" else image for image in images]
+        return [Result(np.dstack([image, image[..., 0]]) if type.kind == "rgba" else image) for image in images]
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def test_health_counts_what_was_done(client, network):
 def test_the_description_is_complete_and_loads_nothing_from_elsewhere(client):
     spec = client.get("/openapi.json").json()["paths"]["/api/remove"]["post"]
     names = {parameter["name"] for parameter in spec["parameters"]}
-    assert names == {"type", "mode", "format", "threshold", "reverse"}
+    assert names == {"type", "mode", "format", "threshold", "reverse", "keep_metadata"}
     assert {"200", "408", "413", "415", "422", "503", "504"} <= set(spec["responses"])
     assert "multipart/form-data" in spec["requestBody"]["content"]
     for path in ("/docs", "/"):
