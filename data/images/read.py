@@ -89,7 +89,7 @@ def upright_size(path: Path) -> tuple[int, int]:
 
 def _size_without_decoding(path: Path) -> tuple[int, int] | None:
     """Size by Pillow's header reader; None where only decoding tells size, orientation or wholeness."""
-    with _open(path, str(path), MAX_PIXELS) as image:
+    with decoding(str(path)), _open(path, str(path), MAX_PIXELS) as image:
         tags = _tiff_tags(image)
         turned = tags is not None and tags.get(ORIENTATION_TAG, 1) != 1
         if turned or image.format == "PNG" or _declared_length(image, path) > path.stat().st_size:
@@ -145,14 +145,9 @@ def loaded(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
     That covers the block below `with`, too, since Pillow finds some damage only when pixels are converted.
     """
     data, label = _bytes_of(source)
-    with _open(io.BytesIO(data), label, max_pixels) as image:
-        try:
-            image.load()
-            yield image, data, label
-        except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-            if isinstance(error, ImageError):
-                raise
-            raise ImageError(f"{label}: the image is damaged ({error}); replace the file or leave it out") from error
+    with decoding(label), _open(io.BytesIO(data), label, max_pixels) as image:
+        image.load()
+        yield image, data, label
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -179,17 +174,29 @@ def _bytes_of(source: Source) -> tuple[bytes, str]:
     return data, label
 
 
-def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
-    """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
+@contextlib.contextmanager
+def decoding(label: str) -> Iterator[None]:
+    """Whatever is raised within leaves as an ImageError about `label`: for a damaged file, decoders raise errors of any class."""
     try:
-        image = Image.open(source)
+        yield
+    except ImageError:
+        raise
     except Image.DecompressionBombError as error:
         raise ImageError(f"{label}: {error}; scale the image down first") from error
     except UnidentifiedImageError as error:
         known = " ".join(EXTENSIONS)
         raise ImageError(f"{label}: not an image of a known kind ({known}), or damaged at its start") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise ImageError(f"{label}: the image is damaged ({error}); replace the file or leave it out") from error
+    except MemoryError as error:
+        raise ImageError(f"{label}: not enough memory to decode it; scale the image down first") from error
+    except Exception as error:
+        usual = isinstance(error, OSError | SyntaxError | ValueError) and str(error)
+        reason = error if usual else f"{type(error).__name__}: {error}"
+        raise ImageError(f"{label}: the image is damaged ({reason}); replace the file or leave it out") from error
+
+
+def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
+    """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
+    image = Image.open(source)
     _check_pixels(label, *image.size, max_pixels)
     return image
 
@@ -204,7 +211,7 @@ def orientation_of(image: Image.Image) -> int:
     """EXIF orientation 1..8; a damaged EXIF block counts as upright, as in every viewer."""
     try:
         return int(image.getexif().get(ORIENTATION_TAG, 1))
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, OverflowError):
+    except Exception:  # the parser's errors are of any class, as a decoder's are
         return 1
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ..data.images.decoded import PLAIN, DecodedImage, Metadata, decode, read_decoded, visible_alpha
 from ..data.images.encode import encode, words_of
-from ..data.images.read import ImageError
+from ..data.images.read import ImageError, decoding
 
 if TYPE_CHECKING:
     import torch
@@ -74,19 +74,20 @@ def read_upright(source: Path | bytes) -> DecodedImage:
 
 
 def is_animated(source: Path | bytes) -> bool:
-    """The file holds more than one frame or page."""
+    """The file holds more than one frame or page; damage behind the first counts as more."""
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-        return bool(getattr(image, "is_animated", False))
+        try:
+            return bool(getattr(image, "is_animated", False))
+        except Exception:  # decoders raise errors of any class
+            return True
 
 
 def _from_pillow(image: Image.Image) -> DecodedImage:
     if not all(image.size):
         raise ImageError(f"the image has no pixels: {image.size[0]}×{image.size[1]}")
-    try:
+    with decoding("the image"):
         image.load()
         return decode(image, label="the image")
-    except (OSError, SyntaxError) as error:
-        raise ImageError(f"the image is damaged ({error})") from error
 
 
 def _to_pillow(result: Result) -> Image.Image:

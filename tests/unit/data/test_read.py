@@ -188,6 +188,36 @@ def test_bombs_are_refused_before_decoding_and_pillow_is_left_as_it_was(tmp_path
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
 
 
+@pytest.mark.parametrize("place", ["open", "load"])
+@pytest.mark.parametrize(
+    "error",
+    [NotImplementedError("DDS bits"), RuntimeError("AVIF"), IndexError("index out of range"), struct.error("short"),
+     zlib.error("bad block"), OverflowError("int"), KeyError(273), AssertionError(), RecursionError("deep"),
+     MemoryError(), Image.DecompressionBombError("too large"), Image.DecompressionBombWarning("large")],
+    ids=lambda error: type(error).__name__,
+)  # fmt: skip
+def test_whatever_a_decoder_raises_is_an_error_of_the_image(tmp_path, monkeypatch, place, error):
+    def fail(*args, **options):
+        raise error
+
+    path = tmp_path / "a.gif"
+    path.write_bytes(encode(smooth_photo(), "GIF"))
+    monkeypatch.setattr(*((Image, "open") if place == "open" else (ImageFile.ImageFile, "load")), fail)
+    for read in (read_image, read_mask):
+        with pytest.raises(ImageError, match=r"a\.gif: .*(damaged|too large|memory)") as caught:
+            read(path)
+        assert caught.value.__cause__ is error
+
+
+def test_damaged_tags_of_any_class_are_an_error_of_the_image(tmp_path):
+    path = tmp_path / "a.tif"
+    path.write_bytes(
+        encode(smooth_photo(), "TIFF").replace(struct.pack("<HHI", 273, 4, 1), struct.pack("<HHI", 273, 2, 1))
+    )
+    with pytest.raises(ImageError, match=r"a\.tif"):
+        upright_size(path)
+
+
 def test_animation_gives_the_first_frame():
     frames = [Image.fromarray(np.full((8, 9), value, np.uint8)) for value in (10, 200)]
     data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
