@@ -253,7 +253,5 @@ def _finish_writing(row: Row, writing: "Future[float]") -> None:
 
 
 def _fail(row: Row, error: BaseException) -> None:
-    expected = isinstance(error, ValueError | RuntimeError | OSError)
-    text = one_line(error).removeprefix(f"{row.path}: ")
-    row.status, row.message, row.bytes = FAILED, text if expected else f"{type(error).__name__}: {text}", None
+    row.status, row.message, row.bytes = FAILED, one_line(error).removeprefix(f"{row.path}: "), None
     row.finished = time.time()

@@ -34,10 +34,9 @@ def reported() -> Iterator[ExitCode]:
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether an error is one that a user can mend: raised in our own words, or by the operating system."""
-    if not isinstance(error, EXPECTED) or _is_broken_import(error):
-        return False
-    return isinstance(error, OSError) or _is_ours(error)
+    """Whether the message alone tells what a user needs: see `reported`."""
+    foreseen = isinstance(error, OSError) or _is_ours(error)
+    return isinstance(error, EXPECTED) and foreseen and not _is_broken_import(error)
 
 
 def _is_ours(error: BaseException) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..data.images.encode import write_picture
 from ..remover.output_paths import FileJob
-from .report import FATAL_ERRNOS, Report, one_line
+from .report import FATAL_ERRNOS, Report, add_failure
 from .request import Work
 
 if TYPE_CHECKING:
@@ -55,16 +55,16 @@ def _cut_images(
         for job, image in _read_ahead(jobs, reader):
             try:
                 result = remover.cut(image.result(), work.style, work.threshold, work.reverse, work.keep_metadata)
-            except (ValueError, RuntimeError, OSError, MemoryError) as error:
-                report.failed.append((job.source, one_line(error)))
+            except Exception as error:  # of any class: decoders, networks and matting are other people's code
+                add_failure(report, job.source, error, say)
                 progress.update()
                 continue
             pending.append((job, writer.submit(write_picture, result.array, job.target, work.format, result.metadata)))
             _note(report, result.seconds, job, say, progress)
-            writable = _drain(pending, report, progress, PENDING)
+            writable = _drain(pending, report, progress, PENDING, say)
             if not writable:
                 break
-        return _drain(pending, report, progress, 0) and writable
+        return _drain(pending, report, progress, 0, say) and writable
 
 
 def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[tuple[FileJob, "Future[DecodedImage]"]]:
@@ -79,7 +79,9 @@ def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[t
     yield from queue
 
 
-def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress: "tqdm", allowed: int) -> bool:
+def _drain(
+    pending: deque[tuple[FileJob, Future]], report: Report, progress: "tqdm", allowed: int, say: Say | None
+) -> bool:
     """Take in finished results, and wait until at most `allowed` are under way; False where writing is hopeless."""
     writable = True
     while pending and (len(pending) > allowed or pending[0][1].done()):
@@ -88,7 +90,7 @@ def _drain(pending: deque[tuple[FileJob, Future]], report: Report, progress: "tq
         if error is None:
             report.done.append(job)
         else:
-            report.failed.append((job.source, one_line(error)))
+            add_failure(report, job.source, error, say)
             writable = writable and getattr(error, "errno", None) not in FATAL_ERRNOS
         progress.update()
     return writable

@@ -1,10 +1,12 @@
 """What became of the images and videos of a request."""
 
 import errno
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..commands.errors import is_expected
 from ..remover.output_paths import SUFFIX, FileJob
 
 FATAL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
@@ -51,6 +53,16 @@ def named_like_results(paths: Sequence[Path]) -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """An error's message without line breaks."""
+    """An error's message without line breaks; with its class where the message is not made for users."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join((text or type(error).__name__).split())
+    text = " ".join(text.split())
+    if is_expected(error):
+        return text or type(error).__name__
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def add_failure(report: Report, source: Path, error: BaseException, say: Callable[[str], None] | None = None) -> None:
+    """List an item that failed. say: takes the traceback where nobody foresaw the error, since it may be a bug."""
+    report.failed.append((source, one_line(error)))
+    if say and not is_expected(error):
+        say("".join(traceback.format_exception(error)).rstrip())

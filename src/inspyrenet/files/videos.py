@@ -13,7 +13,7 @@ from ..video.reading import VideoFile
 from ..video.source import Source
 from ..video.stopping import Stop
 from ..video.writing import VideoWriter
-from .report import FATAL_ERRNOS, Report, one_line
+from .report import FATAL_ERRNOS, Report, add_failure
 from .request import Work
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def cut_videos(
         with Stop() as stop:
             try:
                 outcome = _cut_one(job, work, remover, stop, bar)
-            except (ValueError, RuntimeError, OSError, MemoryError) as error:
+            except Exception as error:  # of any class: decoders and networks are other people's code
                 if stop.wanted and not isinstance(error, OSError):
                     raise KeyboardInterrupt from error  # stopped before the first picture
-                report.failed.append((job.source, one_line(error)))
+                add_failure(report, job.source, error, say)
                 if getattr(error, "errno", None) in FATAL_ERRNOS:
                     return
                 continue

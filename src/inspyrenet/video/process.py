@@ -117,7 +117,7 @@ class Pipeline:
             pictures = [item for item in group if isinstance(item, Picture)]
             try:
                 results = iter(self.network([picture.array for picture in pictures]))
-            except (RuntimeError, ValueError, MemoryError) as error:
+            except Exception as error:  # of any class: what was made so far is kept
                 LOG.debug("the network failed", exc_info=True)
                 return f"could not be taken further ({reason_of(error)})"
             for item in group:

@@ -18,7 +18,9 @@ from inspyrenet.commands import cut_out
 from inspyrenet.data.images import encode
 from inspyrenet.data.images.read import read_image
 from inspyrenet.engine import presets
-from inspyrenet.files import jobs
+from inspyrenet.files import jobs, videos
+from inspyrenet.files.report import Report
+from inspyrenet.remover.output_paths import FileJob
 from tests.tiny_network import picture, write_tiny
 
 torch.set_num_threads(1)
@@ -246,17 +248,59 @@ def test_a_torn_write_leaves_nothing(tmp_path, monkeypatch):
     assert tree(tmp_path) == []
 
 
-def test_a_network_error_of_one_image_is_listed(run, photos, tmp_path, shared, monkeypatch):
-    whole = shared.cut
+@pytest.mark.parametrize(
+    "error", [MemoryError(), ZeroDivisionError("division by zero"), KeyError("x"), AssertionError()]
+)
+def test_whatever_the_network_or_matting_raises_ends_one_image(run, photos, tmp_path, shared, monkeypatch, error):
+    whole, calls = shared.cut, []
 
-    def cut(image, *options):
-        if image[0, 0, 0] == picture(seed=1)[0, 0, 0]:
-            raise MemoryError
-        return whole(image, *options)
+    def cut(*arguments, **options):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise error
+        return whole(*arguments, **options)
+
+    monkeypatch.setattr(shared, "cut", cut)
+    code, said = run(photos, tmp_path / "out", "-v")
+    assert code == 1 and "3 done, 1 failed" in said and len(tree(tmp_path / "out")) == 3
+    assert f"a.png: {type(error).__name__}" in said
+    assert "Traceback (most recent call last)" in said  # it may be a bug, and verbose shows where
+
+
+def test_whatever_an_encoder_raises_ends_one_image(run, photos, tmp_path, monkeypatch):
+    whole = jobs.write_picture
+
+    def write(array, path, *options):
+        if path.stem == "b":
+            raise struct.error("ushort format requires 0 <= number <= 65535")
+        return whole(array, path, *options)
+
+    monkeypatch.setattr(jobs, "write_picture", write)
+    code, said = run(photos, tmp_path / "out")
+    assert code == 1 and "3 done, 1 failed" in said and "b.webp: error: ushort" in said and "Traceback" not in said
+
+
+def test_ctrl_c_is_no_error_of_an_image(run, photos, tmp_path, shared, monkeypatch):
+    def cut(*arguments, **options):
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(shared, "cut", cut)
     code, said = run(photos, tmp_path / "out")
-    assert code == 1 and "a.png: MemoryError" in said
+    assert code == 130 and "failed" not in said
+
+
+def test_whatever_a_video_raises_ends_that_video(tmp_path, monkeypatch):
+    errors = [ZeroDivisionError("division by zero"), OSError(errno.ENOSPC, "No space left on device")]
+    work = types.SimpleNamespace(jobs=[FileJob(tmp_path / f"{name}.mp4", tmp_path / name, "video") for name in "abc"])
+    monkeypatch.setattr(videos, "_cut_one", lambda *_: (_ for _ in ()).throw(errors.pop(0)))
+    report, said = Report(), []
+    videos.cut_videos(work.jobs, work, None, report, say=said.append)
+    assert report.failed == [
+        (work.jobs[0].source, "ZeroDivisionError: division by zero"),
+        (work.jobs[1].source, "No space left on device"),
+    ]
+    assert errors == [] and report.exit_code == 1  # the full disk ended the work before the third
+    assert len(said) == 1 and said[0].startswith("Traceback")
 
 
 # -- the whole way ------------------------------------------------------------------------------------------------
