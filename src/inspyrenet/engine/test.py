@@ -27,6 +27,11 @@ from .predictor import Predictor
 
 WRITERS = 2  # threads that compress PNG files while the network works
 PENDING = 64  # maps that may wait for them
+LISTED = 20  # images that failed, by name
+
+
+class PredictionError(RuntimeError):
+    """Some images have no map. All others have theirs."""
 
 
 def predict_sets(
@@ -35,7 +40,7 @@ def predict_sets(
     """Predict Test.Dataset.sets with the weights of Test.Checkpoint; returns the closing line.
 
     Raises PreflightError for bad data, FileNotFoundError or CheckpointError without weights, OSError where a map cannot be
-    written. Under several processes each predicts its share.
+    written, and at the end PredictionError that lists the images without a map. Under several processes each predicts its share.
     """
     flush_denormals()
     test = build.section(config, "Test")
@@ -46,14 +51,19 @@ def predict_sets(
     mine = found[distributed.rank() :: distributed.world_size()]
     root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
     started = time.monotonic()
+    failed: list[str] = []
     if mine:
-        images = TestDataset(mine, build.preprocess(build.section(config, "Model"), test))
+        images = TestDataset(mine, build.preprocess(build.section(config, "Model"), test), on_error="report")
         loader = DataLoader(
             images, test.Dataloader.batch_size, num_workers=test.Dataloader.num_workers, collate_fn=collate_test
         )
         with freed_memory_kept():
-            _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
+            failed = _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
     distributed.barrier()
+    if failed:
+        rest = [f"… and {len(failed) - LISTED} more"] * (len(failed) > LISTED)
+        lines = "\n  ".join(failed[:LISTED] + rest)
+        raise PredictionError(f"{len(failed)} of {len(mine)} images have no map, the others are in {root}:\n  {lines}")
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
     return f"{config.name}: {len(found)} maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"
@@ -82,12 +92,18 @@ def _predict(
     bar: bool,
     debug: bool,
     images: TestDataset,
-) -> None:
+) -> list[str]:
+    """What could not be predicted, and why."""
     sources = {(pair.dataset, pair.name): pair.image for pair in images.pairs}
     pending: list[Future] = []
+    failed: list[str] = []
     with ThreadPoolExecutor(WRITERS) as pool, tqdm(total=len(images), unit="image", disable=not bar) as progress:
         for groups in loader:
             for batch in groups:
+                if "error" in batch:
+                    failed += batch["error"]
+                    progress.update(len(batch["error"]))
+                    continue
                 out = predictor(batch["image"], batch["resized"], levels=debug)
                 maps = out.logits.sigmoid().cpu()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
@@ -100,6 +116,7 @@ def _predict(
                     pending.pop(0).result()
         for future in pending:
             future.result()
+    return failed
 
 
 def _write(saliency: torch.Tensor, shape: tuple[int, int], normalize: Stretch, path: Path) -> None:

@@ -104,6 +104,24 @@ def test_a_prediction_does_not_depend_on_its_batch(tiny, tmp_path):
         assert np.abs(a.astype(int) - b.astype(int)).max() <= 1
 
 
+def test_an_image_damaged_in_its_middle_costs_its_own_map_alone(tiny, tmp_path, capsys):
+    assert expr(["-c", str(tiny), "--device", "cpu"]) == 0
+    for path in (tmp_path / "snapshots/tiny/heldout").iterdir():
+        path.unlink()
+    photo = tmp_path / "data" / "heldout" / "images" / "00001.jpg"
+    with Image.open(photo) as image:
+        image.save(photo.with_suffix(".png"))
+    photo.unlink()
+    data = bytearray(photo.with_suffix(".png").read_bytes())
+    middle = data.index(b"IDAT") + 40
+    data[middle : middle + 20] = bytes(20)  # its two ends, which are looked at before anything runs, stay whole
+    photo.with_suffix(".png").write_bytes(data)
+    assert test.main(["-c", str(tiny), "Test.Dataset.type=RGB_Dataset", "--device", "cpu"]) == 1
+    assert sorted(path.name for path in (tmp_path / "snapshots/tiny/heldout").iterdir()) == ["00000.png", "00002.png"]
+    said = capsys.readouterr().err
+    assert "1 of 3 images have no map" in said and "00001.png: the image is damaged" in said and "Traceback" not in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
