@@ -8,8 +8,9 @@ from PIL import Image
 
 from ..augment.transforms import Resize, Sample, is_binary
 from ..images import headers
+from ..images.bounds import size_problem
 from ..images.preprocess import limit_threads, resize
-from ..images.read import MAX_PIXELS, ImageError, read_image, read_mask
+from ..images.read import ImageError, read_image, read_mask
 from .pairs import Pair
 
 SHRINK_WITHOUT_FILTER = 1.05  # up to this factor plain bilinear and Pillow's antialiased bilinear differ by one level
@@ -49,7 +50,7 @@ def _decode(pair: Pair, target: tuple[int, int]) -> tuple[np.ndarray, int]:
         return read_image(pair.image), 1  # which says what is wrong
     header = headers.parse(data[: headers.PREFIX]) if data.startswith(b"\xff\xd8") else None
     usable = header is not None and header.channels in (1, 3) and header.depth == 8 and headers.is_complete(data[-16:])
-    if header is None or not usable or header.height * header.width > MAX_PIXELS:
+    if header is None or not usable or size_problem(header.width, header.height):
         return read_image(pair.image), 1
     shorter, longer = min(header.height, header.width), max(target)
     factor = max((factor for factor in REDUCED if shorter >= factor * REDUCED_MARGIN * longer), default=1)

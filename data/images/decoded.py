@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from PIL import Image
 
+from .bounds import MAX_PIXELS
 from .color_profile import is_rgb, to_srgb, usable_profile
 from .exif import exif_of
 from .read import (
-    MAX_PIXELS,
     Source,
     deep_pixels,
     gray_pixels,
     is_deep_gray,
     loaded,
     orientation_of,
+    pixels_of,
     upright,
     without_palette,
 )
@@ -102,9 +103,9 @@ def _pixels(image: Image.Image, data: bytes, label: str) -> tuple[np.ndarray, np
     if "transparency" in image.info and image.mode in ("1", "L", "RGB"):  # one color is transparent
         image = image.convert("RGBA" if image.mode == "RGB" else "LA")
     image = without_palette(image)
-    alpha = np.asarray(image.getchannel("A")) if "A" in image.getbands() and image.mode != "LAB" else None
+    alpha = pixels_of(image.getchannel("A"), "L") if "A" in image.getbands() and image.mode != "LAB" else None
     mode = {"1": "L", "L": "L", "LA": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
-    return np.asarray(image if image.mode == mode else image.convert(mode)), alpha, mode
+    return pixels_of(image, mode), alpha, mode
 
 
 def is_premultiplied(image: Image.Image) -> bool:

@@ -17,9 +17,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import get_worker_info
 
+from .bounds import BAND, bands, size_problem
+
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
 STD = (0.229, 0.224, 0.225)
 MULTIPLE = 32  # of the sides that dynamic sizing gives
+LONGEST = 4  # times the bound of the shorter side: what dynamic sizing gives at most, so that panoramas stay affordable
 
 Triple = tuple[float, float, float]
 Sizing = Literal["static", "dynamic"]
@@ -32,9 +35,9 @@ class Preprocess:
     """Sizing and normalization.
 
     sizing "static": straight to `size` (height, width), whatever the aspect ratio. sizing "dynamic": `size` bounds the
-    shorter side, both sides become multiples of 32 and then what `fit` makes of them: the nearest size that the network takes
-    (None: they stay). `base_size` asks for a second, small copy (height, width) for pyramid blending; it is made from the
-    original image. `mean` and `std` None: no normalization, values 0..1.
+    shorter side and four times `size` the longer one; both become multiples of 32 and then what `fit` makes of them: the
+    nearest size that the network takes (None: they stay). `base_size` asks for a second, small copy (height, width) for pyramid
+    blending; it is made from the original image. `mean` and `std` None: no normalization, values 0..1.
     backend "pillow": antialiased bilinear; "opencv": plain bilinear, as BiRefNet was trained and measured. On photographs
     that are halved or more the two differ visibly, and a network should see what it was trained with.
     """
@@ -78,8 +81,9 @@ class Preprocess:
 
 
 def dynamic_size(shape: tuple[int, int], bound: int) -> tuple[int, int]:
-    """(height, width): scaled down so that the shorter side is at most `bound`, then rounded to multiples of 32."""
-    scale = min(1.0, bound / min(shape))
+    """(height, width): scaled down so that the shorter side is at most `bound` and the longer one at most four times that, then
+    rounded to multiples of 32."""
+    scale = min(1.0, bound / min(shape), LONGEST * bound / max(shape))
     height, width = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in shape)
     return height, width
 
@@ -88,8 +92,19 @@ def resize(image: np.ndarray, size: tuple[int, int], smooth: bool = True) -> np.
     """uint8 (H, W[, 3]) at another (height, width): antialiased bilinear as in Pillow, or nearest."""
     if image.shape[:2] == tuple(size):
         return image
+    if smooth and image.shape[0] * image.shape[1] > BAND:
+        image = _resize_rows(image, size[1])
     filter_ = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
     return np.asarray(Image.fromarray(image).resize((size[1], size[0]), filter_))
+
+
+def _resize_rows(image: np.ndarray, width: int) -> np.ndarray:
+    """The first of the two steps in which Pillow resizes, band by band: Pillow's copy of the whole takes 4 bytes a pixel."""
+    rows = np.empty((image.shape[0], width, *image.shape[2:]), np.uint8)
+    for top, stop in bands(image.shape[1], image.shape[0]):
+        band = Image.fromarray(image[top:stop])
+        rows[top:stop] = np.asarray(band.resize((width, stop - top), Image.Resampling.BILINEAR))
+    return rows
 
 
 def resize_opencv(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -148,16 +163,21 @@ def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Stretch = "none"
         saliency = (saliency - low) / (high - low)
     if saliency.shape[2:] != tuple(shape):
         saliency = functional.interpolate(saliency, size=tuple(shape), mode="bilinear", align_corners=True)
-    return saliency[0, 0].clamp(0, 1).mul(255).round().to(torch.uint8).cpu().numpy()
+    else:
+        saliency = saliency.clone()
+    # in place: at the size of a large photograph each copy counts
+    return saliency[0, 0].clamp_(0, 1).mul_(255).round_().to(torch.uint8).cpu().numpy()
 
 
 def check_image(image: np.ndarray) -> None:
-    """Raises ValueError unless the array is uint8 RGB (H, W, 3) with at least one pixel."""
+    """Raises ValueError unless the array is uint8 RGB (H, W, 3) with at least one pixel, and no more than `bounds.py` says."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise ValueError(f"an image is a uint8 array (height, width, 3) in RGB order, not {found}")
     if not image.size:
         raise ValueError(f"the image has no pixels: {image.shape}")
+    if problem := size_problem(image.shape[1], image.shape[0]):
+        raise ValueError(f"the image: {problem}")
 
 
 def _is_size(value: object) -> bool:

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageMode, UnidentifiedImageError
 from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from . import headers
+from .bounds import MAX_PIXELS, bands, size_problem
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 VIDEO_EXTENSIONS = (
     ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
 )  # fmt: skip
-MAX_PIXELS = 178_000_000  # below Pillow's own error limit; a 13,000 x 13,000 image is 169 million
 ORIENTATION_TAG = 0x0112
 
 Source = Path | str | bytes | BinaryIO
@@ -202,9 +202,9 @@ def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image
 
 
 def _check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
-    if width * height > max_pixels:
-        count = f"{width}x{height} is {width * height / 1e6:.0f} million pixels"
-        raise ImageError(f"{label}: {count}, more than the limit of {max_pixels / 1e6:.0f}; scale the image down first")
+    problem = size_problem(width, height, max_pixels)
+    if problem:
+        raise ImageError(f"{label}: {problem}")
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -221,7 +221,7 @@ def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
         return deep[..., :3]
     if is_deep_gray(image):
         return np.repeat(gray_pixels(image, label)[..., None], 3, axis=2)
-    return np.asarray(without_palette(image).convert("RGB"))
+    return pixels_of(without_palette(image), "RGB")
 
 
 def _to_gray(image: Image.Image, data: bytes, label: str) -> np.ndarray:
@@ -230,7 +230,16 @@ def _to_gray(image: Image.Image, data: bytes, label: str) -> np.ndarray:
         return np.asarray(Image.fromarray(np.ascontiguousarray(deep[..., :3])).convert("L"))
     if is_deep_gray(image):
         return gray_pixels(image, label)
-    return np.asarray(without_palette(image).convert("L"))
+    return pixels_of(without_palette(image), "L")
+
+
+def pixels_of(image: Image.Image, mode: str) -> np.ndarray:
+    """uint8 (H, W[, C]) of an image in another mode, band by band: for the whole, Pillow holds two copies more."""
+    width, height = image.size
+    array = np.empty((height, width, *(len(ImageMode.getmode(mode).bands),) * (mode != "L")), np.uint8)
+    for top, stop in bands(width, height):
+        array[top:stop] = np.asarray(image.crop((0, top, width, stop)).convert(mode))
+    return array
 
 
 def without_palette(image: Image.Image) -> Image.Image:
@@ -281,4 +290,7 @@ def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
 
 def _to_8_bits(values: np.ndarray) -> np.ndarray:
     """65535 becomes 255, rounded to nearest."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    result = np.empty(values.shape, np.uint8)
+    for top, stop in bands(values.shape[1], len(values)):
+        result[top:stop] = (values[top:stop].astype(np.uint32) + 128) // 257
+    return result

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from inspyrenet.data.images.preprocess import Preprocess, dynamic_size, to_map
+from inspyrenet.data.images.preprocess import Preprocess, dynamic_size, resize, to_map
 
 sides = st.integers(1, 9000)
 
@@ -16,8 +16,8 @@ sides = st.integers(1, 9000)
 def test_dynamic_sizes_are_bounded_multiples_of_32(height, width, bound):
     size = dynamic_size((height, width), bound)
     assert all(side >= 32 and side % 32 == 0 for side in size)
-    assert min(size) <= max(32, bound + 16)
-    scale = min(1, bound / min(height, width))
+    assert min(size) <= max(32, bound + 16) and max(size) <= max(32, 4 * bound + 16)
+    scale = min(1, bound / min(height, width), 4 * bound / max(height, width))
     assert abs(size[0] - height * scale) <= max(16.001, 32 - height * scale)
     assert dynamic_size((width, height), bound) == size[::-1]
 
@@ -25,7 +25,8 @@ def test_dynamic_sizes_are_bounded_multiples_of_32(height, width, bound):
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [((1, 1), (32, 32)), ((20, 4000), (32, 4000)), ((17, 17), (32, 32)), ((16, 40), (32, 32)),
-     ((1280, 1920), (1280, 1920)), ((2560, 3840), (1280, 1920)), ((1300, 1310), (1280, 1280)), ((400, 300), (384, 288))],
+     ((1280, 1920), (1280, 1920)), ((2560, 3840), (1280, 1920)), ((1300, 1310), (1280, 1280)), ((400, 300), (384, 288)),
+     ((1280, 5120), (1280, 5120)), ((1000, 100_000), (64, 5120)), ((200_000, 1), (5120, 32))],
 )  # fmt: skip
 def test_dynamic_size_examples(shape, expected):
     assert dynamic_size(shape, 1280) == expected
@@ -50,6 +51,32 @@ def test_values_are_pillows_resize_normalized():
         expected = np.asarray(Image.fromarray(image).resize(size[::-1], Image.BILINEAR)) / 255
         expected = (expected - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
         np.testing.assert_allclose(result.permute(1, 2, 0).numpy(), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(1, 30_000), (30_000, 1), (1200, 1100), (1500, 64)])
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_resizing_in_bands_gives_what_pillow_gives(monkeypatch, shape, channels):
+    monkeypatch.setattr("inspyrenet.data.images.bounds.BAND", 10_000)
+    monkeypatch.setattr("inspyrenet.data.images.preprocess.BAND", 10_000)
+    image = np.random.default_rng(2).integers(0, 256, (*shape, *channels), np.uint8)
+    for height, width in ((96, 64), (64, 1300)):
+        whole = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR))
+        np.testing.assert_array_equal(resize(image, (height, width)), whole)
+
+
+def test_a_map_is_not_changed_by_being_written():
+    saliency = torch.tensor([[[[0.2, 1.5], [-0.3, 0.2]]]])
+    before = saliency.clone()
+    for size in ((2, 2), (4, 4)):
+        to_map(saliency, size)
+    assert torch.equal(saliency, before)
+
+
+@pytest.mark.parametrize("shape", [(1, 200_001, 3), (49_000_000, 1, 3), (20_000, 20_000, 3)])
+def test_images_beyond_the_bounds_are_refused_whatever_they_came_as(shape):
+    image = np.broadcast_to(np.uint8(0), shape)  # takes no memory
+    with pytest.raises(ValueError, match=r"the image: .*limit.*first"):
+        Preprocess("dynamic", 1280)(image)
 
 
 def test_normalization_can_be_off():

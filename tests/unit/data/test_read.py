@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile, ImageOps
 
+from inspyrenet.data.images import bounds
+from inspyrenet.data.images.decoded import read_decoded
 from inspyrenet.data.images.headers import parse
-from inspyrenet.data.images.read import ImageError, find_images, read_image, read_mask, upright_size
+from inspyrenet.data.images.read import ImageError, find_images, pixels_of, read_image, read_mask, upright_size
 from inspyrenet.data.images.write import write_map
 
 RAMP = np.linspace(0, 255, 24 * 32).astype(np.uint8).reshape(24, 32)
@@ -174,6 +176,28 @@ def huge_png(width, height):
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("size", [(1, 49_000_000), (49_000_000, 1), (200_001, 1), (1, 200_001)])
+def test_thin_images_are_refused_by_their_header(tmp_path, size):
+    path = tmp_path / "thin.png"
+    path.write_bytes(huge_png(*size))
+    for read in (read_image, read_mask, read_decoded, upright_size):
+        with pytest.raises(ImageError, match=r"thin\.png: .* side of more than 200000 pixels.*in parts first"):
+            read(path)
+
+
+def test_panoramas_are_read():
+    wide = np.arange(100_000 * 3, dtype=np.uint8).reshape(1, 100_000, 3)
+    np.testing.assert_array_equal(read_image(encode(Image.fromarray(wide))), wide)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "1", "P", "CMYK"])
+def test_bands_give_what_the_whole_gives(monkeypatch, mode):
+    monkeypatch.setattr(bounds, "BAND", 100)
+    image = smooth_photo().convert(mode)
+    for target in ("RGB", "L"):
+        np.testing.assert_array_equal(pixels_of(image, target), np.asarray(image.convert(target)))
 
 
 def test_bombs_are_refused_before_decoding_and_pillow_is_left_as_it_was(tmp_path):
