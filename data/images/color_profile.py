@@ -7,9 +7,10 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageCms
 
+from .bounds import bands
+
 SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}  # color space in a profile's header → Pillow's mode
 SAME = 2  # levels of 255: a profile that moves no color further counts as sRGB
-BAND = 2**20  # pixels that are converted at a time
 LOG = logging.getLogger("inspyrenet")
 
 
@@ -45,11 +46,10 @@ def to_srgb(array: np.ndarray, icc: bytes | None) -> np.ndarray:
     transform = _transform(icc, mode)
     with_alpha = mode == "RGB" and array.shape[2] == 4
     result = array.copy() if with_alpha else np.empty((*array.shape[:2], 3), np.uint8)
-    rows = max(1, BAND // array.shape[1])
-    for top in range(0, len(array), rows):
-        band = np.ascontiguousarray(array[top : top + rows, :, :3] if with_alpha else array[top : top + rows])
+    for top, stop in bands(array.shape[1], len(array)):
+        band = np.ascontiguousarray(array[top:stop, :, :3] if with_alpha else array[top:stop])
         picture = Image.frombuffer(mode, band.shape[1::-1], band, "raw", mode, 0, 1)
-        result[top : top + rows, :, :3] = np.asarray(transform.apply(picture))
+        result[top:stop, :, :3] = np.asarray(transform.apply(picture))
     return result
 
 

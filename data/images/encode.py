@@ -1,8 +1,10 @@
 """Pictures out: arrays to encoded bytes and files, whole or not there, with profile, resolution and EXIF."""
 
+import contextlib
 import io
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -50,6 +52,12 @@ def encode(array: np.ndarray, name: str = "png", metadata: Metadata = PLAIN) -> 
 
     metadata: goes into the file as far as the format holds it; where it holds no color profile, the pixels become sRGB.
     """
+    buffer = io.BytesIO()
+    _save(array, buffer, name, metadata)
+    return buffer.getvalue()
+
+
+def _save(array: np.ndarray, file: BinaryIO, name: str, metadata: Metadata) -> None:
     kind = FORMATS[check_format(name, transparent=array.ndim == 3 and array.shape[2] == 4)]
     longest = max(array.shape[:2])
     if longest > LONGEST.get(kind, longest):
@@ -59,9 +67,7 @@ def encode(array: np.ndarray, name: str = "png", metadata: Metadata = PLAIN) -> 
     words = OPTIONS.get(kind, {}) | _beside(array, metadata, kind)
     if kind == "TIFF" and "exif" in words:
         words["compression"] = "raw"  # libtiff, which compresses, cannot write the parts of EXIF
-    buffer = io.BytesIO()
-    Image.fromarray(array).save(buffer, format=kind, **words)
-    return buffer.getvalue()
+    Image.fromarray(array).save(file, format=kind, **words)
 
 
 def _beside(array: np.ndarray, metadata: Metadata, kind: str) -> dict[str, Any]:
@@ -84,15 +90,30 @@ def write_picture(array: np.ndarray, path: Path | str, name: str | None = None, 
     Raises FormatError, and OSError with path and remedy where the file cannot be written.
     """
     path = Path(path)
-    write_bytes(encode(array, name or path.suffix, metadata), path)
+    with _written(path) as file:
+        _save(array, file, name or path.suffix, metadata)
 
 
 def write_bytes(data: bytes, path: Path) -> None:
     """As `write_picture`, for bytes."""
+    with _written(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the name `path` at the end."""
     try:
-        with whole_file(path) as partial:
-            partial.write_bytes(data)
+        with whole_file(path) as partial, partial.open("wb") as file:
+            yield _WithoutDescriptor(file)
     except OSError as error:
         reason = error.strerror or str(error)
         message = f"cannot write {path} ({reason}); choose a writable folder with free space"
         raise OSError(error.errno, message) from error
+
+
+class _WithoutDescriptor:
+    """A file that Pillow writes to bit by bit: to a descriptor its encoders write themselves, and lose the system's error."""
+
+    def __init__(self, file: BinaryIO):
+        self.write, self.seek, self.tell, self.flush = file.write, file.seek, file.tell, file.flush

@@ -3,12 +3,15 @@
 An image is RGB (H, W, 3), a map or alpha channel is (H, W); 255 is the object. Sizes are (height, width).
 """
 
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..data.images.bounds import bands
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 GREEN = (120, 255, 155)
 WHITE = (255, 255, 255)
 GROUND = (124, 116, 104)  # where an image is transparent: ImageNet's mean, which networks know as "nothing here"
-BAND = 2**20  # pixels that are mixed at a time
+FAR = 4  # times what is needed of a background: then the rest is cut off before it is scaled
 NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
 CHOICES = ", ".join(NAMED) + ", a color such as [255,0,0] or #ff0000, or the path of a background image"
 OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
@@ -176,8 +179,11 @@ def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np
     """`estimated` colors where alpha is neither 0 nor 255, the image's own elsewhere."""
     import numpy as np
 
-    soft = (alpha > 0) & (alpha < 255)
-    return np.where(soft[..., None], estimated, image)
+    result = np.array(image)
+    for top, stop in bands(alpha.shape[1], len(alpha)):
+        soft = (alpha[top:stop] > 0) & (alpha[top:stop] < 255)
+        np.copyto(result[top:stop], estimated[top:stop], where=soft[..., None])
+    return result
 
 
 def on_ground(image: "np.ndarray", opacity: "np.ndarray | None") -> "np.ndarray":
@@ -202,9 +208,8 @@ def composite(front: "np.ndarray", behind: "np.ndarray | Color", alpha: "np.ndar
 
     front, behind = (np.broadcast_to(np.asarray(one, np.uint8), (*alpha.shape, 3)) for one in (front, behind))
     result = np.empty(front.shape, np.uint8)
-    rows = max(1, BAND // max(1, alpha.shape[1]))
-    for top in range(0, len(alpha), rows):  # in bands, since the products take six times the picture
-        band = slice(top, top + rows)
+    for top, stop in bands(alpha.shape[1], len(alpha)):  # since the products take six times the picture
+        band = slice(top, stop)
         weight = alpha[band, :, None].astype(np.uint16)
         mixed = weight * front[band]  # at most 255 · 255: fits
         mixed += (255 - weight) * behind[band]
@@ -219,11 +224,20 @@ def resize_to_cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray
 
     height, width = size
     scale = max(height / picture.shape[0], width / picture.shape[1])
+    needed = math.ceil(height / scale) + 2, math.ceil(width / scale) + 2
+    if picture.shape[0] * picture.shape[1] > FAR * needed[0] * needed[1]:  # else a thin image would want a huge square
+        picture = _middle(picture, needed)
     scaled = (max(height, round(picture.shape[0] * scale)), max(width, round(picture.shape[1] * scale)))
     if scaled != picture.shape[:2]:
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         picture = cv2.resize(picture, scaled[::-1], interpolation=how)
-    top, left = (scaled[0] - height) // 2, (scaled[1] - width) // 2
+    return _middle(picture, size)
+
+
+def _middle(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
+    """At most `size` (height, width) of the picture."""
+    height, width = (min(side, most) for side, most in zip(size, picture.shape[:2], strict=True))
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
     return picture[top : top + height, left : left + width]
 
 
@@ -238,18 +252,26 @@ def blurred_background(image: "np.ndarray", alpha: "np.ndarray", sigma: float | 
     height, width = alpha.shape
     sigma = max(height, width) / 60 if sigma is None else sigma
     shrink = max(1.0, sigma / 4)  # a wide blur needs no fine grid
-    small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    weight = (255 - alpha).astype(np.float32) / 255 + 1e-3
-
-    def blurred(plane: np.ndarray) -> np.ndarray:
-        plane = cv2.resize(plane, small, interpolation=cv2.INTER_AREA)
-        plane = cv2.GaussianBlur(plane, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
-        return cv2.resize(plane, (width, height), interpolation=cv2.INTER_LINEAR)
-
-    total, result = blurred(weight), np.empty(image.shape, np.uint8)
-    for channel in range(3):  # one after the other, for the memory
-        plane = blurred(image[..., channel] * weight) / total
-        result[..., channel] = np.clip(np.rint(plane, out=plane), 0, 255, out=plane)
+    small = (max(1, round(height / shrink)), max(1, round(width / shrink)))
+    rows = np.empty(
+        (height, small[1], 4), np.float32
+    )  # weighted colors, and the weight; both steps go row by row first
+    for top, stop in bands(width, height):
+        weight = (255 - alpha[top:stop, :, None]).astype(np.float32) / 255 + 1e-3
+        band = np.concatenate([image[top:stop] * weight, weight], axis=2)
+        rows[top:stop] = cv2.resize(band, (small[1], stop - top), interpolation=cv2.INTER_AREA).reshape(
+            rows[top:stop].shape
+        )
+    blurred = cv2.resize(rows, small[::-1], interpolation=cv2.INTER_AREA).reshape(*small, 4)
+    blurred = cv2.GaussianBlur(blurred, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
+    blurred = cv2.resize(blurred, (width, small[0]), interpolation=cv2.INTER_LINEAR).reshape(small[0], width, 4)
+    result = np.empty((height, width, 3), np.uint8)
+    for top, stop in bands(width, height):
+        place = ((np.arange(top, stop) + 0.5) * small[0] / height - 0.5).clip(0, small[0] - 1)
+        low = np.floor(place).astype(np.intp)
+        fraction = (place - low).astype(np.float32)[:, None, None]
+        band = blurred[low] * (1 - fraction) + blurred[np.minimum(low + 1, small[0] - 1)] * fraction
+        result[top:stop] = np.clip(np.rint(band[..., :3] / band[..., 3:]), 0, 255)
     return result
 
 

@@ -222,7 +222,7 @@ def test_an_animation_gives_its_first_frame_and_says_so(run, tmp_path, caplog):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS])
 def test_a_full_disk_stops_the_work_and_says_how_to_go_on(run, photos, tmp_path, monkeypatch, code):
-    def full(array, path, name):
+    def full(array, path, *more):
         raise OSError(code, f"cannot write {path}")
 
     for seed in range(12):

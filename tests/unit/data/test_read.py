@@ -1,5 +1,6 @@
 """Reading and writing image files of every kind."""
 
+import errno
 import io
 import struct
 import zlib
@@ -12,6 +13,8 @@ from PIL import Image, ImageFile, ImageOps
 
 from inspyrenet.data.images import bounds
 from inspyrenet.data.images.decoded import read_decoded
+from inspyrenet.data.images.encode import FORMATS, write_picture
+from inspyrenet.data.images.encode import encode as encode_picture
 from inspyrenet.data.images.headers import parse
 from inspyrenet.data.images.read import ImageError, find_images, pixels_of, read_image, read_mask, upright_size
 from inspyrenet.data.images.write import write_map
@@ -295,3 +298,20 @@ def test_write_map_refuses_other_arrays_and_impossible_folders(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="cannot write"):
         write_map(RAMP, tmp_path / "file" / "a.png")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_file_holds_the_bytes_that_encoding_gives(tmp_path, name):
+    picture = np.asarray(smooth_photo())
+    write_picture(picture, tmp_path / f"a.{name}")
+    assert (tmp_path / f"a.{name}").read_bytes() == encode_picture(picture, name)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a device that is always full")
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_full_disk_keeps_its_number_through_every_encoder(tmp_path, monkeypatch, name):
+    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), np.uint8)
+    monkeypatch.setattr(Path, "open", lambda path, mode: io.FileIO("/dev/full", mode))
+    with pytest.raises(OSError, match=r"cannot write .*(No space left on device)") as caught:
+        write_picture(noise, tmp_path / f"a.{name}")
+    assert caught.value.errno == errno.ENOSPC

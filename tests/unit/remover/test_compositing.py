@@ -262,3 +262,27 @@ def test_edge_colors_are_asked_for_where_they_show(type, used):
 def test_debug_without_a_network_says_what_to_use():
     with pytest.raises(CutoutError, match=r"Remover\.process"):
         render(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8), "debug")
+
+
+# -- large images ---------------------------------------------------------------------------------------------------
+
+
+def test_bands_give_what_the_whole_gives(monkeypatch):
+    rng = np.random.default_rng(0)
+    image, estimated, behind = rng.integers(0, 256, (3, 90, 70, 3), np.uint8)
+    alpha = rng.integers(0, 256, (90, 70), np.uint8)
+    whole = [
+        composite(image, behind, alpha),
+        replace_edge_colors(image, estimated, alpha),
+        blurred_background(image, alpha),
+    ]
+    monkeypatch.setattr("inspyrenet.data.images.bounds.BAND", 1000)
+    assert np.array_equal(composite(image, behind, alpha), whole[0])
+    assert np.array_equal(replace_edge_colors(image, estimated, alpha), whole[1])
+    assert np.array_equal(blurred_background(image, alpha), whole[2])
+
+
+@pytest.mark.parametrize("size", [(1, 200_000), (200_000, 1)])
+def test_a_background_of_a_thin_image_is_cut_before_it_is_scaled(size):
+    picture = np.full((300, 400, 3), 77, np.uint8)  # scaled as a whole it would have 40,000 million pixels
+    assert np.array_equal(resize_to_cover(picture, size), np.full((*size, 3), 77, np.uint8))
