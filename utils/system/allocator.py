@@ -1,13 +1,16 @@
-"""How the C library hands memory back, which a CPU run with large maps pays for."""
+"""What memory a CPU run keeps: how the C library hands it back, and how many kernels torch remembers."""
 
 import contextlib
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
 DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536}
 KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0}
+
+KERNELS = 256  # compiled kernels of about half a megabyte; a pass of the bundled network uses 97
 
 
 @contextlib.contextmanager
@@ -29,3 +32,14 @@ def freed_memory_kept() -> Iterator[bool]:
         for option, value in DEFAULTS.items():
             library.mallopt(option, value)
         library.malloc_trim(0)
+
+
+def bound_kernel_caches() -> None:
+    """Let torch's CPU kernels (oneDNN) remember those of one or two image sizes instead of 1,024 in each of two caches.
+
+    With images of many sizes the process grew by 1 GB. The second cache, torch's own, saves nothing where the first one knows
+    a kernel. Both read their size once, when the first network runs; what the user has set stays.
+    """
+    if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in os.environ:  # the older name, which counts less
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
+    os.environ.setdefault("LRU_CACHE_CAPACITY", "1")

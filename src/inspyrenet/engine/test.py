@@ -19,7 +19,7 @@ from ..lib.types import SaliencyPyramid
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
-from ..utils.system.allocator import freed_memory_kept
+from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
 from ..utils.system.precision import flush_denormals
 from ..utils.train import distributed
 from . import build
@@ -43,6 +43,7 @@ def predict_sets(
     written, and at the end PredictionError that lists the images without a map. Under several processes each predicts its share.
     """
     flush_denormals()
+    bound_kernel_caches()
     test = build.section(config, "Test")
     found = build.pairs(test.Dataset, need_masks=False)
     model, weights = build.trained_network(config)

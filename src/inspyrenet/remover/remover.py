@@ -31,6 +31,7 @@ from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
 from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
+from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import available_devices, describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
@@ -95,6 +96,7 @@ class Remover:
             }
             self._open_graph(Path(graph).expanduser(), device, resize, [name for name, value in unfit.items() if value])
             return
+        bound_kernel_caches()
         self.device = resolve_device("auto" if device is None else str(device))
         spec = resolve_model(mode, ckpt, overrides)
         self.name, self.weights, self.config = spec.name, spec.weights, spec.config
