@@ -87,6 +87,15 @@ def upright_size(path: Path) -> tuple[int, int]:
     return size or read_mask(path).shape
 
 
+def count_pixels(path: Path | str) -> int:
+    """Pixels of an image file by its header; 0 where it cannot be read, which reading it will say."""
+    try:
+        with decoding(str(path)), _open(Path(path), str(path), MAX_PIXELS) as image:
+            return image.width * image.height
+    except ImageError:
+        return 0
+
+
 def _size_without_decoding(path: Path) -> tuple[int, int] | None:
     """Size by Pillow's header reader; None where only decoding tells size, orientation or wholeness."""
     with decoding(str(path)), _open(path, str(path), MAX_PIXELS) as image:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..files.read_ahead import Reading, Room, read_ahead
 from ..files.report import FATAL_ERRNOS, one_line
 from ..remover.compositing import OutputStyle
 from .errors import BatchError
@@ -147,32 +148,34 @@ class Worker:
     def _cut_all(self, items: Sequence[Item]) -> list[Row]:
         """Reading, network and writing overlap."""
         rows: list[Row] = []
-        pending: deque[tuple[Row, Future[float]]] = deque()
-        for group in self._read_ahead(items):
-            good = []
-            for item, reading in group:
-                row = _new_row(item, DONE)
-                rows.append(row)
-                image = _result(row, reading)
-                if image is not None:
-                    good.append((row, image))
-            for row, result in self._through_network(good):
-                pending.append((row, self.writers.submit(self._write, row, result)))
+        pending: deque[tuple[Row, int, Future[float]]] = deque()
+        room = Room()
+
+        def finish_one() -> None:
+            row, pixels, writing = pending.popleft()
+            _finish_writing(row, writing)
+            room.taken -= pixels
+
+        for group in read_ahead(items, _read, _pixels, self.readers, room, finish_one, self.batch_size):
+            started = [(_new_row(reading.item, DONE), reading.pixels) for reading in group]
+            rows += [row for row, _ in started]
+            results = {id(row): result for row, result in self._cut_group([row for row, _ in started], group)}
+            group.clear()  # large images are gone before the next ones are read
+            for row, pixels in started:
+                if id(row) in results:
+                    pending.append((row, pixels, self.writers.submit(self._write, row, results.pop(id(row)))))
+                else:  # it failed
+                    room.taken -= pixels
             while len(pending) > PENDING:
-                _finish_writing(*pending.popleft())
+                finish_one()
         while pending:
-            _finish_writing(*pending.popleft())
+            finish_one()
         return rows
 
-    def _read_ahead(self, items: Sequence[Item]) -> "Iterator[list[tuple[Item, Future]]]":
-        """Groups of images that go through the network together, the next group being read meanwhile."""
-        queue: deque[list] = deque()
-        for start in range(0, len(items), self.batch_size):
-            group = items[start : start + self.batch_size]
-            queue.append([(item, self.readers.submit(_read, item.path)) for item in group])
-            if len(queue) > 1:
-                yield queue.popleft()
-        yield from queue
+    def _cut_group(self, rows: Sequence[Row], group: "Sequence[Reading[Item]]") -> "Iterator[tuple[Row, Result]]":
+        """Results of those images for which there is one."""
+        images = [(row, _result(row, reading.future)) for row, reading in zip(rows, group, strict=True)]
+        yield from self._through_network([(row, image) for row, image in images if image is not None])
 
     def _through_network(self, group: "list[tuple[Row, DecodedImage]]") -> "Iterator[tuple[Row, Result]]":
         """Results of those images for which there is one; several at once, or each for itself where that fails."""
@@ -201,12 +204,11 @@ class Worker:
 
     def _write(self, row: Row, result: "Result") -> float:
         """Seconds that encoding and writing took."""
-        from ..data.images.encode import encode, write_bytes
+        from ..data.images.encode import write_picture
 
         started = time.perf_counter()
-        data = encode(result.array, self.settings.format, result.metadata)
-        write_bytes(data, Path(row.output))
-        row.bytes = len(data)
+        write_picture(result.array, row.output, self.settings.format, result.metadata)
+        row.bytes = Path(row.output).stat().st_size
         return time.perf_counter() - started
 
 
@@ -221,11 +223,17 @@ def _new_row(item: Item, status: str) -> Row:
     return row
 
 
-def _read(path: str) -> "tuple[DecodedImage, float]":
+def _read(item: Item) -> "tuple[DecodedImage, float]":
     from ..remover.image_types import read_upright
 
     started = time.perf_counter()
-    return read_upright(Path(path)), time.perf_counter() - started
+    return read_upright(Path(item.path)), time.perf_counter() - started
+
+
+def _pixels(item: Item) -> int:
+    from ..data.images.read import count_pixels
+
+    return count_pixels(item.path)
 
 
 def _result(row: Row, reading: "Future[tuple[DecodedImage, float]]") -> "DecodedImage | None":

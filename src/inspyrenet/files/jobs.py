@@ -2,12 +2,14 @@
 
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..data.images.encode import write_picture
+from ..data.images.read import count_pixels
 from ..remover.output_paths import FileJob
+from .read_ahead import Reading, Room, read_ahead
 from .report import FATAL_ERRNOS, Report, add_failure
 from .request import Work
 
@@ -45,55 +47,74 @@ def _cut_images(
     """False where writing is hopeless."""
     from tqdm import tqdm
 
-    pending: deque[tuple[FileJob, Future]] = deque()
     with (
         ThreadPoolExecutor(1) as reader,
         ThreadPoolExecutor(WRITERS) as writer,
         tqdm(total=len(jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
     ):
-        writable = True
-        for job, image in _read_ahead(jobs, reader):
+        writing = _Writing(report, progress, say)
+        for (reading,) in read_ahead(jobs, _read, _pixels, reader, writing.room, writing.finish_one):
             try:
-                result = remover.cut(image.result(), work.style, work.threshold, work.reverse, work.keep_metadata)
+                result = remover.cut(
+                    reading.future.result(), work.style, work.threshold, work.reverse, work.keep_metadata
+                )
             except Exception as error:  # of any class: decoders, networks and matting are other people's code
-                add_failure(report, job.source, error, say)
-                progress.update()
+                writing.fail(reading, error)
                 continue
-            pending.append((job, writer.submit(write_picture, result.array, job.target, work.format, result.metadata)))
+            job = reading.item
             _note(report, result.seconds, job, say, progress)
-            writable = _drain(pending, report, progress, PENDING, say)
-            if not writable:
+            future = writer.submit(write_picture, result.array, job.target, work.format, result.metadata)
+            writing.pending.append(Reading(job, reading.pixels, future))
+            del reading, result  # a large image is gone before the next one is read
+            writing.finish(PENDING)
+            if not writing.possible:
                 break
-        return _drain(pending, report, progress, 0, say) and writable
+        writing.finish(0)
+        return writing.possible
 
 
-def _read_ahead(jobs: Sequence[FileJob], pool: ThreadPoolExecutor) -> Iterator[tuple[FileJob, "Future[DecodedImage]"]]:
-    """Jobs with their images, one image decoded in advance."""
+def _read(job: FileJob) -> "DecodedImage":
     from ..remover.image_types import read_upright
 
-    queue: deque[tuple[FileJob, Future]] = deque()
-    for job in jobs:
-        queue.append((job, pool.submit(read_upright, job.source)))
-        if len(queue) > 1:
-            yield queue.popleft()
-    yield from queue
+    return read_upright(job.source)
 
 
-def _drain(
-    pending: deque[tuple[FileJob, Future]], report: Report, progress: "tqdm", allowed: int, say: Say | None
-) -> bool:
-    """Take in finished results, and wait until at most `allowed` are under way; False where writing is hopeless."""
-    writable = True
-    while pending and (len(pending) > allowed or pending[0][1].done()):
-        job, future = pending.popleft()
-        error = future.exception()
-        if error is None:
-            report.done.append(job)
-        else:
-            add_failure(report, job.source, error, say)
-            writable = writable and getattr(error, "errno", None) not in FATAL_ERRNOS
-        progress.update()
-    return writable
+def _pixels(job: FileJob) -> int:
+    return count_pixels(job.source)
+
+
+class _Writing:
+    """Results that are being written, and the room that they take."""
+
+    def __init__(self, report: Report, progress: "tqdm", say: Say | None):
+        self.report, self.progress, self.say = report, progress, say
+        self.room, self.possible = Room(), True
+        self.pending: deque[Reading[FileJob]] = deque()
+
+    def finish(self, allowed: int) -> None:
+        """Take in what is done, and wait until at most `allowed` are under way."""
+        while self.pending and (len(self.pending) > allowed or self.pending[0].future.done()):
+            self.finish_one()
+
+    def finish_one(self) -> None:
+        """Wait for the oldest."""
+        written = self.pending.popleft()
+        error = written.future.exception()
+        if error is not None:
+            self.possible = self.possible and getattr(error, "errno", None) not in FATAL_ERRNOS
+            self.fail(written, error)
+            return
+        self.report.done.append(written.item)
+        self._leave(written)
+
+    def fail(self, reading: Reading[FileJob], error: BaseException) -> None:
+        """List an image that was not read, cut out or written."""
+        add_failure(self.report, reading.item.source, error, self.say)
+        self._leave(reading)
+
+    def _leave(self, reading: Reading[FileJob]) -> None:
+        self.room.taken -= reading.pixels
+        self.progress.update()
 
 
 def _note(report: Report, seconds: dict[str, float], job: FileJob, say: Say | None, progress: "tqdm") -> None:

@@ -64,13 +64,13 @@ def test_bad_images_do_not_stop_the_rest(place, batch_size):
 
 
 def test_a_full_disk_is_hopeless(place, monkeypatch):
-    def fail(data, path):
+    def fail(array, path, *more):
         raise OSError(errno.ENOSPC, f"cannot write {path} (No space left on device)")
 
     one = worker(place)
     wanted = items(place, a=12)
     one.in_flight.leave = one.in_flight.enter = lambda *_: 0
-    monkeypatch.setattr("inspyrenet.data.images.encode.write_bytes", fail)
+    monkeypatch.setattr("inspyrenet.data.images.encode.write_picture", fail)
     (row,) = one(wanted)
     assert row.status == FAILED and row.fatal and "No space left" in row.message and row.bytes is None
 
