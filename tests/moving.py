@@ -53,6 +53,24 @@ def make_video(
     return path
 
 
+def make_transparent(path: Path, alpha: np.ndarray, frames: int = 5) -> Path:
+    """VP9 or ProRes with an alpha channel, by the suffix; alpha: uint8 (48, 64), the same for all frames."""
+    codec, pixels, options = {
+        ".webm": ("libvpx-vp9", "yuva420p", {"crf": "10", "b:v": "0", "auto-alt-ref": "0", "cpu-used": "8"}),
+        ".mov": ("prores_ks", "yuva444p10le", {"profile": "4444", "alpha_bits": "16"}),
+    }[path.suffix]
+    with av.open(str(path), "w") as out:
+        video = out.add_stream(codec, rate=20, options=options)
+        video.width, video.height, video.pix_fmt = alpha.shape[1], alpha.shape[0], pixels
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.dstack([painted(number, *alpha.shape), alpha]), format="rgba")
+            frame = frame.reformat(format=pixels)
+            frame.pts, frame.time_base = number, Fraction(1, 20)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    return path
+
+
 def _hum(out, track, seconds: float) -> None:
     wave = np.sin(np.arange(int(seconds * RATE)) / 20).astype(np.float32) * 0.3
     for start in range(0, len(wave), 960):

@@ -13,6 +13,7 @@ from .source import BT601, BT709, MATRICES, UNSPECIFIED, Colors, Picture, Sound
 MISSING = 0.5  # seconds that may lack at the end before a file counts as cut short
 LOCAL = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach the network
 DEFAULT_RATE = Fraction(25)
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave transparency out
 ATTACHED = 1 << 10  # FFmpeg's disposition of a cover image
 
 
@@ -36,7 +37,8 @@ class VideoFile:
             self._container.close()
             raise
         stream = self._stream
-        stream.thread_type = "AUTO"
+        self._decoder = _decoder_of(self._av, stream, path)
+        self._decoder.thread_type = "AUTO"
         self.time_base: Fraction = stream.time_base
         self.rate = stream.average_rate or stream.guessed_rate
         self.tracks = tuple(track for track in self._container.streams.audio if track.codec_context is not None)
@@ -81,7 +83,7 @@ class VideoFile:
             self._bad += 1
             return []
         try:
-            return self._stream.decode(packet)
+            return self._decoder.decode(packet)
         except (self._av.error.InvalidDataError, self._av.error.ExternalError):
             self._bad += 1
             return []
@@ -91,7 +93,8 @@ class VideoFile:
             self._turn = display_matrix(frame)
             self.colors = _colors(frame)
             self.aspect = 1 / self.aspect if swaps_sides(self._turn) else self.aspect
-        array = frame.to_ndarray(format="rgb24", src_colorspace=_matrix(frame))
+        transparent = any(component.is_alpha for component in frame.format.components)
+        array = frame.to_ndarray(format="rgba" if transparent else "rgb24", src_colorspace=_matrix(frame))
         return Picture(turned(array, self._turn), self._time(frame), frame.duration or self._step)
 
     def _time(self, frame: Any) -> int:
@@ -152,6 +155,19 @@ def _picture_stream(container: Any, path: Path) -> Any:
     return streams[0]
 
 
+def _decoder_of(av: Any, stream: Any, path: Path) -> Any:
+    """The stream's own decoder, or the one that decodes its transparency, too. Raises VideoError where PyAV lacks that one."""
+    name = ALPHA_DECODERS.get(stream.codec_context.name)
+    if name is None or stream.metadata.get("alpha_mode") != "1":
+        return stream.codec_context
+    try:
+        decoder = av.CodecContext.create(name, "r")
+    except av.codec.codec.UnknownCodecError as error:
+        raise VideoError(f"{path}: PyAV was built without {name}, which reads its transparency") from error
+    decoder.extradata = stream.codec_context.extradata
+    return decoder
+
+
 def _contents(container: Any) -> str:
     return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
 
@@ -174,7 +190,7 @@ def swaps_sides(matrix: np.ndarray) -> bool:
 
 
 def turned(array: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """The stored picture (H, W, 3) as it is meant to be seen; turns are rounded to quarters. Contiguous."""
+    """The stored picture (H, W, 3 or 4) as it is meant to be seen; turns are rounded to quarters. Contiguous."""
     if swaps_sides(matrix):
         array, across, down = array.swapaxes(0, 1), matrix[1, 0], matrix[0, 1]
     else:

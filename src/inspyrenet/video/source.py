@@ -15,7 +15,10 @@ UNSPECIFIED = 2
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One frame: uint8 RGB (height, width, 3), upright; time and duration in units of its source's time base."""
+    """One frame: uint8 RGB or, where it is transparent, RGBA (height, width, 3 or 4), upright.
+
+    Time and duration are in units of its source's time base.
+    """
 
     array: "np.ndarray"
     time: int

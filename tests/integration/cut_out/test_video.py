@@ -17,7 +17,7 @@ from inspyrenet.video import camera
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Picture
 from inspyrenet.video.writing import VideoWriter
-from tests.moving import cut_off, look, make_video, painted
+from tests.moving import cut_off, look, make_transparent, make_video, painted
 from tests.tiny_network import picture, write_tiny
 
 torch.set_num_threads(1)
@@ -70,6 +70,20 @@ def test_the_alpha_channel_is_the_map(run, shared, tmp_path, form, near):
     assert len(seen.frames) == len(maps) == 6 and seen.sound
     for frame, expected in zip(seen.frames, maps, strict=True):
         assert np.abs(frame[..., 3].astype(int) - expected).mean() < near
+
+
+@pytest.mark.parametrize("form", ["webm", "mov"])
+def test_what_is_transparent_in_a_video_stays_so(run, tmp_path, form):
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, :40] = 255
+    clip = make_transparent(tmp_path / f"clip.{form}", alpha)
+    assert run(clip, tmp_path / "cut.mov")[0] == 0
+    assert run(clip, tmp_path / "white.mov", "--type", "white")[0] == 0
+    for frame in look(tmp_path / "cut.mov").frames:
+        assert frame[:, 44:].max() <= 2  # neither alpha nor colors
+        assert frame[:, :36, 3].std() > 3
+    for frame in look(tmp_path / "white.mov").frames:
+        assert frame[:, 44:].min() >= 250
 
 
 def test_every_type_of_images_works(run, shared, tmp_path):

@@ -14,7 +14,7 @@ from inspyrenet.video.camera import Camera
 from inspyrenet.video.errors import VideoError
 from inspyrenet.video.reading import VideoFile, display_matrix, turned
 from inspyrenet.video.source import Picture, Sound
-from tests.moving import cut_off, make_video, painted
+from tests.moving import cut_off, make_transparent, make_video, painted
 
 
 def read(path):
@@ -49,6 +49,16 @@ def test_colors_are_converted_as_the_size_suggests(tmp_path, size):
     array = read(make_video(tmp_path / "a.mp4", 1, size))[0][0].array[5, 5].astype(int)
     error = np.abs(array - (230, 20, 20)).max()
     assert error < 6 if size[0] < 576 else 10 < error < 60
+
+
+@pytest.mark.parametrize("form", ["webm", "mov"])
+def test_transparency_is_read(tmp_path, form):
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, :32], alpha[:, 16:32] = 255, 128
+    pictures, _, file = read(make_transparent(tmp_path / f"a.{form}", alpha))
+    assert len(pictures) == 5 and file.warning is None
+    assert all(np.abs(picture.array[..., 3].astype(int) - alpha).mean() < 2 for picture in pictures)
+    assert seconds(pictures, file) == pytest.approx([n / 20 for n in range(5)])
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
