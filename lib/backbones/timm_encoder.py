@@ -1,5 +1,6 @@
 """Any timm encoder through one adapter, for small models."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -11,7 +12,22 @@ from torch import Tensor, nn
 from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.cpu_bfloat16 import train_in_float32
 
+NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)  # of an architecture, with the tag of its weights or without
 IMAGENET = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)  # how images come in
+
+
+def check_name(name: object) -> None:
+    """Raise ValueError unless timm's own list of networks has this name.
+
+    timm also takes addresses (hf-hub:OWNER/NAME asks the network, local-dir:FOLDER reads files), and a config that came
+    with someone's weights may do neither.
+    """
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise ValueError(f"encoder is a name that timm has, such as mobilenetv4_conv_small, not {name!r}")
+    if not timm.is_model(name):
+        close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+        hint = f"; names that are close: {', '.join(close)}" if close else ""
+        raise ValueError(f"timm has no encoder called {name!r}{hint}")
 
 
 class TimmEncoder(nn.Module):
@@ -29,14 +45,12 @@ class TimmEncoder(nn.Module):
 
     def __init__(self, name: str, pretrained: bool = False):
         super().__init__()
+        check_name(name)
         try:
             self.net = timm.create_model(name, pretrained=pretrained, features_only=True)
-        except RuntimeError as error:
-            if "Unknown model" not in str(error):
-                raise
-            close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
-            hint = f"; names that are close: {', '.join(close)}" if close else ""
-            raise ValueError(f"timm has no encoder called {name!r}{hint}") from None
+        except (AssertionError, AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise ValueError(f"timm cannot give maps of the encoder {name!r} ({reason}): take another") from error
         channels, strides = self.net.feature_info.channels(), self.net.feature_info.reduction()
         if strides == [4, 8, 16, 32]:
             channels, strides = [channels[0], *channels], [strides[0], *strides]

@@ -59,7 +59,7 @@ def section(config: Config, name: str) -> Section:
 
 def model_arguments(model: ModelSection) -> dict:
     """Arguments of lib.build_model; options that a family does not have are left out while they are at their default."""
-    arguments = {"base_size": model.base_size, "pretrained": model.pretrained is True, **model.arguments}
+    arguments = {"base_size": model.base_size, **model.arguments, "pretrained": model.pretrained is True}
     if model.depth is not None:
         arguments["depth"] = model.depth
     if model.encoder is not None:

@@ -74,3 +74,19 @@ def test_depthwise_gradients_in_bfloat16_are_those_of_float32():
     assert torch.equal(*gradients)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         assert conv(x).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    "name", ["hf-hub:a/b", "hf_hub:a/b", "local-dir:/tmp", "a/b", "resnet18@x", "../resnet18", "", 7]
+)
+def test_an_encoder_is_a_name_and_no_address(name, monkeypatch):
+    """timm would ask the network for some of these, and read files for others."""
+    monkeypatch.setattr(timm, "create_model", lambda *_, **__: pytest.fail("timm was asked"))
+    with pytest.raises(ValueError, match="encoder is a name that timm has"):
+        network(name)
+
+
+@pytest.mark.parametrize("name", ["resnet19", "resnet18.no_such_tag"])
+def test_an_encoder_that_timm_cannot_build_is_named(name):
+    with pytest.raises(ValueError, match=name):
+        network(name)
