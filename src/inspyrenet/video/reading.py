@@ -11,7 +11,26 @@ from .errors import VideoError, load_av, reason_of
 from .source import BT601, BT709, MATRICES, UNSPECIFIED, Colors, Picture, Sound
 
 MISSING = 0.5  # seconds that may lack at the end before a file counts as cut short
-LOCAL = {"protocol_whitelist": "file"}  # a playlist in disguise must not reach the network
+CONTAINERS = (
+    "mov",
+    "matroska",
+    "avi",
+    "mpeg",
+    "mpegvideo",
+    "mpegts",
+    "asf",
+    "flv",
+    "ogg",
+    "m4v",
+    "h264",
+    "hevc",
+    "gif",
+)
+SELF_CONTAINED = {  # a playlist or list of files under a video's name reads neither the network nor its neighbors
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(CONTAINERS),
+    "enable_drefs": "0",  # tracks of a QuickTime file that lie in other files
+}
 DEFAULT_RATE = Fraction(25)
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # FFmpeg's own decoders of these leave transparency out
 ATTACHED = 1 << 10  # FFmpeg's disposition of a cover image
@@ -131,8 +150,8 @@ def _open(av: Any, path: Path) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
     try:
-        return av.open(f"file:{path}", options=dict(LOCAL))
-    except av.error.InvalidDataError as error:
+        return av.open(f"file:{path}", options=dict(SELF_CONTAINED))
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:  # the latter: not on the list
         index = "its index is missing, so it was cut short or its recording never ended"
         hint = index if _begins_as_mp4(path) else "not a video of a known kind, or damaged at its start"
         raise VideoError(f"{path}: {hint}; replace the file or leave it out") from error

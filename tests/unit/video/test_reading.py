@@ -126,7 +126,7 @@ PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nhttp://127.0.0.1:9/nev
     [
         (b"", r"empty \(0 bytes\)"),
         (b"hello, this is a letter and no video\n" * 30, "not a video of a known kind"),
-        (SUBTITLES.encode(), "holds no video"),
+        (SUBTITLES.encode(), "not a video of a known kind"),
         (PLAYLIST.encode(), "x.mp4: "),
         (None, "no such file|No such file"),
     ],
@@ -233,3 +233,29 @@ def test_a_camera_that_is_not_there():
     with pytest.raises(VideoError, match="camera 7 is not there, is in use, or may not be opened"):
         Camera(7, capture)
     assert capture.released == 1
+
+
+LISTS = {
+    "ffconcat": "ffconcat version 1.0\nfile secret.mp4\n",
+    "concat": "file 'secret.mp4'\n",
+    "m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    "sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "mpd": '<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><BaseURL>secret.mp4</BaseURL></MPD>',
+    "subtitles": "1\n00:00:00,000 --> 00:00:01,000\nhello\n",
+    "vobsub": "# VobSub index file, v7\nsize: 64x48\nid: en, index: 0\ntimestamp: 00:00:00:000, filepos: 000000000\n",
+}
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".ts"])
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_list_of_other_files_is_no_video(tmp_path, kind, suffix):
+    """Whatever it is called, it does not show what lies beside it."""
+    make_video(tmp_path / "secret.mp4", 1)
+    (tmp_path / f"list{suffix}").write_text(LISTS[kind])
+    with pytest.raises(VideoError, match="not a video of a known kind"):
+        VideoFile(tmp_path / f"list{suffix}")
+
+
+def test_a_video_under_another_name_is_read(tmp_path):
+    make_video(tmp_path / "a.webm", 2).rename(tmp_path / "b.mp4")
+    assert len(read(tmp_path / "b.mp4")[0]) == 2
