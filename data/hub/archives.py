@@ -1,12 +1,16 @@
 """Zip archives of data sets and maps → folders in our layout. An archive is not trusted.
 
-Entries may not leave the folder, be links, or unpack to absurd sizes; the result appears in one step or not at all.
+Entries may not leave the folder, be links, or unpack to absurd sizes; only pictures that are not hidden are unpacked,
+without the entries' permissions. The result appears in one step or not at all.
 """
 
+import errno
+import lzma
 import re
 import secrets
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -15,7 +19,18 @@ from pathlib import Path, PurePosixPath
 from ..datasets.layout import image_folder, mask_folder
 
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; photographs and masks stay far below
-JUNK = ("__MACOSX", ".DS_Store", "Thumbs.db")
+JUNK = "__MACOSX"
+OWN_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)  # not the archive's fault
+DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    RuntimeError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    UnicodeError,
+    OverflowError,
+)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 
 
@@ -94,20 +109,31 @@ def _unpack(archives: Sequence[Path], target: Path, lay_out: Callable[[Path], Pa
 
 
 def _extract(archive: Path, tree: Path) -> set[str]:
-    """Unpack one archive into `tree`; the names of its files."""
+    """Unpack the pictures of one archive into `tree`; their names. Raises OSError where there is no room."""
     try:
         with zipfile.ZipFile(archive) as content:
-            entries = [
-                entry for entry in content.infolist() if not set(PurePosixPath(entry.filename).parts) & set(JUNK)
-            ]
-            for entry in entries:
+            for entry in content.infolist():
                 _check_entry(archive, entry)
+            entries = [entry for entry in content.infolist() if _is_wanted(entry)]
+            if not entries:
+                raise ArchiveError(f"{archive}: has no pictures (inside: {_some(content.namelist())})")
             _check_sizes(archive, entries, tree)
             for entry in entries:
-                content.extract(entry, tree)
-    except (zipfile.BadZipFile, EOFError, RuntimeError, zlib.error) as error:
+                content.extract(entry, tree)  # a plain file, whatever the entry's permissions say
+    except DAMAGE as error:
         raise ArchiveError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from error
-    return {entry.filename for entry in entries if not entry.is_dir()}
+    except OSError as error:
+        if error.errno in OWN_TROUBLE:
+            raise
+        raise ArchiveError(f"{archive}: cannot be unpacked ({error}); remove it and fetch it again") from error
+    return {entry.filename for entry in entries}
+
+
+def _is_wanted(entry: zipfile.ZipInfo) -> bool:
+    """A picture, neither hidden nor in a hidden folder; what else an archive brings is left out, programs too."""
+    path = PurePosixPath(entry.filename)
+    hidden = any(part.startswith(".") or part == JUNK for part in path.parts)
+    return not entry.is_dir() and not hidden and path.suffix.lower() in PICTURES
 
 
 def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
@@ -128,8 +154,9 @@ def _check_sizes(archive: Path, entries: list[zipfile.ZipInfo], tree: Path) -> N
         raise ArchiveError(f"{archive}: {packed / 1e6:.1f} MB would unpack to {unpacked / 1e6:.0f} MB: not a data set")
     free = shutil.disk_usage(tree).free
     if unpacked > free:
-        raise ArchiveError(
-            f"{archive}: needs {unpacked / 1e6:.0f} MB in {tree.parent}, {free / 1e6:.0f} MB are free; make room first"
+        raise OSError(
+            errno.ENOSPC,
+            f"{archive}: needs {unpacked / 1e6:.0f} MB in {tree.parent}, {free / 1e6:.0f} MB are free; make room first",
         )
 
 
@@ -138,5 +165,8 @@ def _count(folder: Path, deep: bool = True) -> int:
 
 
 def _contents(tree: Path) -> str:
-    names = sorted(str(path.relative_to(tree)) for path in tree.rglob("*"))
+    return _some(sorted(str(path.relative_to(tree)) for path in tree.rglob("*")))
+
+
+def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:6]) + (", …" if len(names) > 6 else "") or "nothing"

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..whole_file import whole_file
-from .archives import unpack_dataset, unpack_maps
+from .archives import ArchiveError, unpack_dataset, unpack_maps
 from .registry import Published, cache_folder, is_present, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
 
@@ -57,7 +57,11 @@ def fetch_published(
             elif not (entry.is_archive and archive.is_file() and not overwrite):
                 fetch(entry, archive, patience=patience, progress=progress, say=say)
             if entry.is_archive:
-                _unpack(entry, archive, place, say)
+                try:
+                    _unpack(entry, archive, place, say)
+                except ArchiveError:
+                    archive.unlink(missing_ok=True)  # the next call asks for it anew
+                    raise
                 archive.unlink(missing_ok=True)
     except DiskError as error:
         raise DownloadError(f"{entry.name}: {error}") from error

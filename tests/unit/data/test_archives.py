@@ -1,12 +1,14 @@
 """Archives of data sets and maps: laid out as ours, and not to be trusted."""
 
 import io
+import shutil
 import stat
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
-from inspyrenet.data.hub import registry
+from inspyrenet.data.hub import archives, download, registry
 from inspyrenet.data.hub.archives import ArchiveError, unpack_dataset, unpack_maps
 from inspyrenet.data.hub.download import DownloadError, fetch_published
 from inspyrenet.data.hub.registry import KINDS, Published, UnknownName, find, load
@@ -79,6 +81,27 @@ def test_a_link_is_refused(tmp_path):
         unpack_dataset(tmp_path / "a.zip", tmp_path / "set")
 
 
+@pytest.mark.parametrize("unpack", [unpack_dataset, unpack_maps])
+def test_only_pictures_that_are_not_hidden_are_unpacked(tmp_path, unpack):
+    folders = ("images/", "masks/") if unpack is unpack_dataset else ("",)
+    others = (".bashrc", "run.sh", "setup.py", "a.exe", ".b.png", ".git/c.png", "__MACOSX/d.png", "Thumbs.db", "noname")
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as content:
+        for name in (folder + name for folder in folders for name in ("a.png", *others)):
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (stat.S_IFREG | 0o4777) << 16
+            content.writestr(entry, b"picture")
+    assert unpack(tmp_path / "a.zip", tmp_path / "set") == 1
+    assert tree(tmp_path / "set") == [f"{folder}a.png" for folder in folders]
+    assert not any(path.stat().st_mode & 0o4111 for path in (tmp_path / "set").rglob("*.png"))
+
+
+@pytest.mark.parametrize("names", [("images", "images/a.png"), ("images/a.png", "images/a.png/b.png")])
+def test_names_that_exclude_each_other_are_refused(tmp_path, names):
+    with pytest.raises(ArchiveError):
+        unpack_dataset(archive(tmp_path / "a.zip", *names), tmp_path / "out" / "set")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_bomb_is_refused_before_it_unpacks(tmp_path):
     path = archive(tmp_path / "a.zip", "images/a.jpg", **{"masks/a.png": b"\0" * 30_000_000})
     with pytest.raises(ArchiveError, match="not a data set"):
@@ -148,6 +171,26 @@ def test_a_file_that_is_no_archive_is_refused(home):
     (home / "Tiny.zip").write_bytes(b"text")
     with pytest.raises(DownloadError, match="not a zip file"):
         fetch_published(data_entry(), root=home / "clone", local=home / "Tiny.zip", say=lambda line: None)
+
+
+def test_a_rejected_archive_does_not_stay(home, monkeypatch):
+    """The cache is asked before the network, so what stayed there would fail every later fetch."""
+    fetched = [archive(home / "bad.zip", "x.txt"), archive(home / "good.zip", "images/a.jpg", "masks/a.png")]
+    monkeypatch.setattr(download, "fetch", lambda entry, target, **_: shutil.copyfile(fetched.pop(0), target))
+    options = {"root": home / "clone", "say": lambda line: None}
+    with pytest.raises(ArchiveError, match="no pictures"):
+        fetch_published(data_entry(), **options)
+    assert tree(home / "home") == []
+    assert tree(fetch_published(data_entry(), **options)) == ["images/a.jpg", "masks/a.png"]
+
+
+def test_an_archive_that_lacks_room_stays(home, monkeypatch):
+    good = archive(home / "good.zip", "images/a.jpg", "masks/a.png")
+    monkeypatch.setattr(download, "fetch", lambda entry, target, **_: shutil.copyfile(good, target))
+    monkeypatch.setattr(archives.shutil, "disk_usage", lambda _: SimpleNamespace(free=3))
+    with pytest.raises(DownloadError, match="make room first"):
+        fetch_published(data_entry(), root=home / "clone", say=lambda line: None)
+    assert tree(home / "home") == ["archives/Tiny.zip"]
 
 
 # -- the registry -------------------------------------------------------------------------------------------------

@@ -248,6 +248,6 @@ def test_a_hostile_part_writes_nothing(data, cache, tmp_path):
 def test_parts_without_images_are_refused(tmp_path):
     (tmp_path / "odd").mkdir()
     with zipfile.ZipFile(tmp_path / "odd" / "odd-1of1.zip", "w") as archive:
-        archive.writestr("notes/readme.txt", "no pictures")
+        archive.writestr("notes/plan.png", "picture")
     with pytest.raises(ArchiveError, match=r"odd-1of1\.zip.*no folder images \(inside: notes"):
         unpacked(tmp_path / "odd")
