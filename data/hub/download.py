@@ -100,7 +100,9 @@ def _from_source(
 ) -> Path:
     part = Part.of(url, target)
     while True:
-        resumed = receive(url, part, may_resume_blindly=entry.checked, patience=patience, progress=progress)
+        resumed = receive(
+            url, part, may_resume_blindly=entry.checked, most=entry.most_bytes, patience=patience, progress=progress
+        )
         wrong = why_wrong(entry, part.path)
         if not wrong:
             break

@@ -16,6 +16,8 @@ import yaml
 REGISTRY = Path(__file__).resolve().parent
 KINDS = ("weights", "data", "maps")
 HOME_VARIABLE = "INSPYRENET_HOME"
+SLACK = 3  # times about_mb: such numbers are rounded, or count parameters alone
+LARGEST = 100 * 10**9  # bytes of a file whose size nobody states
 
 
 class UnknownName(ValueError):
@@ -52,6 +54,11 @@ class Published:
         overrides = list(overrides)
         keys = {word.partition("=")[0] for word in overrides}
         return [*(word for word in self.settings if word.partition("=")[0] not in keys), *overrides]
+
+    @property
+    def most_bytes(self) -> int:
+        """What a download of it may bring at most."""
+        return self.size or SLACK * (self.about_mb or 0) * 1_000_000 or LARGEST
 
     @property
     def checked(self) -> bool:

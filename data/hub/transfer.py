@@ -87,12 +87,14 @@ def receive(
     part: Part,
     *,
     may_resume_blindly: bool = False,
+    most: int | None = None,
     patience: Patience = PATIENT,
     progress: Progress | None = None,
 ) -> bool:
     """Bring all of `url` into `part.path`, going on from what is there; True where something had been there.
 
     may_resume_blindly: go on even where the server gives no mark of the file's version; for files with a checksum.
+    most: bytes that the file can have; an answer that is longer is cut off, and nothing of it is kept.
     Raises SourceError (in a few words, with the host) where it cannot be had, DiskError where it cannot be written.
     """
     resumed = part.size > 0
@@ -103,7 +105,7 @@ def receive(
             time.sleep(min(30.0, patience.pause * 2 ** (idle - 1)))
         before = part.size
         try:
-            if _attempt(direct_address(url), part, may_resume_blindly, patience.timeout, progress):
+            if _attempt(direct_address(url), part, may_resume_blindly, most, patience.timeout, progress):
                 return resumed
             reason = f"the connection was cut after {part.size / 1e6:.1f} MB; what came is kept"
         except urllib.error.HTTPError as error:
@@ -125,7 +127,7 @@ def direct_address(url: str) -> str:
     return f"https://drive.usercontent.google.com/download?id={found[1]}&export=download&confirm=t" if found else url
 
 
-def _attempt(url: str, part: Part, blindly: bool, timeout: float, progress: Progress | None) -> bool:
+def _attempt(url: str, part: Part, blindly: bool, most: int | None, timeout: float, progress: Progress | None) -> bool:
     """One request. True where the file is complete, False where the connection ended early."""
     offset, version = part.size, part.version
     if offset and not (version or blindly):
@@ -150,10 +152,17 @@ def _attempt(url: str, part: Part, blindly: bool, timeout: float, progress: Prog
         total = _total(response, offset)
         part.path.parent.mkdir(parents=True, exist_ok=True)
         part.set_version(_version(response))
-        return _copy(response, part.path, offset, total, progress)
+        try:
+            return _copy(response, part.path, offset, total, most, progress)
+        except SourceError:
+            part.remove()
+            raise
 
 
-def _copy(response: HTTPResponse, path: Path, offset: int, total: int | None, progress: Progress | None) -> bool:
+def _copy(
+    response: HTTPResponse, path: Path, offset: int, total: int | None, most: int | None, progress: Progress | None
+) -> bool:
+    _check_length(response, total or 0, most)
     with path.open("r+b" if offset else "wb") as file:
         file.seek(offset)
         file.truncate()
@@ -161,6 +170,7 @@ def _copy(response: HTTPResponse, path: Path, offset: int, total: int | None, pr
             while chunk := response.read1(CHUNK):
                 file.write(chunk)
                 offset += len(chunk)
+                _check_length(response, offset, most)
                 if progress:
                     progress(offset, total)
         except http.client.IncompleteRead:  # a body of unknown length that ended early
@@ -168,6 +178,13 @@ def _copy(response: HTTPResponse, path: Path, offset: int, total: int | None, pr
     if total is not None and offset > total:
         raise SourceError(f"{urlsplit(response.url).netloc}: more bytes came than were announced")
     return total is None or offset == total
+
+
+def _check_length(response: HTTPResponse, length: int, most: int | None) -> None:
+    """Raise SourceError where there is more than the file can have."""
+    if most is not None and length > most:
+        host = urlsplit(response.url).netloc
+        raise SourceError(f"{host}: more than {most / 1e6:.1f} MB come, which cannot be the file")
 
 
 def _refuse_page(response: HTTPResponse) -> None:

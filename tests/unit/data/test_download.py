@@ -195,6 +195,28 @@ def test_a_part_longer_than_the_file_is_dropped(server, tmp_path):
     assert get(item, tmp_path)[0].read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("announced", [True, False])
+@pytest.mark.parametrize("known", [{"size": 1000}, {"about_mb": 1}])
+def test_a_download_is_cut_at_the_known_size(server, tmp_path, announced, known):
+    sent = []
+
+    def endless(handler):
+        handler.send_response(200)
+        if announced:
+            handler.send_header("Content-Length", str(10**9))
+        handler.end_headers()
+        while sum(sent) < 10**9:
+            sent.append(handler.wfile.write(b"\x80" * 2**20))
+
+    server.pages["/endless"] = endless
+    with pytest.raises(DownloadError, match="cannot be the file"):
+        get(entry(server, "/endless", sha256=None, **known), tmp_path)
+    assert list(tmp_path.iterdir()) == [] and len(server.requests) == 1
+    assert sum(sent) < 10**8  # what the sockets hold, and no more
+    path, _ = get(entry(server, "/endless", "/whole", **{**known, "size": len(CONTENT)}), tmp_path)
+    assert path.read_bytes() == CONTENT
+
+
 def test_a_server_that_stalls_is_left_and_the_rest_fetched(server, tmp_path):
     def stall(handler):
         if handler.headers.get("Range"):
