@@ -16,6 +16,8 @@ DERIVED = ("relative_position_index", "attn_mask")  # computed from the sizes, n
 PREFIXES = ("module.", "_orig_mod.")  # left behind by DataParallel and torch.compile
 WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "params")
 
+NESTED = 8  # of them inside each other; a file may hold a dictionary that is inside itself
+
 
 class WeightsError(ValueError):
     """Weights that do not fit the model; the message says what they look like and which config fits."""
@@ -33,7 +35,9 @@ def normalize_state(content: Any, source: str | None = None) -> dict[str, Tensor
 def _unwrap(content: Any, source: str | None) -> Mapping[str, Tensor]:
     """The state dict inside dictionaries that other programs put around it."""
     said = source or "the given object"
-    while isinstance(content, Mapping):
+    for _ in range(NESTED):
+        if not isinstance(content, Mapping):
+            break
         wrapped = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
         if wrapped is None:
             break

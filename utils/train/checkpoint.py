@@ -22,6 +22,7 @@ from ..system.whole_file import whole_file
 
 FORMAT = "inspyrenet-checkpoint"
 VERSION = 1
+REMEDY = "take another checkpoint of the run"  # where one of ours is malformed
 BEST = "best.pth"
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -159,7 +160,7 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
     """Read one of our own checkpoints.
 
     Raises:
-        CheckpointError: torn, corrupt, of another origin, or of a newer version of this program.
+        CheckpointError: torn, corrupt, malformed, of another origin, or of a newer version of this program.
     """
     return _checked(load_file(path), path)
 
@@ -167,9 +168,22 @@ def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
 def _checked(content: Any, source: str | Path) -> Mapping[str, Any]:
     if not _is_ours(content):
         raise CheckpointError(f"{source} is not a checkpoint of this program: it can start a run, but not continue one")
-    if content.get("version", 0) > VERSION:
-        raise CheckpointError(f"{source} was written by a newer version (format {content['version']}); update first")
+    version, averaged = content.get("version"), content.get("ema")
+    if type(version) is not int or version < 1:
+        raise CheckpointError(f"{source} is a malformed checkpoint: its version is no number from 1 on; {REMEDY}")
+    if version > VERSION:
+        raise CheckpointError(f"{source} was written by a newer version (format {version}); update first")
+    states = {"model": content.get("model")}
+    if averaged is not None:
+        states["ema"] = averaged.get("weights") if isinstance(averaged, Mapping) else averaged
+    for name, state in states.items():
+        if not _is_state_dict(state):
+            raise CheckpointError(f"{source} is a malformed checkpoint: its {name} holds no state dict; {REMEDY}")
     return content
+
+
+def _is_state_dict(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items())
 
 
 def _is_ours(content: Any) -> bool:
@@ -205,12 +219,12 @@ def weights_in(content: Any, source: str | Path, *, prefer_ema: bool = True) -> 
         prefer_ema: take the averaged weights where there are any.
 
     Raises:
-        CheckpointError: the checkpoint was written by a newer version of this program.
+        CheckpointError: the checkpoint is malformed, or was written by a newer version of this program.
     """
     if not _is_ours(content):
         return content
     averaged = _checked(content, source).get("ema") if prefer_ema else None
-    return dict(averaged["weights"] if averaged else content["model"])
+    return dict(content["model"] if averaged is None else averaged["weights"])
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -11,6 +11,7 @@ from torch import nn
 from ..optim.ema import EMA
 from ..system.precision import Precision
 from . import distributed
+from .checkpoint import REMEDY
 from .history import History
 from .state import (
     Progress,
@@ -24,6 +25,21 @@ from .state import (
 )
 from .train_log import TrainLogger
 from .types import Loader, LRSchedule, TrainOptions
+
+PARTS: dict[str, type | tuple[type, ...]] = {  # what a checkpoint needs beside the weights
+    "config": Mapping,
+    "code": object,
+    "fingerprint": object,
+    "history": list,
+    "optimizer_name": str,
+    "optimizer": Mapping,
+    "schedule": Mapping,
+    "precision": str,
+    "scaler": Mapping,
+    "rng": list,
+    "progress": Mapping,
+    "global_batch": int,
+}
 
 
 class TrainState(Protocol):
@@ -80,10 +96,30 @@ def restore(state: TrainState, content: Mapping[str, Any], path: Path, force: bo
     """Put a checkpoint's content into a trainer; say what differs from the run that wrote it.
 
     Raises:
-        ResumeError: another model, optimizer or (without `force`) data set.
+        ResumeError: another model, optimizer or (without `force`) data set; a malformed checkpoint.
     """
+    _check_parts(content, path)
+    try:
+        _restore(state, content, path, force)
+    except ResumeError:
+        raise
+    except (ArithmeticError, AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+        raise ResumeError(f"{path} cannot be continued; it seems malformed ({reason}): {REMEDY}") from error
+
+
+def _check_parts(content: Mapping[str, Any], path: Path) -> None:
+    """Raise ResumeError unless everything is there that `snapshot` puts in."""
     if "progress" not in content:
         raise ResumeError(f"{path} holds weights only: it can start a run (FineTune.weights), but not continue one")
+    wrong = [name for name, kind in PARTS.items() if name not in content or not isinstance(content[name], kind)]
+    wrong = wrong or [f"progress.{name}" for name in Progress().state_dict() if name not in content["progress"]]
+    if wrong:
+        what = "holds something else" if wrong[0] in content else "is missing"
+        raise ResumeError(f"{path} cannot be continued: its {wrong[0]} {what}; {REMEDY}")
+
+
+def _restore(state: TrainState, content: Mapping[str, Any], path: Path, force: bool) -> None:
     was, now = (_model_name(config) for config in (content["config"], state.config))
     require_same_model(content["model"], state.model, path, was, now)
     _check_data(state, content, path, force)

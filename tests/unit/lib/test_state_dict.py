@@ -95,3 +95,10 @@ def test_an_encoder_is_unwrapped_by_the_same_rule(tmp_path):
     torch.save({"net": {f"module.{name}": value for name, value in WEIGHTS.items()}}, tmp_path / "w.pth")
     assert load_backbone(model, read_weights(tmp_path / "w.pth")) == []
     assert equal(model.backbone.state_dict(), WEIGHTS)
+
+
+def test_a_dictionary_that_is_inside_itself_is_refused():
+    content: dict = {}
+    content["model"] = content
+    with pytest.raises(WeightsError, match="not a tensor"):
+        normalize_state(content, "file.pth")

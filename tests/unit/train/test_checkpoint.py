@@ -157,6 +157,25 @@ def test_only_our_checkpoints_continue_a_run(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "new.pth")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": None}, {"version": "1"}, {"version": 0}, {"version": True}, {"version": torch.ones(2)},
+        {"model": None}, {"model": [1]}, {"model": {"a": 1}}, {"model": {1: torch.ones(1)}},
+        {"ema": 3}, {"ema": {}}, {"ema": {"weights": {"a": None}}},
+    ],
+)  # fmt: skip
+def test_a_malformed_checkpoint_of_ours_is_one_line(tmp_path: Path, change: dict) -> None:
+    torch.save({**stamped({"model": WEIGHTS}), **change}, tmp_path / "w.pth")
+    for read in (read_weights, read_checkpoint):
+        with pytest.raises(CheckpointError, match=r"w\.pth is a malformed checkpoint: its .* take another") as caught:
+            read(tmp_path / "w.pth")
+        assert "\n" not in str(caught.value)
+    torch.save({name: value for name, value in stamped({}).items() if name not in change}, tmp_path / "w.pth")
+    with pytest.raises(CheckpointError, match="malformed"):
+        read_weights(tmp_path / "w.pth")
+
+
 # -- the folder ---------------------------------------------------------------------------------------------------
 
 

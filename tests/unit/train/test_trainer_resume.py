@@ -263,6 +263,24 @@ def test_weights_alone_do_not_continue_a_run(tmp_path: Path) -> None:
         make_trainer(tmp_path).resume(tmp_path / "plain.pth")
 
 
+@pytest.mark.parametrize("value", [None, "x", 7, [], {}, "absent"])
+def test_a_malformed_checkpoint_does_not_continue_a_run(tmp_path: Path, value: object) -> None:
+    """Whichever part is absent or of another kind: one line that names the file, or it did not matter."""
+    trainer = make_trainer(tmp_path, epochs=1, ema=lambda model: EMA(model, 0.9))
+    trainer.fit()
+    good = read_checkpoint(trainer.folder.files()[0])
+    refused = []
+    for name in good:
+        bad = {**good, name: value} if value != "absent" else {n: v for n, v in good.items() if n != name}
+        torch.save(bad, tmp_path / "bad.pth")
+        try:
+            make_trainer(tmp_path / "other", epochs=1, ema=lambda model: EMA(model, 0.9)).resume(tmp_path / "bad.pth")
+        except (ResumeError, CheckpointError) as error:
+            assert "bad.pth" in str(error) and "\n" not in str(error)
+            refused.append(name)
+    assert {"model", "optimizer", "progress", "rng", "version"} <= set(refused)
+
+
 def test_changed_settings_are_taken_and_told(tmp_path: Path, caplog) -> None:
     make_trainer(tmp_path, epochs=1).fit()
     model = ToyNet()
