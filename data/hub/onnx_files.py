@@ -97,7 +97,7 @@ def save_onnx(program: Any, metadata: ModelMetadata, path: Path) -> None:
         node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
     tidy(program.model)
     _name_sides(program.model.graph)
-    with whole_file(path) as partial:
+    with whole_file(path, sync_name=True) as partial:
         program.save(str(partial), external_data=False)
 
 
@@ -130,7 +130,7 @@ def save_program(program: Any, metadata: ModelMetadata, path: Path) -> None:
     """Write a torch.export program with its metadata."""
     import torch
 
-    with whole_file(path) as partial:
+    with whole_file(path, sync_name=True) as partial:
         torch.export.save(program, str(partial), extra_files={EXTRA_FILE: metadata.to_json()})
 
 

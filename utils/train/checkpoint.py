@@ -6,7 +6,6 @@ says what a training run puts in. Everything is read with `weights_only=True`: n
 
 import errno
 import logging
-import os
 import pickle
 import re
 import shutil
@@ -41,8 +40,11 @@ class SaveError(OSError):
 # -- writing ------------------------------------------------------------------------------------------------------
 
 
-def save_atomic(content: Any, path: str | Path) -> Path:
+def save_atomic(content: Any, path: str | Path, advice: str = "Free some space") -> Path:
     """Write `content` with torch.save so that `path` is, at any moment, either the old file or the whole new one.
+
+    Args:
+        advice: what the error says where the disk is full.
 
     Raises:
         SaveError: the disk is full or the folder cannot be written; an older file at `path` is untouched.
@@ -50,19 +52,16 @@ def save_atomic(content: Any, path: str | Path) -> Path:
     path = Path(path)
     written = 0  # bytes
     try:
-        with whole_file(path) as partial, partial.open("wb") as stream:
+        with whole_file(path, sync_name=True) as partial, partial.open("wb") as stream:
             try:
                 _write(content, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
             finally:
                 written = partial.stat().st_size
-        _sync_folder(path.parent)
     except (OSError, RuntimeError) as error:
         cause = _os_error(error)
         if cause is None:
             raise
-        raise SaveError(cause.errno, _save_message(cause, path, written)) from error
+        raise SaveError(cause.errno, _save_message(cause, path, written, advice)) from error
     return path
 
 
@@ -77,7 +76,7 @@ def _os_error(error: BaseException | None) -> OSError | None:
     return error
 
 
-def _save_message(cause: OSError, path: Path, written: int) -> str:
+def _save_message(cause: OSError, path: Path, written: int, advice: str) -> str:
     kept = f"; the older {path.name} is intact" if path.exists() else "; earlier checkpoints are intact"
     if cause.errno not in FULL:
         return f"cannot write {path}: {cause.strerror or cause}{kept}"
@@ -87,18 +86,8 @@ def _save_message(cause: OSError, path: Path, written: int) -> str:
         free = 0
     return (
         f"cannot write {path}: the disk is full ({written / 1e6:.1f} MB were written, {free / 1e6:.1f} MB are free)"
-        f"{kept}. Free some space or lower Train.Checkpoint.keep, then go on with --resume"
+        f"{kept}. {advice}"
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut (POSIX only: Windows cannot open folders)."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
@@ -267,19 +256,29 @@ class CheckpointFolder:
         return [path for _, path in sorted(numbered, reverse=True)]
 
     def save(self, content: Mapping[str, Any], iteration: int) -> Path:
-        """Write a checkpoint, then remove all but the last `keep`.
+        """Write a checkpoint, then remove all but the last `keep`; of what is there before, no more than `keep` stay.
 
         Raises:
             SaveError: see `save_atomic`.
         """
-        path = save_atomic(stamped(content), self.folder / f"checkpoint_{iteration:08d}.pth")
+        self._prune()  # a lower `keep` than before makes room
+        path = save_atomic(stamped(content), self.folder / f"checkpoint_{iteration:08d}.pth", self._advice())
+        self._prune()
+        return path
+
+    def _prune(self) -> None:
         for old in self.files()[self.keep :]:
             old.unlink(missing_ok=True)
-        return path
+
+    def _advice(self) -> str:
+        """What to do where the disk is full; a run needs room for one checkpoint more than it keeps, and for the best."""
+        more = len(self.files()) - 1
+        way = f", or have {more} older removed first with --resume Train.Checkpoint.keep=1" if more > 0 else ""
+        return f"Free some space and go on with --resume{way}"
 
     def save_best(self, content: Mapping[str, Any]) -> Path:
         """Replace `best.pth`."""
-        return save_atomic(stamped(content), self.best)
+        return save_atomic(stamped(content), self.best, self._advice())
 
     def latest(self) -> tuple[Path, Mapping[str, Any]] | None:
         """The newest checkpoint that can be read, with its content; None if there is none at all.

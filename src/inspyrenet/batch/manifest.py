@@ -89,7 +89,7 @@ def write_table(table: "pyarrow.Table", path: Path, made_with: dict[str, Any]) -
     arrow = load_arrow()
     table = table.replace_schema_metadata({METADATA: json.dumps(made_with)})
     try:
-        with whole_file(path) as partial:
+        with whole_file(path, sync_name=True) as partial:
             arrow.parquet.write_table(table, partial)
     except OSError as error:
         raise OSError(

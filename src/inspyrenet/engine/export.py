@@ -91,7 +91,7 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
         say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"
     ):
         program = record(model.eval(), metadata.fixed, metadata.blended, metadata.alignment, options.deform)
-    with whole_file(output) as unchecked:
+    with whole_file(output, sync_name=True) as unchecked:
         with _timed_log(say, f"writing {output}"):
             write(program, metadata, options, unchecked)
         if options.check:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.whole_file import sync_file
 from .errors import explained_writing, load_av
 from .formats import Encoding
 from .sound import Track, add_track
@@ -60,6 +61,7 @@ class VideoWriter:
             for track in self._tracks:
                 track.finish()
             self._container.close()
+            sync_file(self._temporary)
             self._temporary.replace(name)
 
     def discard(self) -> None:

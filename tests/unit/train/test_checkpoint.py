@@ -75,6 +75,33 @@ def test_a_full_disk_leaves_the_old_checkpoint_and_says_so(tmp_path: Path, monke
     assert old.read_bytes() == before
 
 
+def test_the_advice_for_a_full_disk_helps(tmp_path: Path, monkeypatch) -> None:
+    """A disk for two checkpoints and a half: three never fit, and with keep=1 the older one makes room for the third."""
+    weights = {"model": {"w": torch.zeros(20_000)}}
+    size = save_atomic(stamped(weights), tmp_path / "measured" / "x.pth").stat().st_size
+    folder = tmp_path / "run"
+
+    def write(content, stream) -> None:
+        room = 2.5 * size - sum(path.stat().st_size for path in folder.iterdir())
+        torch.save(content, FullDisk(stream, int(room)))
+
+    monkeypatch.setattr(checkpoint, "_write", write)
+    for iteration in (1, 2):
+        CheckpointFolder(folder, keep=2).save(weights, iteration)
+    with pytest.raises(SaveError, match=r"1 older removed first with --resume Train\.Checkpoint\.keep=1"):
+        CheckpointFolder(folder, keep=2).save(weights, 3)
+    assert CheckpointFolder(folder, keep=1).save(weights, 3).is_file()
+    assert [path.name for path in folder.iterdir()] == ["checkpoint_00000003.pth"]
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_takes_its_name(tmp_path: Path, monkeypatch) -> None:
+    done: list[str | int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: done.append(os.fstat(handle).st_ino))
+    monkeypatch.setattr(Path, "replace", lambda old, new: done.append(old.rename(new).name))
+    path = save_atomic({}, tmp_path / "x.pth")
+    assert done == [path.stat().st_ino, "x.pth", tmp_path.stat().st_ino]
+
+
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(SaveError, match="cannot write"):
