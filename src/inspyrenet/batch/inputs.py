@@ -12,6 +12,7 @@ from .errors import BatchError, load_arrow
 
 LISTS = (".txt", ".lst", ".parquet")  # files that name images
 PATH_COLUMN = "path"
+UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 TASK = 16  # images that a worker is given at once: what a dying worker can cost
 TASKS = 5_000  # of a whole batch; more of them would only keep the scheduler busy
 
@@ -83,20 +84,24 @@ def _is_text(name: str) -> bool:
 
 def _read_list(place: Path, root: Path | None) -> tuple[list[Path], Path]:
     """Paths of a list; relative ones count from `root`, else from the list's own folder."""
-    names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place)
+    base = (root or place.parent).absolute()
+    names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place, base)
     if not names:
         raise BatchError(f"{place}: the list is empty")
-    base = (root or place.parent).absolute()
     paths = [Path(os.path.normpath(base / Path(name).expanduser())) for name in names]
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
 
 
-def _names_of_text(place: Path) -> list[str]:
-    try:
-        lines = place.read_text(encoding="utf-8").splitlines()
+def _names_of_text(place: Path, base: Path) -> list[str]:
+    """A name in each line, quoted or not; lines from # on are comments, unless there is such a file below `base`."""
+    data = place.read_bytes()
+    try:  # some Windows programs write UTF-16, or a mark before UTF-8
+        text = data.decode("utf-16" if data.startswith(UTF16_MARKS) else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise BatchError(f"{place}: not a text file in UTF-8 ({error.reason} at byte {error.start})") from error
-    return [line for line in lines if line.strip()]
+    lines = [line.strip() for line in text.replace("\r", "\n").split("\n")]
+    names = [line for line in lines if line and not (line.startswith("#") and not (base / line).is_file())]
+    return [name[1:-1] if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'" else name for name in names]
 
 
 def _names_of_table(place: Path) -> list[str]:
@@ -106,8 +111,8 @@ def _names_of_table(place: Path) -> list[str]:
         if PATH_COLUMN not in schema.names:
             raise BatchError(f"{place}: has no column {PATH_COLUMN} (there is {', '.join(schema.names)})")
         column = arrow.parquet.read_table(place, columns=[PATH_COLUMN])[PATH_COLUMN]
-    except arrow.ArrowInvalid as error:
-        raise BatchError(f"{place}: not a parquet file ({error})") from error
+    except (arrow.ArrowException, OSError) as error:
+        raise BatchError(f"{place}: not a parquet file, or a damaged one ({error})") from error
     return [str(name) for name in column.to_pylist() if name]
 
 

@@ -56,12 +56,26 @@ def test_results_among_the_images_are_no_images(photos):
     assert "out/a.png" not in names(find_inputs(str(photos), out))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_list_is_read_as_people_write_it(photos, tmp_path, encoding):
+    """With a byte-order mark, comments, quotes, blanks around names and the line ends of any system."""
+    (photos / "#1.jpg").write_bytes(b"x")
+    (photos / "ä ö.jpg").write_bytes(b"x")
+    text = "# chosen by hand\r\n\"a.jpg\"\r\n\t \r\n  one/b.JPG \n'ä ö.jpg'\r#1.jpg\n# a.png\n"
+    (photos / "list.txt").write_bytes(text.encode(encoding))
+    wanted = ["#1.jpg", "a.jpg", "one/b.JPG", "ä ö.jpg"]
+    assert names(find_inputs(str(photos / "list.txt"), tmp_path / "out")) == wanted
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("a.txt", b"", "the list is empty"),
         ("a.txt", b"\xff\xfe\n", "not a text file in UTF-8"),
+        ("a.txt", b"\xe4.jpg\n", "not a text file in UTF-8"),
         ("a.parquet", b"x", "not a parquet file"),
+        ("a.parquet", b"PAR1" + b"x" * 99 + b"PAR1", "not a parquet file"),
+        ("a.txt", b"# none yet\n", "the list is empty"),
         ("a.txt", b"film.mp4\n", "no images, 1 videos"),
     ],
 )
