@@ -2,7 +2,9 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -111,9 +113,18 @@ class LocalEngine:
         slot.task = None
 
 
+def _end_with_parent() -> None:
+    """End this process when the command is killed, whose lock is free then: the next one may be at work already."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)  # at once, also from the middle of an image: results are written in one step
+
+
 def _work(line: Connection, make: MakeWorker, name: str, device: str, threads: int) -> None:
     """Body of a worker's process; ends when the command ends, however that happens."""
     ignore(signal.SIGINT)  # the command answers it
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         try:
             worker = make(name, device, threads)

@@ -1,0 +1,59 @@
+"""Workers as processes of this machine."""
+
+import fcntl
+import subprocess
+import sys
+import time
+
+SCRIPT = """
+import fcntl, sys, time
+from inspyrenet.batch.inputs import Item
+from inspyrenet.batch.layout import Layout
+from inspyrenet.batch.local import LocalEngine
+
+def make(name, device, threads):
+    file = open(sys.argv[1], "w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+    file.write("held")
+    file.flush()
+    def work(task):
+        while True:
+            time.sleep(1 + 0 * file.fileno())
+    return work
+
+if __name__ == "__main__":
+    with LocalEngine(print, "cpu") as engine:
+        list(engine.run([[Item("a.jpg", "a.png")]], make, Layout(1, 1)))
+"""
+
+
+def within(seconds, happens):
+    end = time.monotonic() + seconds
+    while not happens() and time.monotonic() < end:
+        time.sleep(0.02)
+    return happens()
+
+
+def test_a_worker_ends_when_its_command_is_killed(tmp_path):
+    """Also in the middle of an image: the command's lock is free, and the next command may be at work already."""
+    (tmp_path / "run.py").write_text(SCRIPT)
+    mark = tmp_path / "mark"
+    command = subprocess.Popen([sys.executable, str(tmp_path / "run.py"), str(mark)])
+    try:
+        assert within(60, lambda: mark.exists() and mark.read_text() == "held")
+        with mark.open() as file:
+
+            def is_free():
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    return False
+                return True
+
+            assert not is_free()
+            command.kill()
+            command.wait()
+            assert within(30, is_free)
+    finally:
+        command.kill()
+        command.wait()
