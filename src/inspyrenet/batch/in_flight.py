@@ -48,6 +48,6 @@ class InFlight:
 def _read(file: Path) -> tuple[int, list[str]]:
     try:
         content = json.loads(file.read_bytes())
-    except (OSError, ValueError):  # none, or just gone
+        return int(content["begun"]), [str(path) for path in content["paths"]]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # none, just gone, or not ours
         return 0, []
-    return content["begun"], content["paths"]

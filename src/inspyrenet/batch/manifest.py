@@ -98,14 +98,38 @@ def write_table(table: "pyarrow.Table", path: Path, made_with: dict[str, Any]) -
 
 
 def read_table(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
-    """(rows, with what the results were made). Raises BatchError where the file is something else."""
+    """(rows, with what the results were made). Raises BatchError where the file is damaged or something else."""
     arrow = load_arrow()
+    way = "remove it, and results that are there are found again; or name another with --manifest"
+    if path.parent.suffix == ".parts":
+        way = "remove it, and the images that it told of are found again or made again"
     try:
         table = arrow.parquet.read_table(path, partitioning=None)
+    except (arrow.ArrowException, OSError, ValueError) as error:
+        raise BatchError(f"{path} is damaged ({str(error)[:80].partition(chr(10))[0]}): {way}") from error
+    try:
         made_with = json.loads(table.schema.metadata[METADATA])
-        return table.select(schema(arrow).names).cast(schema(arrow)), made_with
-    except (arrow.ArrowException, KeyError, TypeError, ValueError) as error:
-        raise BatchError(f"{path} is no manifest of this command: name another with --manifest") from error
+        table = table.select(schema(arrow).names).cast(schema(arrow))
+        if not isinstance(made_with, dict) or any(table[name].null_count for name in ("path", "output", "status")):
+            raise ValueError("without paths, or without the settings of its run")
+    except (arrow.ArrowException, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise BatchError(f"{path} is no manifest of this command: {way}") from error
+    return table, made_with
+
+
+def read_run(path: Path) -> tuple[dict[str, Any], bool]:
+    """(with what the results are made, whether all are made again) of an unfinished batch. Raises BatchError."""
+    try:
+        content = json.loads(path.read_bytes())
+        made_with, overwrite = content["made_with"], content["overwrite"]
+        if not isinstance(made_with, dict) or not isinstance(overwrite, bool):
+            raise TypeError("made_with is a dictionary, overwrite true or false")
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise BatchError(
+            f"{path} is damaged: remove it, and the manifest tells how results were made; or make all of them again with "
+            "--overwrite"
+        ) from error
+    return made_with, overwrite
 
 
 class Manifest:
@@ -139,7 +163,7 @@ class Manifest:
         run = self.folder / RUN
         if not run.exists():
             self._write_run(made_with, overwrite=False)
-        self.since = run.stat().st_mtime_ns if json.loads(run.read_text(encoding="utf-8"))["overwrite"] else None
+        self.since = run.stat().st_mtime_ns if read_run(run)[1] else None
         clock = self.folder / LOCK
         clock.touch()
         self.started = clock.stat().st_mtime_ns
@@ -179,7 +203,7 @@ class Manifest:
         made_with = read[-1][1] if read else None
         run = self.folder / RUN
         if run.is_file():
-            made_with = json.loads(run.read_text(encoding="utf-8"))["made_with"]
+            made_with = read_run(run)[0]
         return [table for table, _ in read], made_with
 
     def _remove_parts(self) -> None:

@@ -28,6 +28,7 @@ class Known:
     output: str
     source_bytes: int | None
     source_mtime_ns: int | None
+    bytes: int | None  # of the result
 
 
 @dataclass
@@ -42,8 +43,9 @@ class ResumePlan:
 def plan_resume(items: Sequence[Item], table: "pyarrow.Table", since: int | None = None) -> ResumePlan:
     """Finished: the result is there, is no older than `since` (ns), and its image is the one that it was made from.
 
-    Where a row tells, the image's size and time of change must still be as recorded; else the result must not be older
-    than the image. Raises BatchError where a result belongs to another image that still exists.
+    Where a row tells, the result's size and the image's size and time of change must still be as recorded; else the result
+    must be a picture, as far as its first bytes tell, and not older than the image. Raises BatchError where a result belongs
+    to another image that still exists.
     """
     known = _known(table)
     _refuse_foreign(items, known, since)
@@ -64,7 +66,7 @@ def plan_resume(items: Sequence[Item], table: "pyarrow.Table", since: int | None
 
 
 def _known(table: "pyarrow.Table") -> list[Known]:
-    names = ("path", "output", "source_bytes", "source_mtime_ns")
+    names = ("path", "output", "source_bytes", "source_mtime_ns", "bytes")
     return [Known(*values) for values in zip(*(table[name].to_pylist() for name in names), strict=True)]
 
 
@@ -117,10 +119,20 @@ def _is_finished(item: Item, row: Known | None, since: int | None) -> tuple[os.s
     if not output.st_size or (since is not None and output.st_mtime_ns < since):
         return None
     if row is not None and row.output == item.output and row.source_mtime_ns is not None:
+        if row.bytes is not None and row.bytes != output.st_size:
+            return None  # cut short since, or written by something else
         same = (row.source_bytes, row.source_mtime_ns) == (source.st_size, source.st_mtime_ns)
     else:
-        same = output.st_mtime_ns >= source.st_mtime_ns
+        same = output.st_mtime_ns >= source.st_mtime_ns and _begins_as_picture(Path(item.output))
     return (output, source) if same else None
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        upright_size(path)
+    except (ImageError, OSError):
+        return False
+    return True
 
 
 def _row_of(item: Item, output: os.stat_result, source: os.stat_result) -> Row:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -13,6 +14,7 @@ from inspyrenet.batch.errors import BatchError
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import DONE, FAILED, SKIPPED, Journal, Manifest, Row, merge_rows, read_table, table_of
 from inspyrenet.batch.resume import plan_resume, without_replaced
+from inspyrenet.data.images.encode import encode
 
 MADE_WITH = {"type": "map", "weights": "abc"}
 
@@ -158,6 +160,52 @@ def test_other_files_are_left_alone(tmp_path):
         Manifest(tmp_path / "a.csv")
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"garbage", b"\xff\xfe", b"[]", b"{}", b'{"made_with": 1, "overwrite": false}', b"[" * 100_000]
+)
+def test_garbage_in_the_notes_of_a_run_is_named_with_the_way_on(manifest, content):
+    manifest.open(MADE_WITH)
+    manifest.save(table_of([row("a")]))
+    (manifest.folder / "run.json").write_bytes(content)
+    with pytest.raises(BatchError, match=r"run\.json is damaged: remove it, .* or .*--overwrite") as caught:
+        again(manifest)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", ["remove", "overwrite"])
+def test_the_ways_on_from_garbage_lead_on(manifest, way):
+    manifest.open(MADE_WITH)
+    manifest.save(table_of([row("a")]))
+    (manifest.folder / "run.json").write_bytes(b"garbage")
+    if way == "remove":
+        (manifest.folder / "run.json").unlink()
+    assert again(manifest, overwrite=way == "overwrite")[1].num_rows == (way == "remove")
+
+
+@pytest.mark.parametrize("file", ["manifest.parquet", "manifest.parts/part-00000.parquet"])
+@pytest.mark.parametrize("damage", [lambda d: b"", lambda d: b"x" * 99, lambda d: d[:-9], lambda d: d[:40] + d[60:]])
+def test_a_damaged_manifest_is_named_with_the_way_on(manifest, file, damage):
+    manifest.open(MADE_WITH)
+    manifest.save(table_of([row("a")]))
+    manifest.add_part(0, [row("b")])
+    path = manifest.file.parent / file
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(BatchError, match=rf"{path.name} is .*: remove it, and .* found again") as caught:
+        again(manifest)
+    assert "\n" not in str(caught.value)
+
+
+def test_another_table_is_no_manifest(tmp_path):
+    for number, changes in enumerate([{"path": [None]}, {"path": [[1]]}, {}]):
+        columns = {name: table_of([row("a")])[name] for name in table_of([]).column_names} | changes
+        table = pyarrow.table(columns)
+        if changes:
+            table = table.replace_schema_metadata({"inspyrenet.batch": "{}"})
+        pyarrow.parquet.write_table(table, tmp_path / f"{number}.parquet")
+        with pytest.raises(BatchError, match="no manifest of this command: remove it"):
+            read_table(tmp_path / f"{number}.parquet")
+
+
 # -- what is left to do -------------------------------------------------------------------------------------------
 
 
@@ -167,6 +215,8 @@ def place(tmp_path):
     for name in ("in/a.jpg", "in/b.jpg", "out/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
+        if name.endswith(".png"):
+            (tmp_path / name).write_bytes(encode(np.zeros((3, 4), np.uint8)))
         os.utime(tmp_path / name, ns=(10**9, 10**9))
     return tmp_path
 
@@ -194,6 +244,17 @@ def test_a_row_without_its_result_counts_nothing(place):
     assert todo(place, recorded(place, "b"))[0] == "b"
     (place / "out" / "a.png").write_bytes(b"")
     assert todo(place, recorded(place))[0] == "ab"
+
+
+@pytest.mark.parametrize("left", [1, 20, 60])
+def test_a_result_that_was_cut_short_is_made_again(place, left):
+    """By its row's size; without a row, where it does not even begin as a picture does."""
+    result = place / "out" / "a.png"
+    size = result.stat().st_size
+    assert size > left and todo(place, recorded(place, bytes=size))[0] == "b"
+    result.write_bytes(result.read_bytes()[:left])
+    assert todo(place, recorded(place, bytes=size))[0] == "ab"
+    assert todo(place)[0] == ("ab" if left < 24 else "b")  # a PNG's size ends at its 24th byte
 
 
 def test_an_image_that_changed_is_done_again(place):
