@@ -7,6 +7,7 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from . import __version__
+from .utils.system.extras import how_to_install
 
 USAGE = """\
 inspyrenet IMAGE [OUTPUT]         cut the object out of an image: writes IMAGE.out.png
@@ -171,7 +172,7 @@ def _reported(run: Callable[[], int]) -> int:
 def serve(words: Sequence[str]) -> int:
     """inspyrenet s: the web API, where its packages are installed."""
     if find_spec(f"{__package__}.serve") is None or find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        print("error: serving needs the extra web: pip install 'inspyrenet[web]'", file=sys.stderr)
+        print(f"error: serving needs the extra web: {how_to_install('web')}", file=sys.stderr)
         return 1
     return import_module(".serve", __package__).main(words)
 

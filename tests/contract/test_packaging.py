@@ -2,6 +2,7 @@
 
 import email
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -154,3 +155,14 @@ def test_the_wheel_alone_cuts_out_a_photograph(installed, tmp_path):
     cut = np.asarray(Image.open(tmp_path / "photo.out.png"))
     assert cut.shape == (90, 120, 4)
     assert cut[30:60, 40:80, 3].mean() > cut[:, :10, 3].mean() + 50
+
+
+def test_advice_on_extras_can_be_followed():
+    """The program is on no package index; what messages and pages name instead are extras that pyproject.toml has."""
+    texts = {
+        path: path.read_text(encoding="utf-8") for path in [*code("*.py"), *ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    }
+    assert [path for path, text in texts.items() if "inspyrenet[" in text] == []
+    named = {name for text in texts.values() for name in re.findall(r"how_to_install\('(\w+)'\)|--extras (\w+)", text)}
+    named = {one or other for one, other in named}
+    assert {"video", "web"} <= named <= {*project()["project"]["optional-dependencies"], "NAME"}

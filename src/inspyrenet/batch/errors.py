@@ -2,6 +2,8 @@
 
 from types import ModuleType
 
+from ..utils.system.extras import how_to_install
+
 
 class BatchError(ValueError):
     """A batch that cannot be carried out, or not go on; the message says what to do."""
@@ -18,7 +20,7 @@ def load_arrow() -> ModuleType:
         import pyarrow.parquet
     except ImportError as error:
         raise BatchExtraMissing(
-            f"the manifest is a parquet file: pip install 'inspyrenet[parquet]' (pyarrow cannot be loaded: {error})"
+            f"the manifest is a parquet file: {how_to_install('parquet')} (pyarrow cannot be loaded: {error})"
         ) from error
     return pyarrow
 
@@ -33,7 +35,7 @@ def load_ray() -> ModuleType:
         import ray.data
     except ImportError as error:
         raise BatchExtraMissing(
-            f"engine ray needs the extra cluster: pip install 'inspyrenet[cluster]', or take --engine local "
+            f"engine ray needs the extra cluster: {how_to_install('cluster')}, or take --engine local "
             f"(Ray cannot be loaded: {error})"
         ) from error
     return ray

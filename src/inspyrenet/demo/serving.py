@@ -7,6 +7,7 @@ import threading
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..utils.system.extras import how_to_install
 from ..utils.system.signals import Handler
 
 
@@ -20,7 +21,7 @@ def show(options: argparse.Namespace, folder: str) -> None:
     folder: a temporary one for uploads and results. Raises DemoError, and what loading a network raises.
     """
     if find_spec("gradio") is None:
-        raise DemoError("the page needs the extra web: pip install 'inspyrenet[web]'")
+        raise DemoError(f"the page needs the extra web: {how_to_install('web')}")
     check_free(options.host, options.port)
     from ..commands.cut_out import load
     from ..serve.server import warm

@@ -21,6 +21,7 @@ from ..data.whole_file import whole_file
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.export.wrappers import record
 from ..lib.sizes import SizeRule, size_rule
+from ..utils.system.extras import how_to_install
 from ..utils.system.precision import flushed_denormals
 from ..utils.train.checkpoint import read_weights
 from . import build
@@ -112,7 +113,7 @@ def check_options(options: ExportOptions) -> None:
     """Raises ExportError for what cannot be done, before anything is loaded."""
     absent = [name for name in PACKAGES[options.format] if find_spec(name) is None]
     if absent:
-        raise ExportError(f"format {options.format} needs {', '.join(absent)}: pip install 'inspyrenet[export]'")
+        raise ExportError(f"format {options.format} needs {', '.join(absent)}: {how_to_install('export')}")
     if options.deform == "native" and options.format == "onnx" and options.opset < NATIVE_OPSET:
         raise ExportError(
             f"deformable convolutions are in ONNX from opset {NATIVE_OPSET} on, not in {options.opset}: --deform grid"

@@ -15,6 +15,7 @@ from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SaliencyPyramid, SizeError
 from ..utils.system.device import DeviceError, describe_device
+from ..utils.system.extras import how_to_install
 from ..utils.system.precision import flushed_denormals
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def choose_provider(name: str, there: Sequence[str]) -> tuple[str, torch.device]
 
 def _need_runtime() -> None:
     if find_spec("onnxruntime") is None:
-        raise GraphError("running an ONNX file needs onnxruntime: pip install 'inspyrenet[export]'")
+        raise GraphError(f"running an ONNX file needs onnxruntime: {how_to_install('export')}")
 
 
 def _text(size: Sequence[int]) -> str:

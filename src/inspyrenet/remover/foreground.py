@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..utils.system.extras import how_to_install
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -38,7 +40,7 @@ def choose_method(name: str) -> str:
     installed = "pymatting" in sys.modules or importlib.util.find_spec("pymatting") is not None
     if name == "pymatting" and not installed:
         raise ForegroundError(
-            "edges=pymatting needs the package pymatting: ./install.sh --extras matting, or use edges=multilevel"
+            f"edges=pymatting needs the package pymatting: {how_to_install('matting')}, or use edges=multilevel"
         )
     return "multilevel" if name == "auto" else name
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from ..utils.system.extras import how_to_install
+
 
 class VideoError(ValueError):
     """A file or camera that gives no video, or a video that cannot be encoded; the message names it and the remedy."""
@@ -20,7 +22,7 @@ def load_av() -> ModuleType:
         import av
     except ImportError as error:
         raise VideoExtraMissing(
-            f"videos need the extra video: pip install 'inspyrenet[video]' (PyAV cannot be loaded: {error})"
+            f"videos need the extra video: {how_to_install('video')} (PyAV cannot be loaded: {error})"
         ) from error
     return av
 

@@ -112,7 +112,7 @@ def test_what_cannot_be_exported_is_told(files, words, message, capsys):
 def test_an_absent_package_is_told_with_the_extra(files, package, monkeypatch, capsys):
     monkeypatch.setattr(exporting, "find_spec", lambda name: None if name == package else name)
     assert Export.main(["--config", str(files[0]), "--ckpt", str(files[1])]) == 1
-    assert f"needs {package}: pip install 'inspyrenet[export]'" in capsys.readouterr().err
+    assert f"needs {package}: ./install.sh --extras export" in capsys.readouterr().err
 
 
 # -- Remover ------------------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_a_file_of_another_origin_is_told(files, tmp_path):
 
 def test_without_onnxruntime_the_extra_is_named(files, monkeypatch):
     monkeypatch.setattr("inspyrenet.engine.onnx_predictor.find_spec", lambda name: None)
-    with pytest.raises(GraphError, match=r"pip install 'inspyrenet\[export\]'"):
+    with pytest.raises(GraphError, match=r"\./install\.sh --extras export"):
         Remover(ckpt=files[2])
 
 

@@ -160,7 +160,7 @@ def test_what_is_wrong_is_said_before_a_network_is_loaded(tmp_path, monkeypatch,
     make_video(tmp_path / "b.mp4", 2)
     monkeypatch.setitem(sys.modules, "av", None)
     assert cut_out.main(["--source", str(tmp_path / "b.mp4")]) == 1
-    assert "pip install 'inspyrenet[video]'" in capsys.readouterr().err
+    assert "./install.sh --extras video" in capsys.readouterr().err
 
 
 def test_without_pyav_the_images_of_a_folder_are_done(run, tmp_path, monkeypatch):
@@ -168,7 +168,7 @@ def test_without_pyav_the_images_of_a_folder_are_done(run, tmp_path, monkeypatch
     Image.fromarray(picture()).save(tmp_path / "a.jpg")
     monkeypatch.setitem(sys.modules, "av", None)
     code, said = run(tmp_path, tmp_path / "out")
-    assert code == 1 and tree(tmp_path / "out") == ["a.png"] and "inspyrenet[video]" in said
+    assert code == 1 and tree(tmp_path / "out") == ["a.png"] and "--extras video" in said
 
 
 def test_a_full_disk_stops_the_videos(run, tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_what_cannot_start_says_so_in_one_line(words, message, capsys, monkeypat
 
 def test_without_gradio_it_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr("inspyrenet.demo.serving.find_spec", lambda name: None)
-    assert command.main([]) == 1 and "pip install 'inspyrenet[web]'" in capsys.readouterr().err
+    assert command.main([]) == 1 and "./install.sh --extras web" in capsys.readouterr().err
 
 
 # -- the page, served ---------------------------------------------------------------------------------------------

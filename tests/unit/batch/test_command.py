@@ -89,9 +89,9 @@ def test_options_reach_the_request(place, monkeypatch):
 def test_missing_extras_are_named(monkeypatch, place, capsys):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert cli.main(["batch", "-i", "in", "-o", "out"]) == 1
-    assert "pip install 'inspyrenet[parquet]'" in capsys.readouterr().err
+    assert "./install.sh --extras parquet" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(errors.BatchExtraMissing, match=r"needs the extra cluster: pip install 'inspyrenet\[cluster\]'"):
+    with pytest.raises(errors.BatchExtraMissing, match=r"needs the extra cluster: \./install\.sh --extras cluster"):
         errors.load_ray()
 
 

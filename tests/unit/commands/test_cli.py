@@ -61,7 +61,7 @@ def test_experiments_are_handed_over_with_their_words(monkeypatch, name, module)
 
 def test_serving_without_its_extra_says_what_to_install(monkeypatch, capsys):
     monkeypatch.setattr(cli, "find_spec", lambda name: None)
-    assert cli.main(["s"]) == 1 and "inspyrenet[web]" in capsys.readouterr().err
+    assert cli.main(["s"]) == 1 and "--extras web" in capsys.readouterr().err
 
 
 # -- mistakes -----------------------------------------------------------------------------------------------------

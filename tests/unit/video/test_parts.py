@@ -223,5 +223,5 @@ def test_without_pyav_the_extra_is_named(monkeypatch):
         return original(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(VideoExtraMissing, match=r"pip install 'inspyrenet\[video\]'"):
+    with pytest.raises(VideoExtraMissing, match=r"\./install\.sh --extras video"):
         load_av()
