@@ -75,5 +75,7 @@ def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], N
         print(f"stopped: {kept}", file=sys.stderr)
         raise KeyboardInterrupt
     report.done.append(job)
+    if outcome.note:
+        print(f"{job.source}: {outcome.note}", file=sys.stderr)
     if say:
         say(f"{job.source} → {outcome.path}: {outcome.frames} frames, {outcome.seconds:.1f} s")

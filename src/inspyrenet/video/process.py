@@ -40,13 +40,14 @@ class FrameOptions:
 @dataclass(frozen=True)
 class Outcome:
     """What became of a video: the file, its frames and its length; what was wrong with the source, if anything; stopped:
-    somebody wanted it to end before."""
+    somebody wanted it to end before; note: how the result differs from what was asked for."""
 
     path: Path
     frames: int
     seconds: float
     warning: str | None = None
     stopped: bool = False
+    note: str | None = None
 
 
 def cut_video(
@@ -74,7 +75,7 @@ def cut_video(
         whole = not warning and (source.is_camera or not stopped)
         path = writer.target if whole else partial(writer.target)
         writer.finish(path)
-        return Outcome(path, writer.frames, writer.seconds, warning, stopped)
+        return Outcome(path, writer.frames, writer.seconds, warning, stopped, writer.note)
     finally:
         writer.discard()
         source.close()

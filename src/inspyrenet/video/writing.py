@@ -73,6 +73,17 @@ class VideoWriter:
         with contextlib.suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 
+    @property
+    def note(self) -> str | None:
+        """What the pictures' size became, where the codec could not keep it."""
+        sides = self._size[::-1]  # width, height
+        if not self._encoding.even or not any(side % 2 for side in sides):
+            return None
+        was, now = (f"{width}×{height}" for width, height in (sides, [side + side % 2 for side in sides]))
+        return (
+            f"{was} became {now}: H.264 in MP4 has even sides, the last line is there twice; webm and mov keep the size"
+        )
+
     # -- parts ------------------------------------------------------------------------------------------------------
 
     def _start(self, array: np.ndarray) -> None:

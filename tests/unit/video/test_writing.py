@@ -117,6 +117,14 @@ def test_h264_repeats_the_last_line_of_an_odd_side(tmp_path, size):
     assert np.abs(frame[-1, -1, :3].astype(int) - painted(3, *size)[-1, -1]).max() < 12
 
 
+def test_an_odd_size_is_kept_or_said(tmp_path):
+    outcome = run(tmp_path, Film(2, (47, 64)))
+    assert outcome.note.startswith("64×47 became 64×48: ") and look(outcome.path).frames[0].shape[:2] == (48, 64)
+    for form, size in (("mp4", (48, 64)), ("webm", (47, 63)), ("mov", (47, 63))):
+        outcome = run(tmp_path, Film(2, size), form=form)
+        assert outcome.note is None and look(outcome.path).frames[0].shape[:2] == size
+
+
 def test_a_picture_of_another_size_is_scaled_to_the_first(tmp_path):
     seen = write(tmp_path / "a.mp4", [painted(1), painted(1, 96, 128)], False, "mp4")
     assert seen.frames[1].shape == seen.frames[0].shape
