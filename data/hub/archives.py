@@ -150,7 +150,7 @@ def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
 
 def _check_sizes(archive: Path, entries: list[zipfile.ZipInfo], tree: Path) -> None:
     packed, unpacked = archive.stat().st_size, sum(entry.file_size for entry in entries)
-    if unpacked > max(MAX_RATIO * packed, 2**20):
+    if is_bomb(packed, unpacked):
         raise ArchiveError(f"{archive}: {packed / 1e6:.1f} MB would unpack to {unpacked / 1e6:.0f} MB: not a data set")
     free = shutil.disk_usage(tree).free
     if unpacked > free:
@@ -158,6 +158,11 @@ def _check_sizes(archive: Path, entries: list[zipfile.ZipInfo], tree: Path) -> N
             errno.ENOSPC,
             f"{archive}: needs {unpacked / 1e6:.0f} MB in {tree.parent}, {free / 1e6:.0f} MB are free; make room first",
         )
+
+
+def is_bomb(packed: int, unpacked: int) -> bool:
+    """Whether an archive would unpack to an absurd size (bytes); small ones may do as they like."""
+    return unpacked > max(MAX_RATIO * packed, 2**20)
 
 
 def _count(folder: Path, deep: bool = True) -> int:

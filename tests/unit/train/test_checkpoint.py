@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,19 @@ def test_only_our_checkpoints_continue_a_run(tmp_path: Path) -> None:
     torch.save({**stamped({}), "version": 99}, tmp_path / "new.pth")
     with pytest.raises(CheckpointError, match="newer version"):
         read_checkpoint(tmp_path / "new.pth")
+
+
+@pytest.mark.parametrize("read", [read_weights, read_checkpoint])
+def test_zipped_weights_that_unpack_to_absurd_sizes_are_refused_unread(tmp_path: Path, monkeypatch, read) -> None:
+    """torch's own files are zip files without packing."""
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    save_atomic({"w": torch.zeros(2_000_000)}, tmp_path / "plain.pth")
+    with zipfile.ZipFile(tmp_path / "plain.pth") as plain, zipfile.ZipFile(tmp_path / "bomb.pth", "w") as bomb:
+        for entry in plain.infolist():
+            bomb.writestr(entry.filename, plain.read(entry), zipfile.ZIP_DEFLATED)
+    with pytest.raises(CheckpointError, match=r"bomb\.pth would unpack from 0\.0 MB to 8 MB") as caught:
+        read(tmp_path / "bomb.pth")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
