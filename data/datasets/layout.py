@@ -1,8 +1,15 @@
 """Names of the folders that a data set consists of, and where what is made from data sets is kept."""
 
+import errno
+import logging
 import os
+import stat
+import tempfile
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im")  # in any letter case; of several, the first one counts
 MASK_FOLDERS = ("masks", "mask", "gt", "gts", "ground_truth_mask")
@@ -26,9 +33,28 @@ def _first(folder: Path, names: Sequence[str]) -> Path | None:
 
 
 def cache_root() -> Path:
-    """$INSPYRENET_CACHE, else the platform's cache folder; everything in it can be made again."""
+    """$INSPYRENET_CACHE, else the platform's cache folder, else, where nobody may write there, one of this user's in the
+    folder of temporary files; everything in it can be made again. Raises OSError where that one is another user's."""
     if os.environ.get(CACHE_VARIABLE):
         return Path(os.environ[CACHE_VARIABLE])
     import pooch  # here, since whoever sets the variable does not need it
 
-    return Path(pooch.os_cache("inspyrenet"))
+    return _writable(Path(pooch.os_cache("inspyrenet")))
+
+
+@cache
+def _writable(folder: Path) -> Path:
+    """This folder, or the one in its place, told once."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        user = os.getuid() if hasattr(os, "getuid") else 0  # elsewhere the folder of temporary files is the user's own
+        instead = Path(tempfile.gettempdir()) / f"inspyrenet-{user}"
+        log.warning("cannot write to %s (%s): caches go to %s", folder, error.strerror or error, instead)
+    instead.mkdir(mode=0o700, exist_ok=True)
+    status = instead.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != user:
+        raise OSError(errno.EPERM, f"{instead} is another user's: set {CACHE_VARIABLE} to a writable folder")
+    return instead

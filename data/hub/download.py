@@ -17,10 +17,11 @@ from urllib.parse import urlsplit
 
 from ..whole_file import sync_file, sync_folder, whole_file
 from .archives import ArchiveError, is_bomb, unpack_dataset, unpack_maps
-from .registry import Published, cache_folder, is_present, place_of
+from .registry import HOME_VARIABLE, Published, cache_folder, is_present, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
 
 OFFLINE_HINT = "Without a network: bring the file from elsewhere, then `inspyrenet d {name} --from FILE`"
+REMEDY = f"--root FOLDER or ${HOME_VARIABLE} names another folder"
 
 Say = Callable[[str], None]
 
@@ -66,7 +67,7 @@ def fetch_published(
     except DiskError as error:
         raise DownloadError(f"{entry.name}: {error}") from error
     except OSError as error:
-        raise DownloadError(f"{entry.name}: cannot write {place} ({error.strerror or error})") from error
+        raise DownloadError(f"{entry.name}: cannot write {place} ({error.strerror or error}); {REMEDY}") from error
     say(f"{entry.name}: {place}")
     return place
 

@@ -1,10 +1,13 @@
 """Names of the folders of images and masks: training, testing, scoring and unpacking know the same ones."""
 
+import os
 import shutil
+import tempfile
 import zipfile
 
 import pytest
 
+from inspyrenet.data.datasets import layout
 from inspyrenet.data.datasets.layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder
 from inspyrenet.data.datasets.pairs import find_pairs
 from inspyrenet.data.datasets.synthetic import write_dataset
@@ -63,3 +66,29 @@ def test_of_several_folders_the_first_of_the_list_counts(tmp_path):
     assert mask_folder(tmp_path).name.lower() == "masks"
     assert image_folder(tmp_path) == tmp_path / "Imgs"
     assert mask_folder(tmp_path / "absent") is None
+
+
+@pytest.fixture
+def unwritable(tmp_path, monkeypatch):
+    """The platform's cache folder cannot be made; temporary files go below tmp_path."""
+    monkeypatch.delenv("INSPYRENET_CACHE", raising=False)
+    (tmp_path / "home").write_text("a file in its place")
+    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "home" / name)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    layout._writable.cache_clear()
+    yield tmp_path
+    layout._writable.cache_clear()
+
+
+def test_caches_go_to_temporary_files_where_nobody_may_write(unwritable, caplog):
+    with caplog.at_level("WARNING"):
+        folders = {layout.cache_root(), layout.cache_root()}
+    assert len(folders) == 1 and folders.pop().parent == unwritable
+    assert [str(unwritable / "home" / "inspyrenet") in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_folder_of_temporary_files_that_someone_else_made_is_refused(unwritable):
+    (unwritable / "elsewhere").mkdir()
+    (unwritable / f"inspyrenet-{os.getuid()}").symlink_to(unwritable / "elsewhere")
+    with pytest.raises(OSError, match="INSPYRENET_CACHE"):
+        layout.cache_root()
