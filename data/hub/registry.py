@@ -17,6 +17,9 @@ REGISTRY = Path(__file__).resolve().parent
 KINDS = ("weights", "data", "maps")
 HOME_VARIABLE = "INSPYRENET_HOME"
 SLACK = 3  # times about_mb: such numbers are rounded, or count parameters alone
+STRICT = {
+    "DIS5K": "strict terms: no commercial use unless its authors agree"
+}  # data set → more than that it is for research
 LARGEST = 100 * 10**9  # bytes of a file whose size nobody states
 
 
@@ -39,6 +42,7 @@ class Published:
     size: int | None = None
     about_mb: int | None = None
     images: int | None = None  # of a data set
+    data: tuple[str, ...] = ()  # what weights were trained on, as far as their authors say
     config: str | None = None  # that fits these weights
     settings: tuple[str, ...] = ()  # words on top of it, as on a command line
     aliases: tuple[str, ...] = ()  # other names under which the file is published
@@ -54,6 +58,14 @@ class Published:
         overrides = list(overrides)
         keys = {word.partition("=")[0] for word in overrides}
         return [*(word for word in self.settings if word.partition("=")[0] not in keys), *overrides]
+
+    @property
+    def terms(self) -> str:
+        """The license that the publisher states, and the terms of the data, which it does not change."""
+        if not self.data:
+            return self.license
+        sets = [f"{name} ({STRICT[name]})" if name in STRICT else name for name in self.data]
+        return f"{self.license}; trained on research data: {', '.join(sets)}"
 
     @property
     def most_bytes(self) -> int:
@@ -97,7 +109,7 @@ def _map_rows(content: dict) -> Iterable[tuple[str, dict]]:
 
 def _entry(name: str, kind: str, row: dict) -> Published:
     try:
-        lists = {key: tuple(row.get(key, ())) for key in ("settings", "aliases", "sha256")}
+        lists = {key: tuple(row.get(key, ())) for key in ("settings", "aliases", "sha256", "data")}
         return Published(name=name, kind=kind, **{**row, **lists, "sources": tuple(row["sources"])})
     except (TypeError, KeyError) as error:
         raise ValueError(f"registry of {kind}: {name}: {error}") from error

@@ -83,7 +83,7 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
 
     try:
         with bar:
-            say(f"{entry.name}: terms: {entry.license}")
+            say(f"{entry.name}: terms: {entry.terms}")
             fetch_published(
                 entry,
                 root=options.root,
@@ -145,7 +145,7 @@ def _row(entry: Published) -> tuple[str, ...]:
         size = f"≈ {entry.about_mb} MB"
     else:
         size = f"{entry.images} images" if entry.images else ""
-    return entry.name, "yes" if is_present(entry) else "no", size, entry.license, entry.note
+    return entry.name, "yes" if is_present(entry) else "no", size, entry.terms, entry.note
 
 
 def _print_maps(entries: Iterable[Published]) -> None:

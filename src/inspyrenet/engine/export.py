@@ -162,7 +162,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         normalize=test.normalize if test else "none",
         fixed=fixed,
         weights=spec.weights.name,
-        license=entry.license if entry else "not stated with the weights",
+        license=entry.terms if entry else "not stated with the weights",
         version=__version__,
     )
 

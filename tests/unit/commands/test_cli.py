@@ -128,6 +128,7 @@ def test_models_lists_size_terms_and_what_is_here(capsys, tmp_path, monkeypatch)
     assert cli.main(["models"]) == 0
     rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.strip()}
     assert " yes " in rows["fast"] and "363 MB" in rows["fast"] and "MIT" in rows["fast"]
+    assert "MIT (BiRefNet); trained on research data: DIS5K (strict terms" in rows["BiRefNet"]
     assert " no " in rows["base"] and " no " in rows["(default)"] and "BiRefNet" in rows
 
 

@@ -213,6 +213,17 @@ def test_the_registry_holds_what_people_ask_for():
     assert {entry.folder for entry in find("DUTS")} == {"Train_Dataset", "Test_Dataset"}
 
 
+def test_weights_tell_the_terms_of_their_data_beside_their_license():
+    """MIT covers the file; DIS5K, which most of them were trained on, does not allow commercial use unasked."""
+    for entry in load("weights").values():
+        assert entry.data and entry.terms.startswith(f"{entry.license}; trained on research data: "), entry.name
+        assert all(name in entry.terms for name in entry.data)
+        assert ("strict terms: no commercial use" in entry.terms) == ("DIS5K" in entry.data), entry.name
+    strict = {name for name, entry in load("weights").items() if "DIS5K" in entry.data}
+    assert {"fast", "base", "BiRefNet", "BiRefNet_HR", "BiRefNet-DIS5K", "InSPyReNet_SwinB_DIS5K"} <= strict
+    assert not {"InSPyReNet_SwinB", "BiRefNet-COD", "BiRefNet-portrait"} & strict
+
+
 def test_no_two_entries_share_a_place():
     for kind in KINDS:
         places = [registry.place_of(entry) for entry in load(kind).values()]
