@@ -67,7 +67,8 @@ def e_measure(positives: np.ndarray, sizes: np.ndarray, whole: bool = False) -> 
     """Enhanced alignment of a binary map and the mask (Fan et al., IJCAI 2018).
 
     The sum over the pixels is divided by H*W - 1 as in the published code (so 1 + 1/(H*W - 1) can occur), or by H*W
-    with `whole`. An empty mask scores the share of background found, a full one the share of foreground found.
+    with `whole` and for a single pixel, which scores 1 where it is right and else 0. An empty mask scores the share of
+    background found, a full one the share of foreground found.
     """
     false, true = positives[..., 0, :].astype(np.float64), positives[..., 1, :].astype(np.float64)
     background, foreground = (sizes[..., i, None].astype(np.float64) for i in (0, 1))
@@ -83,7 +84,7 @@ def e_measure(positives: np.ndarray, sizes: np.ndarray, whole: bool = False) -> 
     aligned = sum(count * (2 * a * b / (a * a + b * b + EPSILON) + 1) ** 2 / 4 for count, a, b in parts)
     aligned = np.where(foreground == 0, total - false, aligned)
     aligned = np.where(background == 0, true, aligned)
-    return aligned / (total if whole else total - 1 + EPSILON)
+    return aligned / (total if whole else np.maximum(total - 1 + EPSILON, 1))
 
 
 def balanced_error(pair: Pair) -> float:

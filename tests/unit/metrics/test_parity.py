@@ -20,7 +20,9 @@ def compare(prediction: np.ndarray, mask: np.ndarray) -> None:
     expected = reference(prediction, mask)
     found = score(prediction, mask, list(METRICS))
     for name, value in expected.items():
-        if math.isfinite(value):
+        if mask.size == 1 and name.endswith("Em"):  # the other listed exception: the reference divides by H*W - 1
+            assert 0 <= found.value(name) <= 1
+        elif math.isfinite(value):
             assert abs(found.value(name) - value) <= TOLERANCE, (name, value, found.value(name))
         elif name == "Sm":  # the listed exception: centroid in the last row or column
             assert math.isfinite(found.value(name))

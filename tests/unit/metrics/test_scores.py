@@ -13,6 +13,7 @@ from inspyrenet.utils.metrics import (
     MetricError,
     bits,
     check_metrics,
+    find_conventions,
     score,
 )
 from inspyrenet.utils.metrics.reference import reference
@@ -50,12 +51,35 @@ def test_constant_map_is_not_stretched():
         assert found > 0.15
 
 
-def test_one_pixel_image():
-    for prediction in (0, 200):
+@pytest.mark.parametrize("conventions", ["pysod", "published"])
+def test_one_pixel_scores_what_is_right_of_it(conventions):
+    for prediction in (0, 255):
         for mask in (0, 255):
-            scores = score(np.full((1, 1), prediction, np.uint8), np.full((1, 1), mask, np.uint8), ALL)
-            assert math.isnan(scores.value("mBA"))
-            assert math.isfinite(scores.value("Sm"))
+            pair = np.full((1, 1), prediction, np.uint8), np.full((1, 1), mask, np.uint8)
+            found = score(*pair, ALL, find_conventions(conventions))
+            assert found.value("Sm") == 1 - found.value("mae") == float(prediction == mask)
+            # a threshold of 0 finds every pixel, so a full mask is always found; an empty one only by a higher threshold
+            best = 1 if mask or not prediction else 0
+            assert found.value("maxEm", find_conventions(conventions)) == best
+            assert found.value("adpEm") == (1 if mask else 0)
+            assert math.isnan(found.value("mBA"))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 2), (2, 1), (2, 2), (1, 7), (3, 3)])
+def test_tiny_masks_have_no_value_out_of_range(shape):
+    """The E-measure alone goes above 1, to 1 + 1 / (H*W - 1) as published; nothing does by the other conventions."""
+    rng = np.random.default_rng(0)
+    count = shape[0] * shape[1]
+    for _ in range(40):
+        mask, prediction = (rng.choice([0, 60, 200, 255], shape).astype(np.uint8) for _ in range(2))
+        for name in ("pysod", "published"):
+            conventions = find_conventions(name)
+            found = score(prediction, mask, ALL, conventions)
+            highest = count / max(count - 1, 1) if name == "pysod" else 1
+            for metric in sorted(set(ALL) - {"HCE"}):
+                value = found.value(metric, conventions)
+                limit = highest if "Em" in metric else 1
+                assert math.isnan(value) or -1e-12 <= value <= limit + 1e-9, (metric, value, mask, prediction)
 
 
 def test_mask_is_foreground_above_128():
