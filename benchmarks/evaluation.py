@@ -24,7 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from inspyrenet.engine.eval_sets import find_sets
+from inspyrenet.engine.eval_sets import find_sets, with_readers
 from inspyrenet.utils.metrics import DEFAULT_METRICS, evaluate_folder, match_folders, score
 from inspyrenet.utils.metrics.reference import default_table
 from inspyrenet.utils.system.cores import usable_cores
@@ -166,7 +166,7 @@ def end_to_end(predictions: Path, masks: Path) -> dict:
     """Wall seconds of all pairs, in turn: ours on all cores, from files to scores; pysodmetrics in one process."""
     from inspyrenet.utils.system.timing import interleave, ratios  # imports torch, which scoring processes shall not
 
-    (matched,) = match_folders(find_sets(predictions, masks))
+    (matched,) = with_readers(match_folders(find_sets(predictions, masks)), {})
 
     def ours() -> None:
         evaluate_folder(matched.pairs, DEFAULT_METRICS)

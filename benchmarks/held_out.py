@@ -19,7 +19,6 @@ from variants import Row, build_parser, compare
 from inspyrenet.data.datasets.pairs import Pair
 from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
 from inspyrenet.data.images.preprocess import to_map
-from inspyrenet.data.images.read import read_mask
 from inspyrenet.engine import build
 from inspyrenet.engine.test import predictor_of
 from inspyrenet.engine.train import split_pairs
@@ -40,12 +39,12 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     prepare = build.preprocess(config.Model, build.section(config, "Test"))
     loader = DataLoader(TestDataset(pairs, prepare), 4, collate_fn=collate_test)
     # By name: images of several sizes come grouped by size, not in the pairs' order.
-    total, masks = Accumulator(METRICS), {(pair.dataset, pair.name): pair.mask for pair in pairs}
+    total, found = Accumulator(METRICS), {(pair.dataset, pair.name): pair for pair in pairs}
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
             maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
             for one, dataset, name in zip(maps.split(1), batch["dataset"], batch["name"], strict=True):
-                mask = read_mask(masks[dataset, name])
+                mask = found[dataset, name].read_mask()
                 total.update(name, score(to_map(one, mask.shape), mask, METRICS))
     return dict(total.result().values)
 

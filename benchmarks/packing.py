@@ -23,7 +23,7 @@ from inspyrenet.data.augment.sample import Sample, is_binary
 from inspyrenet.data.datasets.packed import part_name
 from inspyrenet.data.datasets.pairs import Pair, pick_evenly
 from inspyrenet.data.images.preprocess import resize
-from inspyrenet.data.images.read import read_image, read_mask
+from inspyrenet.data.images.read import read_image
 from inspyrenet.utils.system.cores import usable_cores
 
 FORMATS = {
@@ -184,7 +184,7 @@ def reduced_image(pair: Pair, size: int) -> np.ndarray:
 
 def reduced_mask(pair: Pair, size: int) -> np.ndarray:
     """uint8 (H, W), long side at most `size`; of 0 and 255 alone where the mask was."""
-    mask = read_mask(pair.mask)
+    mask = pair.read_mask()
     return resize(mask, reduced_size(mask.shape, size), smooth=not is_binary(mask))
 
 

@@ -17,7 +17,6 @@ from tqdm import tqdm
 
 from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
 from inspyrenet.data.images.preprocess import to_map
-from inspyrenet.data.images.read import read_mask
 from inspyrenet.engine import build
 from inspyrenet.engine.predictor import Predictor
 from inspyrenet.utils.config.load import load_config
@@ -46,7 +45,7 @@ def compare(config: Config, device: torch.device) -> dict:
             maps = [predictors[p](batch["image"], batch["resized"]).logits.float().sigmoid().cpu() for p in PRECISIONS]
             moved += [(float((a - b).abs().max()), float((a - b).abs().mean())) for a, b in zip(*maps, strict=True)]
             for i, name in enumerate(batch["name"]):
-                mask = read_mask(next(truths).mask)
+                mask = next(truths).read_mask()
                 for precision, saliency in zip(PRECISIONS, maps, strict=True):
                     scores[precision].update(name, score(to_map(saliency[i : i + 1], mask.shape), mask, METRICS))
     largest, mean = np.array(moved).T

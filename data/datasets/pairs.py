@@ -1,40 +1,41 @@
 """Which image belongs to which mask, and everything that is wrong with a data set, said before the first step.
 
 A set is a folder with `images` and `masks` (or other names that `layout.py` lists); an image and its mask have the same path
-below these folders but for the extension. Sizes come from file headers, so ten thousand pairs take a few seconds. A set that
-is packed into zip parts is unpacked first (`packed.py`).
+below these folders but for the extension. Sizes come from file headers, and only masks are decoded, so ten thousand pairs take
+a few seconds. A set that is packed into zip parts is unpacked first (`packed.py`).
 """
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from ..hub.archives import ArchiveError
-from ..images.read import EXTENSIONS, ImageError, find_images, read_mask, upright_size
+from ..images.masks import Coding, MaskError, read_mask
+from ..images.read import EXTENSIONS, ImageError, find_images, upright_size
+from .checking import answers, say_coding, survey_masks
 from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder
 from .packed import unpacked
 
 log = logging.getLogger(__name__)
 
-SAMPLED_MASKS = 8  # per set, decoded to see whether they hold 0 and 255 rather than 0 and 1
-QUIET_SECONDS = 2.0
-
 
 @dataclass(frozen=True)
 class Pair:
-    """One image and its mask. `name` is the path below the image folder without extension, with `/` between folders."""
+    """One image and its mask. `name` is the path below the image folder without extension, with `/` between folders.
+
+    `coding` says how the masks of its set are read; without one, each mask is a set of its own.
+    """
 
     image: Path
     mask: Path | None
     name: str
     dataset: str
+    coding: Coding | None = None
 
     @property
     def mask_file(self) -> Path:
@@ -42,6 +43,10 @@ class Pair:
         if self.mask is None:
             raise ImageError(f"{self.image}: has no mask; look for pairs with need_masks=True")
         return self.mask
+
+    def read_mask(self) -> np.ndarray:
+        """The mask, uint8 (H, W), 255 where the object is. Raises ImageError where there is none or it cannot be read."""
+        return read_mask(self.mask_file, self.coding)
 
 
 class PreflightError(ValueError):
@@ -74,8 +79,9 @@ def find_pairs(
     """All pairs of all sets, in the order of `sets` and then of names; with `limit`, that many of them, evenly spread.
 
     Without `need_masks` only images are looked for, `Pair.mask` is None and a set may be a plain folder of images.
-    Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out;
-    a set that is absent or has nothing left is an error even then.
+    Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out; a set
+    that is absent, has nothing left or has masks whose meaning is not certain is an error even then, and so are masks that
+    are all empty.
     """
     if on_bad_pair not in ("error", "skip"):
         raise ValueError(f"on_bad_pair must be 'error' or 'skip', not {on_bad_pair!r}")
@@ -93,7 +99,10 @@ def find_pairs(
 def check_pairs(
     root: Path | str, sets: Iterable[str], need_masks: bool = True
 ) -> tuple[list[Pair], list[str], list[str]]:
-    """(good pairs, problems of whole sets, problems of single pairs), without raising."""
+    """(good pairs, problems of whole sets, problems of single pairs), without raising.
+
+    Masks are decoded to learn their coding.
+    """
     root, sets = Path(root), [sets] if isinstance(sets, str) else list(sets)
     if not root.is_dir():
         return [], [f"{root}: no such folder (the root of the data sets)"], []
@@ -112,13 +121,32 @@ def check_pairs(
         bad_pairs += problems
     good, problems = _check_files(candidates)
     bad_pairs += problems
+    coded: list[Pair] = []
     for dataset in dict.fromkeys(pair.dataset for pair in candidates):
         members = [pair for pair in good if pair.dataset == dataset]
+        try:
+            members, problems = _with_coding(dataset, members) if need_masks else (members, [])
+        except MaskError as error:
+            bad_sets.append(str(error))
+            continue
+        bad_pairs += problems
+        coded += members
         if not members:
             bad_sets.append(f"{root / dataset}: no usable pair is left")
-        elif need_masks and _zero_one(members):
-            bad_sets.append(f"{root / dataset}: masks hold 0 and 1; save them with 0 and 255 (values times 255)")
-    return good, bad_sets, bad_pairs
+    if need_masks and coded and all(pair.coding and pair.coding.without_objects for pair in coded):
+        bad_sets.append(
+            f"{root}: all masks of {', '.join(dict.fromkeys(p.dataset for p in coded))} are empty: no object in them"
+        )
+    return coded, bad_sets, bad_pairs
+
+
+def _with_coding(dataset: str, pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
+    """(pairs of a set with its coding, problems of masks that cannot be read). Raises MaskError where there is no one coding."""
+    layers, problems = survey_masks([pair.mask_file for pair in pairs])
+    if not layers:
+        return [], list(problems.values())
+    coding = say_coding(dataset, layers)
+    return [replace(pair, coding=coding) for pair in pairs if pair.mask not in problems], list(problems.values())
 
 
 def pick_evenly(items: Sequence, limit: int | None) -> list:
@@ -180,24 +208,15 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
 
 
 def _check_files(pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
-    """(readable pairs of equal size, problems); threads help where the disk is slow."""
+    """(readable pairs of equal size, problems)."""
     good, problems = [], []
-    with ThreadPoolExecutor(8) as pool:
-        answers = (answer for chunk in pool.map(_check_chunk, _chunks(pairs, 64)) for answer in chunk)
-        for pair, answer in zip(pairs, _with_progress(answers, len(pairs)), strict=True):
-            if answer:
-                problems += answer
-            else:
-                good.append(pair)
+    found = answers(_check_pair, pairs, "pairs")
+    for pair, answer in zip(pairs, found, strict=True):
+        if answer:
+            problems += answer
+        else:
+            good.append(pair)
     return good, problems
-
-
-def _chunks(items: list, size: int) -> list[list]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _check_chunk(pairs: list[Pair]) -> list[list[str]]:
-    return [_check_pair(pair) for pair in pairs]
 
 
 def _check_pair(pair: Pair) -> list[str]:
@@ -213,24 +232,3 @@ def _check_pair(pair: Pair) -> list[str]:
         (height, width), (mask_height, mask_width) = sizes
         problems.append(f"{pair.image}: is {width}x{height} but its mask {pair.mask} is {mask_width}x{mask_height}")
     return problems
-
-
-def _with_progress(answers: Iterator, total: int) -> Iterator:
-    """Passes the answers on and, when they take longer than two seconds, says how far it is."""
-    said = time.monotonic()
-    for done, answer in enumerate(answers):
-        if time.monotonic() - said > QUIET_SECONDS:
-            log.info("checking the data: %d of %d pairs", done, total)
-            said = time.monotonic()
-        yield answer
-
-
-def _zero_one(pairs: list[Pair]) -> bool:
-    """True where a sample of the masks has ones and nothing above: they would train as almost empty masks."""
-    highest = []
-    for pair in pick_evenly(pairs, SAMPLED_MASKS):
-        try:
-            highest.append(int(np.max(read_mask(pair.mask))))
-        except ImageError:
-            log.debug("mask %s is not readable; reading it for training will say so", pair.mask)
-    return max(highest, default=0) == 1

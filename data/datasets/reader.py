@@ -10,7 +10,7 @@ from ..augment.transforms import Resize, Sample, is_binary
 from ..images import headers
 from ..images.bounds import size_problem
 from ..images.preprocess import limit_threads, resize
-from ..images.read import ImageError, read_image, read_mask
+from ..images.read import ImageError, read_image
 from .pairs import Pair
 
 SHRINK_WITHOUT_FILTER = 1.05  # up to this factor plain bilinear and Pillow's antialiased bilinear differ by one level
@@ -29,9 +29,7 @@ class FastReader:
 
     def __call__(self, pair: Pair) -> Sample:
         limit_threads()
-        if pair.mask is None:
-            raise ImageError(f"{pair.image}: has no mask; look for pairs with need_masks=True")
-        mask = read_mask(pair.mask)
+        mask = pair.read_mask()
         target = mask.shape if self.resize is None else self.resize.target(mask.shape)
         image, factor = _decode(pair, target)
         if image.shape[:2] != tuple(-(-side // factor) for side in mask.shape):

@@ -16,7 +16,7 @@ from ..augment.coarse_map import CoarseMap
 from ..augment.copy_paste import CopyPaste
 from ..augment.transforms import Sample
 from ..images.preprocess import Preprocess
-from ..images.read import ImageError, read_image, read_mask
+from ..images.read import ImageError, read_image
 from .pairs import Pair, PreflightError, check_pairs, find_pairs, pick_evenly
 
 __all__ = [
@@ -34,8 +34,7 @@ __all__ = [
 
 def read_pair(pair: Pair) -> Sample:
     """Image and mask of a pair. Raises ImageError where either cannot be read or their sizes differ."""
-    mask = pair.mask_file
-    sample = Sample(read_image(pair.image), read_mask(mask))
+    sample = Sample(read_image(pair.image), pair.read_mask())
     if sample.image.shape[:2] != sample.mask.shape:
         (height, width), (mask_height, mask_width) = sample.image.shape[:2], sample.mask.shape
         raise ImageError(f"{pair.image}: is {width}x{height} but its mask {pair.mask} is {mask_width}x{mask_height}")

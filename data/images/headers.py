@@ -5,6 +5,7 @@ times as long as this. Whatever these few lines do not understand is answered wi
 """
 
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -39,6 +40,21 @@ def parse(prefix: bytes) -> Header | None:
 def is_complete(data: bytes) -> bool:
     """True where a JPEG's or PNG's bytes end as the format says; trailing bytes give False although it may be whole."""
     return data.endswith(PNG_END if data.startswith(PNG_SIGNATURE) else JPEG_END)
+
+
+def png_chunks(data: bytes) -> set[bytes] | None:
+    """Names of the chunks of a whole PNG up to its end; None where a length or a checksum is wrong."""
+    names, position = set(), len(PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        end = position + 8 + int.from_bytes(data[position : position + 4], "big")
+        name = data[position + 4 : position + 8]
+        if zlib.crc32(memoryview(data)[position + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            return None
+        names.add(name)
+        if name == b"IEND":
+            return names
+        position = end + 4
+    return None
 
 
 def probe(path: Path) -> tuple[Header | None, bool]:

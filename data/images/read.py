@@ -47,15 +47,7 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     `source` is a path, the encoded bytes, or a binary file. Of an animation the first frame is taken.
     Raises ImageError where it is missing, empty, damaged, of an unknown kind or larger than `max_pixels`.
     """
-    return _read(source, _to_rgb, max_pixels)
-
-
-def read_mask(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """A mask as a contiguous uint8 array (H, W), 0..255, upright; soft values are kept, colors become luminance.
-
-    Raises ImageError as `read_image` does.
-    """
-    return _read(source, _to_gray, max_pixels)
+    return decode(*bytes_of(source), _to_rgb, max_pixels)
 
 
 def find_images(folder: Path | str, extensions: tuple[str, ...] = EXTENSIONS) -> list[Path]:
@@ -81,10 +73,13 @@ def upright_size(path: Path) -> tuple[int, int]:
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror or error})") from error
     if complete and header is not None and header.plain:
-        _check_pixels(str(path), header.width, header.height, MAX_PIXELS)
+        check_pixels(str(path), header.width, header.height, MAX_PIXELS)
         return header.height, header.width
     size = _size_without_decoding(path) if complete else None
-    return size or read_mask(path).shape
+    if size is None:
+        height, width, _ = read_image(path).shape
+        size = height, width
+    return size
 
 
 def count_pixels(path: Path | str) -> int:
@@ -153,10 +148,17 @@ def loaded(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
 
     That covers the block below `with`, too, since Pillow finds some damage only when pixels are converted.
     """
-    data, label = _bytes_of(source)
+    data, label = bytes_of(source)
+    with loaded_bytes(data, label, max_pixels) as image:
+        yield image, data, label
+
+
+@contextlib.contextmanager
+def loaded_bytes(data: bytes, label: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """`loaded` for encoded bytes that messages call `label`."""
     with decoding(label), _open(io.BytesIO(data), label, max_pixels) as image:
         image.load()
-        yield image, data, label
+        yield image
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -164,7 +166,7 @@ def upright(array: np.ndarray, orientation: int) -> np.ndarray:
     return np.ascontiguousarray(_ORIENTATIONS.get(orientation, lambda same: same)(array))
 
 
-def _bytes_of(source: Source) -> tuple[bytes, str]:
+def bytes_of(source: Source) -> tuple[bytes, str]:
     """(encoded bytes, how to call it in a message)."""
     if isinstance(source, bytes | bytearray | memoryview):
         data, label = bytes(source), "image bytes"
@@ -206,11 +208,11 @@ def decoding(label: str) -> Iterator[None]:
 def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
     """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
     image = Image.open(source)
-    _check_pixels(label, *image.size, max_pixels)
+    check_pixels(label, *image.size, max_pixels)
     return image
 
 
-def _check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
+def check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
     problem = size_problem(width, height, max_pixels)
     if problem:
         raise ImageError(f"{label}: {problem}")
@@ -231,15 +233,6 @@ def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
     if is_deep_gray(image):
         return np.repeat(gray_pixels(image, label)[..., None], 3, axis=2)
     return pixels_of(without_palette(image), "RGB")
-
-
-def _to_gray(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = deep_pixels(image, data)
-    if deep is not None:
-        return np.asarray(Image.fromarray(np.ascontiguousarray(deep[..., :3])).convert("L"))
-    if is_deep_gray(image):
-        return gray_pixels(image, label)
-    return pixels_of(without_palette(image), "L")
 
 
 def pixels_of(image: Image.Image, mode: str) -> np.ndarray:
@@ -265,13 +258,17 @@ def is_deep_gray(image: Image.Image) -> bool:
     return image.mode in ("I", "F") or image.mode.startswith("I;16")
 
 
-def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """(H, W, 3 or 4) of a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits; else None."""
+def is_deep(image: Image.Image, data: bytes) -> bool:
+    """Whether it is a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits."""
     header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
-    deep_png = header is not None and header.depth == 16 and header.channels >= 2
     tags = _tiff_tags(image)
     deep_tiff = tags is not None and max(tags.get(258, (8,))) == 16 and image.mode.startswith("RGB")
-    if not data or not (deep_png or deep_tiff):
+    return deep_tiff or (header is not None and header.depth == 16 and header.channels >= 2)
+
+
+def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
+    """(H, W, 3 or 4) of an image with 16 bits per color; None for others, and without the file's bytes."""
+    if not data or not is_deep(image, data):
         return None
     import cv2  # here, since almost no reader needs it
 
@@ -279,15 +276,15 @@ def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
     if array is None or array.dtype != np.uint16:
         return None
     if array.ndim == 2:
-        return _to_8_bits(np.repeat(array[..., None], 3, axis=2))
-    return _to_8_bits(array[..., [2, 1, 0, 3][: array.shape[2]]])
+        return to_8_bits(np.repeat(array[..., None], 3, axis=2))
+    return to_8_bits(array[..., [2, 1, 0, 3][: array.shape[2]]])
 
 
 def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
     """(H, W) uint8 of a 16-bit, 32-bit or floating point gray image."""
     values = np.asarray(image)
     if values.dtype.kind == "u" or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
-        return _to_8_bits(values)
+        return to_8_bits(values)
     lowest, highest = float(values.min()), float(values.max())
     if image.mode == "F" and lowest >= 0 and highest <= 1:
         return np.rint(values * 255).astype(np.uint8)
@@ -297,7 +294,7 @@ def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
     raise ImageError(f"{label}: gray values {span} have no known scale; save the image with 8 or 16 bits")
 
 
-def _to_8_bits(values: np.ndarray) -> np.ndarray:
+def to_8_bits(values: np.ndarray) -> np.ndarray:
     """65535 becomes 255, rounded to nearest."""
     result = np.empty(values.shape, np.uint8)
     for top, stop in bands(values.shape[1], len(values)):

@@ -103,7 +103,7 @@ def _mask_seeds(folder: Path) -> list[bytes]:
 
 
 def _read_mask(data: bytes, folder: Path) -> None:
-    from inspyrenet.data.images.read import read_mask
+    from inspyrenet.data.images.masks import read_mask
 
     mask = read_mask(data)
     assert mask.dtype == np.uint8 and mask.ndim == 2 and mask.size

@@ -18,7 +18,7 @@ from .conventions import Conventions
 from .registry import MetricError
 from .score import ImageScores
 
-VERSION = 1  # raise it whenever a metric's definition changes
+VERSION = 2  # raise it whenever a metric's definition changes
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores
 (key BLOB PRIMARY KEY, scalars TEXT, counts BLOB, band BLOB, resized INTEGER) WITHOUT ROWID"""
 
@@ -36,9 +36,10 @@ class Record:
     resized: bool
 
 
-def cache_key(prediction: np.ndarray, truth: np.ndarray, conventions: Conventions) -> bytes:
-    """Digest of two files' bytes (n,) uint8 and of what decides how they are scored."""
-    digest = hashlib.blake2b(f"{VERSION} {conventions.stretch} {conventions.whole}".encode(), digest_size=20)
+def cache_key(prediction: np.ndarray, truth: np.ndarray, conventions: Conventions, reading: str = "") -> bytes:
+    """Digest of two files' bytes (n,) uint8 and of what decides how they are scored; `reading` is how masks are read."""
+    settings = f"{VERSION} {conventions.stretch} {conventions.whole} {reading}"
+    digest = hashlib.blake2b(settings.encode(), digest_size=20)
     for data in (prediction, truth):
         digest.update(hashlib.blake2b(data.data, digest_size=20).digest())
     return digest.digest()

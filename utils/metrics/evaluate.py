@@ -211,7 +211,8 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
     try:
         prediction, truth = load(pair.prediction), load(pair.truth)
         in_files = isinstance(pair.prediction, Path) and isinstance(pair.truth, Path)
-        key = cache_key(prediction, truth, job.conventions) if cache and in_files else None
+        reading = pair.reader.key if pair.reader else ""
+        key = cache_key(prediction, truth, job.conventions, reading) if cache and in_files else None
         kept = cache.get(key) if cache and key else None
         wanted = still_wanted(job.wanted, kept.scores) if kept else job.wanted
         if kept and not wanted:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -21,15 +22,30 @@ class PairingError(MetricError):
     """Predictions and masks that do not match; the message lists the names."""
 
 
+class TruthReader(Protocol):
+    """How the masks of a set are read. `key` names it, for scores that are kept."""
+
+    @property
+    def key(self) -> str: ...
+
+    def read(self, data: bytes, name: str) -> np.ndarray:
+        """The mask, uint8 (H, W) of 0..255, out of the bytes of the file `name`; raises ValueError where that fails."""
+        ...
+
+
 @dataclass(frozen=True)
 class ScorePair:
-    """What to score. `prediction` and `truth` are files or arrays; `image` only serves pictures and reports."""
+    """What to score. `prediction` and `truth` are files or arrays; `image` only serves pictures and reports.
+
+    Without a `reader`, the gray values of a mask's file are taken as they are.
+    """
 
     dataset: str
     name: str
     prediction: Path | np.ndarray
     truth: Path | np.ndarray
     image: Path | None = None
+    reader: TruthReader | None = None
 
 
 @dataclass(frozen=True)
@@ -167,8 +183,8 @@ def listing(names: Sequence[str]) -> str:
 def read_pair(pair: ScorePair) -> tuple[np.ndarray, np.ndarray, bool]:
     """(prediction, mask, whether the prediction was resized to the mask: bilinear, as the field does).
 
-    Predictions are uint8, uint16 or float in 0..1, masks uint8. Color becomes gray, alpha is dropped, EXIF is applied.
-    MapError names a file that is not an image.
+    Predictions are uint8, uint16 or float in 0..1. Color becomes gray, alpha is dropped, EXIF is applied. Masks are uint8,
+    read by `pair.reader`. MapError names a file that cannot be read.
     """
     return decode_pair(pair, load(pair.prediction), load(pair.truth))
 
@@ -181,7 +197,7 @@ def load(source: Path | np.ndarray) -> np.ndarray:
 def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """`read_pair` of what `load` gave."""
     prediction = _decode(pair.prediction, prediction, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
-    truth = _decode(pair.truth, truth, cv2.IMREAD_GRAYSCALE)
+    truth = _decode_truth(pair, truth)
     if prediction.shape == truth.shape or prediction.ndim != 2 or truth.ndim != 2:
         return prediction, truth, False
     if prediction.dtype.kind == "f" and not np.isfinite(prediction).all():
@@ -190,6 +206,15 @@ def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> t
         prediction = prediction.astype(np.uint8) * 255
     height, width = truth.shape
     return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR), truth, True
+
+
+def _decode_truth(pair: ScorePair, data: np.ndarray) -> np.ndarray:
+    if pair.reader is None or isinstance(pair.truth, np.ndarray) or not data.size:
+        return _decode(pair.truth, data, cv2.IMREAD_GRAYSCALE)
+    try:
+        return pair.reader.read(data.tobytes(), str(pair.truth))
+    except ValueError as error:
+        raise MapError(str(error)) from error
 
 
 def _decode(source: Path | np.ndarray, data: np.ndarray, flags: int) -> np.ndarray:

@@ -99,7 +99,10 @@ def _as_mask(truth: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(truth)
     if truth.dtype != np.uint8:
         raise MapError(f"mask has type {truth.dtype}; it must be uint8 (foreground above {GT_THRESHOLD}) or bool")
-    return np.ascontiguousarray(truth) > GT_THRESHOLD
+    mask = np.ascontiguousarray(truth) > GT_THRESHOLD
+    if not mask.any() and truth.max() == 1:
+        raise MapError("mask has the uint8 values 0 and 1 and would be empty; give it as bool, or with 0 and 255")
+    return mask
 
 
 def _check_shape(array: np.ndarray, what: str) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from ..data.datasets.torch_datasets import TrainDataset
-from ..data.images.read import read_mask
 from ..utils.config.schema import Config, Pipeline
 from ..utils.metrics import score
 from ..utils.metrics.reference import default_table
@@ -67,7 +66,7 @@ def scoring(config: Config, count: int) -> dict[str, Callable[[], object]]:
     """
     dataset = build.section(config, "Test").Dataset
     found = build.pairs(dataset.model_copy(update={"limit": min(POOL, dataset.limit or POOL)}))
-    pairs = [fake_prediction(read_mask(pair.mask_file)) for pair in found]
+    pairs = [fake_prediction(pair.read_mask()) for pair in found]
     metrics = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
     ways: dict[str, Callable] = {"pysodmetrics": default_table, "ours": functools.partial(score, metrics=metrics)}
     return {name: functools.partial(_score_next, way, itertools.cycle(pairs), count) for name, way in ways.items()}

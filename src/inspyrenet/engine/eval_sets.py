@@ -1,12 +1,15 @@
-"""Which folders hold the maps, masks and photographs of the data sets that are scored."""
+"""Which folders hold the maps, masks and photographs of the data sets that are scored, and how their masks are read."""
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ..data.datasets.checking import say_coding, survey_masks
 from ..data.datasets.layout import MASK_FOLDERS, image_folder, mask_folder
 from ..data.datasets.packed import unpacked
-from ..utils.metrics.files import EXTENSIONS, PairingError, SetFolders, listing
+from ..data.images.masks import Coding
+from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, SetFolders, listing
 
 log = logging.getLogger(__name__)
 
@@ -49,3 +52,19 @@ def _folders(dataset: str, predictions: Path, folder: Path) -> SetFolders:
     folder = unpacked(folder)
     masks = mask_folder(folder)
     return SetFolders(dataset, predictions, masks or folder, image_folder(folder if masks else folder.parent))
+
+
+def with_readers(sets: Sequence[DatasetPairs], known: dict[tuple[Path, ...], Coding]) -> list[DatasetPairs]:
+    """The sets with pairs that know how to read their masks, after all masks have been looked at.
+
+    `known` keeps the codings, by the files of a set, for other methods on the same masks.
+    Raises MaskError where it is not certain what a set's masks mean; scoring says which files cannot be read.
+    """
+    return [_with_reader(matched, known) for matched in sets]
+
+
+def _with_reader(matched: DatasetPairs, known: dict[tuple[Path, ...], Coding]) -> DatasetPairs:
+    files = tuple(pair.truth for pair in matched.pairs if isinstance(pair.truth, Path))
+    if files not in known:
+        known[files] = say_coding(matched.dataset, survey_masks(files)[0])
+    return replace(matched, pairs=tuple(replace(pair, reader=known[files]) for pair in matched.pairs))

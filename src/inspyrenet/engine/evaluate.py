@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from ..data.images.masks import Coding
 from ..utils.config.load import ConfigError, filled_in, load_config
 from ..utils.config.schema import Config
 from ..utils.metrics import (
@@ -27,7 +28,7 @@ from ..utils.report.html_report import Entry, write_report
 from ..utils.report.seeds import seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
-from .eval_sets import find_sets
+from .eval_sets import find_sets, with_readers
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +138,8 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS) -> str:
 
 def score_all(configs: Sequence[Config], options: Options) -> list[Scored]:
     """Match all runs, then score one after the other."""
-    matched = [_match(config, options.allow_missing) for config in configs]
+    codings: dict[tuple[Path, ...], Coding] = {}
+    matched = [with_readers(_match(config, options.allow_missing), codings) for config in configs]
     return [_score(config, sets, options) for config, sets in zip(configs, matched, strict=True)]
 
 
@@ -183,6 +185,11 @@ def _row(method: str, matched: DatasetPairs, scores: SetScores) -> Row:
         remarks.append(f"{result.images} of {matched.masks} masks have a prediction; the others do not count")
     if matched.without_truth:
         remarks.append(f"{len(matched.without_truth)} predictions have no mask")
+    coding = matched.pairs[0].reader
+    if isinstance(coding, Coding) and coding.text != Coding.text:
+        remarks.append(f"its masks were taken for masks {coding.text}")
+    if isinstance(coding, Coding) and coding.without_objects:
+        remarks.append("no mask has an object: F, IoU and Dice cannot be above 0")
     if scores.resized:
         remarks.append(f"{len(scores.resized)} predictions had another size than their mask and were resized")
         log.warning("%s on %s: %s, e.g. %s", method, matched.dataset, remarks[-1], scores.resized[0])

@@ -12,7 +12,7 @@ from torch import nn
 
 from ..data.datasets.pairs import Pair, find_pairs
 from ..data.images.preprocess import Preprocess, resize
-from ..data.images.read import read_image, read_mask
+from ..data.images.read import read_image
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.build import build_criterion
 from ..utils.config.load import filled_in
@@ -257,5 +257,5 @@ class PyramidPictures:
         tensor, _ = self.preprocess(image)
         out = model(tensor[None].to(self.device))
         size = (tensor.shape[-2], tensor.shape[-1])
-        mask = resize(read_mask(pair.mask_file), size)
+        mask = resize(pair.read_mask(), size)
         return pyramid_picture(out, resize(image, size), mask, height=min(192, size[0]))

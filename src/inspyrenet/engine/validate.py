@@ -9,7 +9,6 @@ from torch.utils.data import DataLoader
 from ..data.datasets.pairs import Pair
 from ..data.datasets.torch_datasets import TestDataset, collate_test
 from ..data.images.preprocess import Preprocess, to_map
-from ..data.images.read import read_mask
 from ..utils.metrics import Accumulator, check_metrics, score
 from ..utils.train import distributed
 from .predictor import Predictor
@@ -48,12 +47,12 @@ class Validator:
     def __call__(self, model: nn.Module) -> Mapping[str, float]:
         predictor = Predictor(model, self.device, precision=self.precision)
         scores = Accumulator(self.metrics)
-        masks = {(pair.dataset, pair.name): pair.mask_file for pair in self.pairs}  # batches come grouped by size
+        pairs = {(pair.dataset, pair.name): pair for pair in self.pairs}  # batches come grouped by size
         for groups in self.loader:
             for batch in groups:
                 saliency = predictor(batch["image"]).logits.sigmoid()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
-                    mask = read_mask(masks[dataset, name])
+                    mask = pairs[dataset, name].read_mask()
                     prediction = to_map(saliency[i : i + 1], mask.shape)
                     scores.update(f"{dataset}/{name}", score(prediction, mask, self.metrics))
         total = Accumulator(self.metrics)

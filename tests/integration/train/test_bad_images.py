@@ -7,9 +7,10 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 from inspyrenet.data.augment.transforms import build_transforms
+from inspyrenet.data.datasets.build import build_train_dataset
 from inspyrenet.data.datasets.torch_datasets import PreflightError, TestDataset, TrainDataset, collate_test, find_pairs
 from inspyrenet.data.images.preprocess import Preprocess, to_map
-from inspyrenet.data.images.read import read_mask
+from inspyrenet.data.images.read import read_image
 from inspyrenet.data.images.write import write_map
 
 STEPS = [("static_resize", {"size": [64, 64]}), ("random_scale_crop", {"p": 1}), ("random_rotate", {"p": 1}),
@@ -67,7 +68,39 @@ def test_odd_but_whole_images_train_and_test(tmp_path, name):
             saliency = torch.sigmoid(batch["image"].mean(1, keepdim=True))
             path = tmp_path / "out" / f"{batch['name'][0]}.png"
             write_map(to_map(saliency, batch["shape"][0]), path)
-            assert read_mask(path).shape == shape_of(name)
+            assert read_image(path).shape[:2] == shape_of(name)
+
+
+CODINGS = {
+    "labels": lambda mask: Image.fromarray(mask // 255 * 2),
+    "palette": lambda mask: in_palette(mask // 255),
+    "16 bit": lambda mask: Image.fromarray(mask.astype(np.uint16) // 255),
+    "red": lambda mask: Image.fromarray(np.dstack([mask, mask * 0, mask * 0])),
+    "alpha": lambda mask: Image.fromarray(np.dstack([mask * 0, mask * 0, mask * 0, mask])),
+}
+
+
+def in_palette(indices):
+    image = Image.fromarray(indices)
+    image.putpalette(bytes([0, 0, 0, 128, 0, 0]))
+    return image
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("pipeline", ["fast", "pil"])
+def test_samples_are_those_of_masks_of_0_and_255(tmp_path, coding, pipeline):
+    for name in ("plain", "coded"):
+        add(tmp_path / name, "a.png", lambda path: photo().save(path), (40, 60))
+        add(tmp_path / name, "b.png", lambda path: photo().save(path), (40, 60))
+    for path in (tmp_path / "coded" / "masks").iterdir():
+        CODINGS[coding](np.asarray(Image.open(path))).save(path)
+    plain, coded = (
+        build_train_dataset(find_pairs(tmp_path, [n]), STEPS, pipeline=pipeline) for n in ("plain", "coded")
+    )
+    for index in range(2):
+        assert plain[index]["mask"].max() == 1
+        assert torch.equal(plain[index]["mask"], coded[index]["mask"])
+        assert torch.equal(plain[index]["image"], coded[index]["image"])
 
 
 def truncated(path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from inspyrenet.commands import evaluate
 from inspyrenet.utils.config.load import load_config
@@ -179,6 +180,54 @@ def test_a_bad_map_is_named(data, capsys, content, message):
     assert evaluate.main(["--config", config(data)]) == 1
     error = capsys.readouterr().err
     assert str(path) in error and message in error
+
+
+CODINGS = {
+    "0 and 1": lambda mask: Image.fromarray(mask // 255),
+    "16 bit": lambda mask: Image.fromarray(mask.astype(np.uint16)),
+    "palette": lambda mask: in_palette(mask // 255),
+    "red": lambda mask: Image.fromarray(np.dstack([mask, mask * 0, mask * 0])),
+    "alpha": lambda mask: Image.fromarray(np.dstack([mask * 0, mask])),
+}
+
+
+def in_palette(indices: np.ndarray) -> Image.Image:
+    image = Image.fromarray(indices)
+    image.putpalette(bytes([0, 0, 0, 128, 0, 0]))
+    return image
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+def test_perfect_maps_score_perfectly_whatever_the_masks_coding(data, coding, capsys):
+    for file in (data / "gt" / "A").rglob("*.png"):
+        mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        write(data / "maps" / "A" / file.relative_to(data / "gt" / "A" / "masks"), mask)
+        CODINGS[coding](mask).save(file)
+    run = ["--config", config(data, metrics="[maxFm, mae, maxIoU]", datasets="[A]"), "--debug"]
+    assert evaluate.main(run) == 0
+    assert ("A: its masks were taken for masks " in capsys.readouterr().out) == (coding != "16 bit")
+    row = table(data / "results" / "exp" / "scores.csv")["exp", "A"]
+    assert [float(row[name]) for name in ("maxFm", "mae", "maxIoU")] == [1, 0, 1]
+
+
+def test_masks_without_a_certain_meaning_stop_with_file_and_remedy(data, capsys):
+    file = data / "gt" / "A" / "masks" / "1.png"
+    mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE) // 255
+    mask[:2] = 2
+    for other in (data / "gt" / "A").rglob("*.png"):
+        write(other, mask)
+    assert evaluate.main(["--config", config(data)]) == 1
+    error = capsys.readouterr().err
+    assert "1.png: holds 0, 1 and 2, which may be labels; save the masks as 8-bit gray PNG" in error
+    assert not (data / "results").exists()
+
+
+def test_a_set_of_empty_masks_is_said(data, capsys):
+    for file in (data / "gt" / "A").rglob("*.png"):
+        write(file, np.zeros((48, 64), np.uint8))
+    assert evaluate.main(["--config", config(data)]) == 0
+    assert "A: all of its 5 masks are empty" in capsys.readouterr().err
+    assert "no mask has an object" in (data / "results" / "exp" / "scores.md").read_text()
 
 
 def test_a_folder_that_cannot_be_written_is_named(data, capsys):

@@ -14,7 +14,8 @@ from inspyrenet.data.augment.sample import is_binary
 from inspyrenet.data.datasets.pairs import Pair, find_pairs
 from inspyrenet.data.datasets.synthetic import write_dataset
 from inspyrenet.data.images import headers
-from inspyrenet.data.images.read import read_image, read_mask
+from inspyrenet.data.images.masks import read_mask
+from inspyrenet.data.images.read import read_image
 from tests.tiny_network import write_tiny
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"

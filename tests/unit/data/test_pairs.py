@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.data.datasets import pairs as pairs_module
+from inspyrenet.data.datasets import checking
 from inspyrenet.data.datasets.torch_datasets import Pair, PreflightError, find_pairs
 
 
@@ -124,15 +124,43 @@ def test_disjoint_stems_are_an_error(tmp_path):
         find_pairs(tmp_path, ["s"], on_bad_pair="skip")
 
 
-def test_zero_one_masks_are_found(tmp_path):
+def test_a_set_is_said_to_be_what_it_was_taken_for(tmp_path, caplog):
     folder = make_set(tmp_path)
     for index in range(3):
-        save(folder / "masks" / f"{index}.png", value=1)
-    with pytest.raises(PreflightError, match="0 and 1"):
+        save(folder / "masks" / f"{index}.png", value=1 if index else 0)
+    with caplog.at_level(logging.INFO):
+        pairs = find_pairs(tmp_path, ["set"])
+    assert "set: 3 masks of 0 and 1, 1 of them empty" in caplog.text
+    assert [int(pair.read_mask().max()) for pair in pairs] == [0, 255, 255]
+
+
+def test_one_mask_of_another_coding_among_many_is_found(tmp_path):
+    folder = make_set(tmp_path, count=30)
+    save(folder / "masks" / "17.png", value=1)
+    with pytest.raises(PreflightError, match=r"17\.png: holds 1 but .*0\.png 255; save the masks as 8-bit gray PNG"):
+        find_pairs(tmp_path, ["set"], on_bad_pair="skip")
+
+
+def test_a_mask_without_a_meaning_can_be_skipped(tmp_path, caplog):
+    folder = make_set(tmp_path)
+    color = np.zeros((8, 12, 3), np.uint8)
+    color[:4, :, 0] = color[4:6, :, 1] = 255
+    Image.fromarray(color).save(folder / "masks" / "1.png")
+    with pytest.raises(PreflightError, match=r"1\.png: has several colors"):
         find_pairs(tmp_path, ["set"])
+    assert [pair.name for pair in find_pairs(tmp_path, ["set"], on_bad_pair="skip")] == ["0", "2"]
+    assert "skipped 1, 2 pairs left" in caplog.text
+
+
+def test_a_set_without_an_object_is_said_and_alone_is_an_error(tmp_path, caplog):
+    make_set(tmp_path, "full")
+    empty = make_set(tmp_path, "backgrounds")
     for index in range(3):
-        save(folder / "masks" / f"{index}.png", value=0)  # no object at all is allowed
-    assert len(find_pairs(tmp_path, ["set"])) == 3
+        save(empty / "masks" / f"{index}.png", value=0)
+    assert len(find_pairs(tmp_path, ["full", "backgrounds"])) == 6
+    assert "backgrounds: all of its 3 masks are empty" in caplog.text
+    with pytest.raises(PreflightError, match="all masks of backgrounds are empty"):
+        find_pairs(tmp_path, ["backgrounds"])
 
 
 def test_images_alone_need_no_masks_and_no_layout(tmp_path):
@@ -164,7 +192,7 @@ def test_orientation_counts_when_sizes_are_compared(tmp_path):
 
 def test_progress_is_said_when_checking_takes_long(tmp_path, caplog, monkeypatch):
     make_set(tmp_path)
-    monkeypatch.setattr(pairs_module, "QUIET_SECONDS", -1.0)
+    monkeypatch.setattr(checking, "QUIET_SECONDS", -1.0)
     with caplog.at_level(logging.INFO):
         find_pairs(tmp_path, ["set"])
     assert "of 3 pairs" in caplog.text

@@ -9,7 +9,8 @@ from PIL import Image
 
 from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, SyntheticShapes, ensure_dataset, write_dataset
 from inspyrenet.data.datasets.torch_datasets import find_pairs
-from inspyrenet.data.images.read import read_image, read_mask
+from inspyrenet.data.images.masks import read_mask
+from inspyrenet.data.images.read import read_image
 
 HELD_OUT = SyntheticShapes(60, HELD_OUT_SEED)
 

@@ -82,6 +82,13 @@ def test_tiny_masks_have_no_value_out_of_range(shape):
                 assert math.isnan(value) or -1e-12 <= value <= limit + 1e-9, (metric, value, mask, prediction)
 
 
+def test_a_mask_of_0_and_1_is_not_scored_as_empty():
+    mask = np.eye(5, dtype=np.uint8)
+    with pytest.raises(MapError, match="0 and 1 and would be empty; give it as bool"):
+        score(mask * 255, mask, ["mae"])
+    assert score(mask * 255, mask.astype(bool), ["mae"]).value("mae") == 0
+
+
 def test_mask_is_foreground_above_128():
     prediction = np.array([[0, 255]], np.uint8)
     assert score(prediction, np.array([[128, 129]], np.uint8), ["mae"]).value("mae") == 0
