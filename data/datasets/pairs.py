@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 
 from ..hub.archives import ArchiveError
+from ..images.damage import JPEG_SUFFIXES, check_whole, warned_jpegs
 from ..images.masks import Coding, MaskError, read_mask
 from ..images.read import EXTENSIONS, ImageError, find_images, upright_size
 from .checking import answers, say_coding, survey_masks
@@ -22,6 +23,8 @@ from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder
 from .packed import unpacked
 
 log = logging.getLogger(__name__)
+
+_PER_PROCESS = 512  # JPEG files that one process decodes: starting it takes as long as 200 of them
 
 
 @dataclass(frozen=True)
@@ -79,13 +82,13 @@ def find_pairs(
     """All pairs of all sets, in the order of `sets` and then of names; with `limit`, that many of them, evenly spread.
 
     Without `need_masks` only images are looked for, `Pair.mask` is None and a set may be a plain folder of images.
-    Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out; a set
-    that is absent, has nothing left or has masks whose meaning is not certain is an error even then, and so are masks that
-    are all empty.
+    Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out, and all
+    images are decoded to find damage in their middle, too; a set that is absent, has nothing left or has masks whose
+    meaning is not certain is an error even then, and so are masks that are all empty.
     """
     if on_bad_pair not in ("error", "skip"):
         raise ValueError(f"on_bad_pair must be 'error' or 'skip', not {on_bad_pair!r}")
-    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks)
+    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks, whole=on_bad_pair == "skip")
     if bad_sets or (bad_pairs and on_bad_pair == "error"):
         remedy = "repair them" if bad_sets else "repair them, or set on_bad_pair: skip to go on without"
         raise PreflightError([*bad_sets, *bad_pairs], remedy)
@@ -97,11 +100,11 @@ def find_pairs(
 
 
 def check_pairs(
-    root: Path | str, sets: Iterable[str], need_masks: bool = True
+    root: Path | str, sets: Iterable[str], need_masks: bool = True, whole: bool = False
 ) -> tuple[list[Pair], list[str], list[str]]:
     """(good pairs, problems of whole sets, problems of single pairs), without raising.
 
-    Masks are decoded to learn their coding.
+    Masks are decoded to learn their coding; with `whole`, images are decoded as well.
     """
     root, sets = Path(root), [sets] if isinstance(sets, str) else list(sets)
     if not root.is_dir():
@@ -119,7 +122,7 @@ def check_pairs(
             continue
         candidates += found
         bad_pairs += problems
-    good, problems = _check_files(candidates)
+    good, problems = _check_files(candidates, whole)
     bad_pairs += problems
     coded: list[Pair] = []
     for dataset in dict.fromkeys(pair.dataset for pair in candidates):
@@ -207,11 +210,13 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
     return {name: paths[0] if len(paths) == 1 else None for name, paths in sorted(groups.items())}, problems
 
 
-def _check_files(pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
+def _check_files(pairs: list[Pair], whole: bool) -> tuple[list[Pair], list[str]]:
     """(readable pairs of equal size, problems)."""
     good, problems = [], []
-    found = answers(_check_pair, pairs, "pairs")
+    found = answers(lambda pair: _check_pair(pair, whole), pairs, "pairs")
+    damaged = _damaged_jpegs(pairs) if whole else {}
     for pair, answer in zip(pairs, found, strict=True):
+        answer += [damaged[path] for path in (pair.image, pair.mask) if path in damaged and not answer]
         if answer:
             problems += answer
         else:
@@ -219,13 +224,27 @@ def _check_files(pairs: list[Pair]) -> tuple[list[Pair], list[str]]:
     return good, problems
 
 
-def _check_pair(pair: Pair) -> list[str]:
+def _damaged_jpegs(pairs: list[Pair]) -> dict[Path | None, str]:
+    """File -> problem, of the images and masks that are JPEG files with damage in their middle."""
+    files = [path for pair in pairs for path in (pair.image, pair.mask) if path is not None]
+    jpegs = [path for path in files if path.suffix.lower() in JPEG_SUFFIXES]
+    parts = [jpegs[start : start + _PER_PROCESS] for start in range(0, len(jpegs), _PER_PROCESS)]
+    return {
+        path: problem
+        for found in answers(warned_jpegs, parts, "groups of JPEG files", 1)
+        for path, problem in found.items()
+    }
+
+
+def _check_pair(pair: Pair, whole: bool) -> list[str]:
     sizes, problems = [], []
     for path in (pair.image, pair.mask):
         if path is None:
             continue
         try:
             sizes.append(upright_size(path))
+            if whole and path == pair.image:
+                check_whole(path)
         except ImageError as error:
             problems.append(str(error))
     if len(sizes) == 2 and sizes[0] != sizes[1]:

@@ -163,6 +163,40 @@ def test_a_set_without_an_object_is_said_and_alone_is_an_error(tmp_path, caplog)
         find_pairs(tmp_path, ["backgrounds"])
 
 
+def noise(path, **options):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
+    Image.fromarray(pixels if "quality" in options else pixels[..., 0] // 2 + 128).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("broken", ["image", "mask", "jpeg mask"])
+@pytest.mark.parametrize("fill", ["zeros", "random"])
+def test_damage_in_the_middle_of_a_file_is_skipped_and_the_rest_stays(tmp_path, broken, fill, caplog):
+    folder = tmp_path / "set"
+    for part in ("images", "masks"):
+        (folder / part).mkdir(parents=True)
+    for index in range(4):
+        noise(folder / "images" / f"{index}.jpg", quality=90)
+        noise(folder / "masks" / f"{index}{'.jpg' if broken == 'jpeg mask' else '.png'}")
+    path = next((folder / ("images" if broken == "image" else "masks")).glob("2.*"))
+    data = bytearray(path.read_bytes())
+    middle = slice(len(data) // 2, len(data) // 2 + 300)
+    data[middle] = bytes(300) if fill == "zeros" else np.random.default_rng(1).bytes(300)
+    path.write_bytes(data)
+    for _ in range(2):
+        assert [pair.name for pair in find_pairs(tmp_path, ["set"], on_bad_pair="skip")] == ["0", "1", "3"]
+    assert path.name in caplog.text and "skipped 1, 3 pairs left" in caplog.text
+
+
+def test_whole_jpegs_that_a_camera_filled_up_are_kept(tmp_path):
+    folder = make_set(tmp_path)
+    path = noise(folder / "images" / "1.jpg", quality=90)
+    data = path.read_bytes()
+    path.write_bytes(data[:-2] + bytes(500) + data[-2:])
+    save(folder / "masks" / "1.png", 64, 96)
+    assert len(find_pairs(tmp_path, ["set"], on_bad_pair="skip")) == 3
+
+
 def test_images_alone_need_no_masks_and_no_layout(tmp_path):
     make_set(tmp_path, "laid")
     save(tmp_path / "plain" / "deep" / "x.jpg")
