@@ -5,6 +5,7 @@ import logging
 import os
 import stat
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -24,6 +25,20 @@ def image_folder(folder: Path) -> Path | None:
 def mask_folder(folder: Path) -> Path | None:
     """The sub-folder of a data set that has its masks; None where there is none, or no such data set."""
     return _first(folder, MASK_FOLDERS)
+
+
+def one_form(name: str) -> str:
+    """A name with accented letters in one form (NFC); a Mac's disk may write them in another (NFD) than an archive does."""
+    return unicodedata.normalize("NFC", name)
+
+
+def set_folder(root: Path, name: str) -> Path:
+    """The folder `name` below `root`, which the disk may spell with accented letters in another form."""
+    folder = root / name
+    if folder.exists() or name.isascii() or not root.is_dir():
+        return folder
+    alike = (entry for entry in sorted(root.iterdir()) if one_form(entry.name) == one_form(name))
+    return next(alike, folder)
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

@@ -19,7 +19,7 @@ from ..images.damage import JPEG_SUFFIXES, check_whole, warned_jpegs
 from ..images.masks import Coding, MaskError, read_mask
 from ..images.read import EXTENSIONS, ImageError, find_images, upright_size
 from .checking import answers, say_coding, survey_masks
-from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder
+from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder, one_form, set_folder
 from .packed import unpacked
 
 log = logging.getLogger(__name__)
@@ -161,7 +161,7 @@ def pick_evenly(items: Sequence, limit: int | None) -> list:
 
 def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list[str]]:
     """Pairs of one set by stem and the problems of finding partners; PreflightError where the set has no pair."""
-    folder = root / dataset
+    folder = set_folder(root, dataset)
     if not folder.is_dir():
         present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "nothing"
         raise PreflightError([f"{folder}: no such set; {root} has {present}"], "repair it")
@@ -201,7 +201,7 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
     """Files by name without extension, sub-folders kept; a name that several files share maps to None and is said."""
     groups = defaultdict(list)
     for path in find_images(folder):
-        groups[path.relative_to(folder).with_suffix("").as_posix()].append(path)
+        groups[one_form(path.relative_to(folder).with_suffix("").as_posix())].append(path)
     problems = [
         f"{paths[0]}: {', '.join(path.name for path in paths[1:])} has the same name; keep one of them"
         for paths in groups.values()

@@ -1,6 +1,7 @@
 """Which prediction belongs to which mask, and reading the two as the field's toolboxes do."""
 
 import io
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -130,13 +131,18 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in EXTENSIONS or path.name.startswith("."):
             continue
-        key = path.relative_to(folder).with_suffix("").as_posix()
+        key = _key(path, folder)
         if key in found:
             twice.append(f"{found[key]} and {path}")
         found[key] = path
     if twice:
         raise PairingError(f"{folder}: files that differ only in their extension: {listing(twice)}")
     return found
+
+
+def _key(path: Path, folder: Path) -> str:
+    """Path below the folder without extension, with accented letters in one form (NFC): disks and archives differ in it."""
+    return unicodedata.normalize("NFC", path.relative_to(folder).with_suffix("").as_posix())
 
 
 def _by_unique_name(names: set[str], others: set[str]) -> dict[str, str]:
@@ -153,7 +159,7 @@ def _images(folder: Path | None) -> dict[str, Path]:
     if folder is None:
         return {}
     paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in EXTENSIONS)
-    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in paths}
+    return {_key(path, folder): path for path in paths}
 
 
 def _complaints(matched: DatasetPairs) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data.datasets.checking import say_coding, survey_masks
-from ..data.datasets.layout import MASK_FOLDERS, image_folder, mask_folder
+from ..data.datasets.layout import MASK_FOLDERS, image_folder, mask_folder, set_folder
 from ..data.datasets.packed import unpacked
 from ..data.images.masks import Coding
 from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, SetFolders, listing
@@ -30,10 +30,11 @@ def find_sets(pred_root: Path | str, gt_root: Path | str, datasets: Sequence[str
     if datasets is None:
         datasets = _common(pred_root, gt_root)
     if datasets:
-        return [_folders(name, pred_root / name, gt_root / name) for name in datasets]
+        return [_folders(name, set_folder(pred_root, name), set_folder(gt_root, name)) for name in datasets]
     where = gt_root.resolve()
     name = where.parent.name if where.name.lower() in MASK_FOLDERS else where.name
-    return [_folders(name, pred_root / name if (pred_root / name).is_dir() else pred_root, gt_root)]
+    there = set_folder(pred_root, name)
+    return [_folders(name, there if there.is_dir() else pred_root, gt_root)]
 
 
 def _common(pred_root: Path, gt_root: Path) -> list[str]:
@@ -41,7 +42,7 @@ def _common(pred_root: Path, gt_root: Path) -> list[str]:
     entries = sorted(gt_root.iterdir())
     if mask_folder(gt_root) or any(e.is_file() and e.suffix.lower() in EXTENSIONS for e in entries):
         return []
-    sets = [e.name for e in entries if e.is_dir() and (pred_root / e.name).is_dir()]
+    sets = [e.name for e in entries if e.is_dir() and set_folder(pred_root, e.name).is_dir()]
     others = [e.name for e in entries if e.is_dir() and e.name not in sets]
     if sets and others:
         log.warning("not scored, because %s has no folder of that name: %s", pred_root, listing(others))

@@ -4,6 +4,7 @@ import csv
 import signal
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import cv2
@@ -228,6 +229,15 @@ def test_a_set_of_empty_masks_is_said(data, capsys):
     assert evaluate.main(["--config", config(data)]) == 0
     assert "A: all of its 5 masks are empty" in capsys.readouterr().err
     assert "no mask has an object" in (data / "results" / "exp" / "scores.md").read_text()
+
+
+def test_accents_in_either_form_are_the_same_name(data):
+    composed, apart = (unicodedata.normalize(form, "caf\u00e9") for form in ("NFC", "NFD"))
+    mask, prediction = mask_and_prediction(9)
+    write(data / "gt" / "A" / "masks" / f"{apart}.png", mask)
+    write(data / "maps" / "A" / f"{composed}.png", prediction)
+    assert evaluate.main(["--config", config(data)]) == 0
+    assert table(data / "results" / "exp" / "scores.csv")["exp", "A"]["images"] == "6"
 
 
 def test_a_folder_that_cannot_be_written_is_named(data, capsys):

@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import unicodedata
 import zipfile
 
 import pytest
@@ -92,3 +93,13 @@ def test_a_folder_of_temporary_files_that_someone_else_made_is_refused(unwritabl
     (unwritable / f"inspyrenet-{os.getuid()}").symlink_to(unwritable / "elsewhere")
     with pytest.raises(OSError, match="INSPYRENET_CACHE"):
         layout.cache_root()
+
+
+def test_the_folder_of_a_set_is_found_in_either_form_of_its_accents(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    (tmp_path / "gt" / apart / "masks").mkdir(parents=True)
+    (tmp_path / "maps" / composed).mkdir(parents=True)
+    (found,) = find_sets(tmp_path / "maps", tmp_path / "gt")
+    assert (found.predictions, found.masks) == (tmp_path / "maps" / composed, tmp_path / "gt" / apart / "masks")
+    (named,) = find_sets(tmp_path / "maps", tmp_path / "gt", [composed])
+    assert named.masks == found.masks

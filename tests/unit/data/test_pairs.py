@@ -2,6 +2,7 @@
 
 import logging
 import pickle
+import unicodedata
 
 import numpy as np
 import pytest
@@ -195,6 +196,17 @@ def test_whole_jpegs_that_a_camera_filled_up_are_kept(tmp_path):
     path.write_bytes(data[:-2] + bytes(500) + data[-2:])
     save(folder / "masks" / "1.png", 64, 96)
     assert len(find_pairs(tmp_path, ["set"], on_bad_pair="skip")) == 3
+
+
+def test_accents_in_either_form_are_the_same_name(tmp_path):
+    composed, apart = (unicodedata.normalize(form, "café/été") for form in ("NFC", "NFD"))
+    save(tmp_path / "set" / "images" / f"{apart}.jpg")
+    save(tmp_path / "set" / "masks" / f"{composed}.png")
+    (pair,) = find_pairs(tmp_path, ["set"])
+    assert pair.name == composed
+    save(tmp_path / "set" / "images" / f"{composed}.png")
+    with pytest.raises(PreflightError, match="has the same name"):
+        find_pairs(tmp_path, ["set"])
 
 
 def test_images_alone_need_no_masks_and_no_layout(tmp_path):
