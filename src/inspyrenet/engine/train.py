@@ -95,7 +95,8 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
     if validation is None:
         return found, []
     if validation.fraction is None:
-        return found, find_pairs(validation.root or train.Dataset.root, validation.sets or ())
+        root = validation.root or train.Dataset.root
+        return found, find_pairs(root, validation.sets or (), train.Dataset.on_bad_pair)
     count = max(1, round(len(found) * validation.fraction))
     if count >= len(found):
         raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")

@@ -12,6 +12,8 @@ from inspyrenet.data.datasets.torch_datasets import PreflightError, TestDataset,
 from inspyrenet.data.images.preprocess import Preprocess, to_map
 from inspyrenet.data.images.read import read_image
 from inspyrenet.data.images.write import write_map
+from inspyrenet.engine.train import split_pairs
+from inspyrenet.utils.config.load import load_config
 
 STEPS = [("static_resize", {"size": [64, 64]}), ("random_scale_crop", {"p": 1}), ("random_rotate", {"p": 1}),
          ("random_image_enhance", {"p": 1}), ("normalize", {})]  # fmt: skip
@@ -144,3 +146,20 @@ def test_a_file_damaged_after_the_check_stops_training_with_its_name(tmp_path):
     (tmp_path / "set/images/a.jpg").write_bytes(b"")
     with pytest.raises(ValueError, match=r"a\.jpg.*0 bytes"):
         next(iter(DataLoader(dataset, num_workers=1)))
+
+
+def test_what_to_do_with_bad_pairs_holds_for_validation_sets_too(tmp_path, caplog):
+    for name in ("learn", "held_out"):
+        add(tmp_path / name, "good.jpg", lambda path: photo().save(path), (40, 60))
+    add(tmp_path / "held_out", "bad.jpg", truncated, (40, 60))
+    (tmp_path / "a.yaml").write_text(
+        f"Train: {{Dataset: {{root: '{tmp_path}', sets: [learn], transforms: {{static_resize: {{size: [32, 32]}}}}}}, "
+        "Validation: {sets: [held_out]}}\n"
+    )
+    (config,) = load_config([tmp_path / "a.yaml"], ["Train.Dataset.on_bad_pair=skip"])
+    learn, held_out = split_pairs(config.Train, seed=0)
+    assert [pair.name for pair in (*learn, *held_out)] == ["good", "good"]
+    assert "bad.jpg" in caplog.text
+    (config,) = load_config([tmp_path / "a.yaml"])
+    with pytest.raises(PreflightError, match=r"bad\.jpg"):
+        split_pairs(config.Train, seed=0)
