@@ -21,13 +21,14 @@ from pathlib import Path
 import pyarrow.parquet
 import torch
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.images.read import find_images
 from inspyrenet.utils.system.timing import describe_machine
 
 
 def main(argv: list[str] | None = None) -> int:
     """Prints and writes the figures; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     add = parser.add_argument
     add("--images", type=Path, required=True)
     add("--count", type=int, default=2000)

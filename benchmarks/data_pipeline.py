@@ -6,7 +6,6 @@ Both make the same batches of 6 from the same files in turns (A B A B …), in t
 by processor time. The figure that counts is the median of the paired ratios. `--cache` adds both with a warm cache.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -19,6 +18,7 @@ import cv2
 import torch
 from torch.utils.data import DataLoader
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.build import build_train_dataset
 from inspyrenet.data.datasets.torch_datasets import find_pairs
 from inspyrenet.utils.system.timing import describe_machine
@@ -65,7 +65,7 @@ def compare(name: str, loaders: dict[str, DataLoader], rounds: int) -> dict[str,
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the comparison; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--root", required=True, help="folder of the data sets")
     parser.add_argument("--set", default="DUTS-TR", help="the set to read")
     parser.add_argument("--size", type=int, default=384, help="height and width of the batches")

@@ -24,6 +24,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.engine.eval_sets import find_sets, with_readers
 from inspyrenet.utils.metrics import DEFAULT_METRICS, evaluate_folder, match_folders, score
 from inspyrenet.utils.metrics.reference import default_table
@@ -54,7 +55,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--masks", type=Path, help="folder of masks")
     parser.add_argument("--predictions", type=Path, help="folder of maps with the masks' names")
     parser.add_argument("--size", nargs="+", help="HEIGHTxWIDTH to resize the masks to, one or more")

@@ -16,6 +16,7 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.engine import build
 from inspyrenet.engine.export import ExportOptions, metadata_for, parse_size, pictures, runner
 from inspyrenet.engine.predictor import Predictor
@@ -42,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--config", required=True, help="config or mode")
     parser.add_argument("--ckpt", required=True, help="weights")
     parser.add_argument("--file", required=True, type=Path, help="the exported network")

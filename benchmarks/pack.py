@@ -21,6 +21,7 @@ from held_out import scores
 from packing import FORMATS, QUALITIES, Packer, PackingError, in_threads, reduced, write_parts
 
 from inspyrenet.commands.errors import reported
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.layout import image_folder
 from inspyrenet.data.datasets.packed import find_parts
 from inspyrenet.data.datasets.pairs import Pair, find_pairs, pick_evenly
@@ -172,7 +173,7 @@ def check_travel_limit(sizes: dict[str, int], limit_mb: float | None) -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="a set with images and masks, or a folder of sets")
     add("out", type=Path, metavar="OUT", help="where the parts go: OUT/<set>/<set>-1of4.zip")

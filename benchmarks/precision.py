@@ -5,7 +5,6 @@
 with the weights that Test.Checkpoint names and the sets of Test.Dataset.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
 from inspyrenet.data.images.preprocess import to_map
 from inspyrenet.engine import build
@@ -63,7 +63,7 @@ def compare(config: Config, device: torch.device) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     """Compare, print, write; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", required=True)
     parser.add_argument("--device", default="auto")
     parser.add_argument("--json", type=Path)

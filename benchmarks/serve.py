@@ -24,6 +24,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.synthetic import SyntheticShapes
 from inspyrenet.utils.system.cores import usable_cores
 
@@ -60,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--ckpt", required=True, help="weights or run folder")
     parser.add_argument("--mode", help="config, where the weights do not say it")
     parser.add_argument("--cases", nargs="+", default=["1:300", "16:2000", "100:2000"], help="CLIENTS:REQUESTS")

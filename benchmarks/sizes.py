@@ -8,7 +8,6 @@ as the commands predict; points that the JSON file holds already are kept. Memor
 the network loaded and the image read.
 """
 
-import argparse
 import json
 import multiprocessing
 import sys
@@ -19,6 +18,7 @@ import matplotlib
 import numpy as np
 import torch
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.synthetic import SyntheticShapes
 from inspyrenet.data.images.preprocess import resize, to_tensor
 from inspyrenet.engine import build
@@ -101,7 +101,7 @@ def _write(path: Path, config: Config, points: list[dict]) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     """Measure, print, write; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = Parser(description=__doc__.split("\n")[0])
     parser.add_argument("--config", required=True)
     parser.add_argument("--ckpt", required=True, help="weights, or the folder of a run")
     parser.add_argument("--megapixels", nargs="+", type=float, default=[0.25, 1, 2.5, 6, 12, 24])

@@ -6,7 +6,6 @@
 Batches are random and lie in memory; benchmarks/data_pipeline.py times what feeds them. The first steps are not counted.
 """
 
-import argparse
 import platform
 import resource
 import statistics
@@ -19,6 +18,7 @@ from pathlib import Path
 import torch
 
 from inspyrenet import build_criterion, build_model
+from inspyrenet.commands.parser import Parser
 from inspyrenet.utils.optim.lr_schedule import Schedule
 from inspyrenet.utils.optim.optimizer import build_optimizer, parameter_groups
 from inspyrenet.utils.system.device import describe_device, resolve_device
@@ -86,7 +86,7 @@ def measure(trainer: Trainer, steps: int) -> tuple[float, float]:
 
 def main(argv: list[str] | None = None) -> int:
     """Print one line per model, precision and batch size."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("--model", nargs="+", default=["InSPyReNet_Res2Net50", "InSPyReNet_SwinB"])
     parser.add_argument("--batch", nargs="+", type=int, default=[6, 16])
     parser.add_argument("--size", type=int, default=384)

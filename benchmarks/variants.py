@@ -5,12 +5,14 @@ import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from inspyrenet.commands.parser import Parser
+
 Row = dict[str, float]
 
 
 def build_parser(description: str) -> argparse.ArgumentParser:
     """Parser with --config, --variant, --device, --json and words; a script may add its own before it parses."""
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    parser = Parser(description=description.split("\n")[0])
     parser.add_argument("--config", required=True)
     parser.add_argument("--variant", nargs="+", action="append", metavar=("NAME", "WORD"), default=[])
     parser.add_argument("--device", default="auto")

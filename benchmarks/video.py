@@ -5,7 +5,6 @@
 Each type is a process of its own; the time is that of the whole command, start and weights included.
 """
 
-import argparse
 import json
 import os
 import resource
@@ -18,12 +17,13 @@ from pathlib import Path
 import av
 import torch
 
+from inspyrenet.commands.parser import Parser
 from inspyrenet.utils.system.timing import describe_machine
 
 
 def main(argv: list[str] | None = None) -> int:
     """Prints and writes the figures; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("video", type=Path, nargs="+")
     parser.add_argument("--ckpt", required=True, help="run folder or weights")
     parser.add_argument("--type", nargs="+", default=["white", "rgba"])

@@ -56,15 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser(name: str, files: str, description: str) -> argparse.ArgumentParser:
     """Options that `i` and `p` share with run/Inference.py. Words without an option are files here: there are no overrides."""
     from .commands.cut_out import TYPES, add_output_options
-    from .commands.help import HelpFormatter
+    from .commands.parser import Parser
     from .engine.network_options import NetworkOptions
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=f"inspyrenet {name}",
         usage=f"%(prog)s {files} [option …]",
         description=description,
         epilog=TYPES,
-        formatter_class=HelpFormatter,
     )
     add_output_options(parser)
     NetworkOptions.add_arguments(parser, without=("overrides",))

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from ..commands.cut_out import TYPES, add_output_options
 from ..commands.errors import reported
-from ..commands.help import HelpFormatter
+from ..commands.parser import Parser
 from ..engine.network_options import NetworkOptions
 
 EPILOG = """\
@@ -19,13 +19,11 @@ manifest  OUTPUT/manifest.parquet: path, output, status (done, skipped, failed),
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="inspyrenet batch",
         usage="%(prog)s -i WHAT -o FOLDER [option …] [Section.key=value …]",
         description="Cut objects out of many images, on many processes or machines; the same command again goes on from there.",
         epilog=TYPES + EPILOG,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument_group("files").add_argument
     add("-i", "--input", required=True, metavar="WHAT", help="pattern in quotes, folder, or list, see below")

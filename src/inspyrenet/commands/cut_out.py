@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
-from .help import HelpFormatter
+from .parser import Parser
 
 if TYPE_CHECKING:
     from ..remover.remover import Remover
@@ -24,12 +24,11 @@ source    a file, a folder (with everything below it), a pattern in quotes: 'pho
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="Inference.py",
         usage="%(prog)s --source PATH [option …] [Section.key=value …]",
         description=__doc__,
         epilog=TYPES + SOURCES,
-        formatter_class=HelpFormatter,
     )
     add = parser.add_argument_group("files").add_argument
     add("-s", "--source", required=True, metavar="PATH", help="file, folder, pattern, or camera number")

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..engine.network_options import NetworkOptions
-from .help import HelpFormatter
+from .parser import Parser
 
 EPILOG = """\
 format    onnx: for onnxruntime and others, weights and how to prepare images inside (needs the extra export);
@@ -17,12 +17,11 @@ config    Model.threshold=null leaves blending out
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="Export.py",
         usage="%(prog)s [option …] [Section.key=value …]",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=HelpFormatter,
     )
     add = parser.add_argument_group("file").add_argument
     add("--format", choices=("onnx", "torch"), default="onnx", help="see below (default: onnx)")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ..data.hub import registry
 from ..data.hub.registry import KINDS, Published, UnknownName, find, is_present, load
+from .parser import Parser
 
 SHOWN = {"weights": "weights", "data": "data sets", "maps": "pre-computed maps"}
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `inspyrenet d`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="inspyrenet d",
         usage="%(prog)s NAME … [option …]",
         description="Download published files: verified, resumed after an interruption, never unasked.",
@@ -108,9 +109,7 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
 
 def list_models(argv: Sequence[str] | None = None) -> int:
     """Print every model: mode or name, size, terms, whether it is here."""
-    argparse.ArgumentParser(prog="inspyrenet models", description="List models and whether they are here.").parse_args(
-        argv
-    )
+    Parser(prog="inspyrenet models", description="List models and whether they are here.").parse_args(argv)
     from ..engine.presets import BUNDLED_WEIGHTS, has_default
 
     here = has_default()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..engine.options import Options
-from .help import HelpFormatter
+from .parser import Parser
 
 OVERRIDES = """\
 every word that contains = changes the config:
@@ -19,11 +19,9 @@ every word that contains = changes the config:
 
 def build_parser(description: str, config_required: bool = True) -> argparse.ArgumentParser:
     """Parser with the shared options; a script may add its own before `read_options`."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         description=description,
         epilog=OVERRIDES,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
     )
     add = parser.add_argument_group("experiment").add_argument
     add("words", nargs="*", metavar="Section.key=value", help="overrides, see below")

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Sequence
 
 from ..commands.cut_out import add_edges_option
-from ..commands.help import HelpFormatter
+from ..commands.parser import Parser
 from ..engine.network_options import NetworkOptions
 
 EPILOG = """\
@@ -19,12 +19,11 @@ examples:
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="Demo.py",
         usage="%(prog)s [option …] [Section.key=value …]",
         description=__doc__,
         epilog=EPILOG,
-        formatter_class=HelpFormatter,
     )
     group = parser.add_argument_group("page")
     add = group.add_argument

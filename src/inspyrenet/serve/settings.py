@@ -4,7 +4,7 @@ import argparse
 from dataclasses import dataclass
 
 from ..commands.cut_out import add_edges_option
-from ..commands.help import HelpFormatter
+from ..commands.parser import Parser
 from ..engine.network_options import MODE_HELP, NetworkOptions
 
 EPILOG = """\
@@ -30,12 +30,11 @@ class Limits:
 def build_parser() -> argparse.ArgumentParser:
     """The command line of `inspyrenet s`."""
     usual = Limits()
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="inspyrenet s",
         usage="%(prog)s [option …]",
         description="Serve cut-outs over HTTP on this machine.",
         epilog=EPILOG,
-        formatter_class=HelpFormatter,
     )
     group = parser.add_argument_group("server")
     add = group.add_argument

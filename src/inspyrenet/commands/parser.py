@@ -1,0 +1,53 @@
+"""The parser of every command: options are taken as they are written, and an unknown one is answered."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from typing import Any
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Texts around the options stay as they are written; an option's value is shown once: -o, --output FOLDER."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that completes nothing: --verb is not --verbose, -o is not -om, -output is not -o utput.
+
+    Only switches of one letter combine, as in -rv. An unknown option names the one that was probably meant.
+    """
+
+    def __init__(self, *args: Any, **words: Any):
+        super().__init__(*args, **{"formatter_class": HelpFormatter, "allow_abbrev": False, **words})
+
+    def parse_args(self, args=None, namespace=None):  # type: ignore[override]  # as in argparse
+        return self._complete(*self.parse_known_args(args, namespace))
+
+    def parse_intermixed_args(self, args=None, namespace=None):  # type: ignore[override]
+        return self._complete(*self.parse_known_intermixed_args(args, namespace))
+
+    def _complete(self, found: argparse.Namespace, unknown: Sequence[str]) -> argparse.Namespace:
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{self._meant(unknown)}")
+        return found
+
+    def _meant(self, unknown: Sequence[str]) -> str:
+        """; did you mean --overwrite? for -overwrite or --overwite."""
+        for word in unknown:
+            plain = f"--{word.partition('=')[0].lstrip('-')}"
+            near = [name for name in self._option_string_actions if word.startswith("-") and name.startswith(plain)]
+            near = near or difflib.get_close_matches(plain, self._option_string_actions, n=1, cutoff=0.7)
+            if word.startswith("-") and near:
+                return f"; did you mean {near[0]}?"
+        return ""
+
+    def _get_option_tuples(self, option_string: str) -> list:
+        """argparse asks here what a word may stand for that is no option as it is; allow_abbrev does not cover one dash."""
+        actions = [self._option_string_actions.get(f"-{letter}") for letter in option_string[1:]]
+        combined = all(action is not None and action.nargs == 0 for action in actions)
+        return super()._get_option_tuples(option_string) if combined else []
