@@ -16,8 +16,9 @@ import numpy as np
 
 from ..hub.archives import ArchiveError
 from ..images.damage import JPEG_SUFFIXES, check_whole, warned_jpegs
+from ..images.formats import EXTENSIONS
 from ..images.masks import Coding, MaskError, read_mask
-from ..images.read import EXTENSIONS, ImageError, find_images, upright_size
+from ..images.read import ImageError, find_images, upright_size
 from .checking import answers, say_coding, survey_masks
 from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder, one_form, set_folder
 from .packed import unpacked

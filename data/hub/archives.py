@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from ..datasets.layout import image_folder, mask_folder
+from ..images.formats import EXTENSIONS
 
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; photographs and masks stay far below
 JUNK = "__MACOSX"
@@ -31,7 +32,6 @@ DAMAGE = (
     UnicodeError,
     OverflowError,
 )
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
 
 
 class ArchiveError(ValueError):
@@ -133,7 +133,7 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
     """A picture, neither hidden nor in a hidden folder; what else an archive brings is left out, programs too."""
     path = PurePosixPath(entry.filename)
     hidden = any(part.startswith(".") or part == JUNK for part in path.parts)
-    return not entry.is_dir() and not hidden and path.suffix.lower() in PICTURES
+    return not entry.is_dir() and not hidden and path.suffix.lower() in EXTENSIONS
 
 
 def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
@@ -166,7 +166,7 @@ def is_bomb(packed: int, unpacked: int) -> bool:
 
 
 def _count(folder: Path, deep: bool = True) -> int:
-    return sum(path.suffix.lower() in PICTURES for path in (folder.rglob("*") if deep else folder.iterdir()))
+    return sum(path.suffix.lower() in EXTENSIONS for path in (folder.rglob("*") if deep else folder.iterdir()))
 
 
 def _contents(tree: Path) -> str:

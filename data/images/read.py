@@ -17,11 +17,8 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from . import headers
 from .bounds import MAX_PIXELS, bands, size_problem
+from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".tif", ".tiff")
-VIDEO_EXTENSIONS = (
-    ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".mts", ".m2ts", ".wmv", ".flv", ".3gp", ".ogv",
-)  # fmt: skip
 ORIENTATION_TAG = 0x0112
 
 Source = Path | str | bytes | BinaryIO
@@ -47,18 +44,23 @@ def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     `source` is a path, the encoded bytes, or a binary file. Of an animation the first frame is taken.
     Raises ImageError where it is missing, empty, damaged, of an unknown kind or larger than `max_pixels`.
     """
-    return decode(*bytes_of(source), _to_rgb, max_pixels)
+    return _read(source, _to_rgb, max_pixels)
 
 
-def find_images(folder: Path | str, extensions: tuple[str, ...] = EXTENSIONS) -> list[Path]:
-    """All image files below `folder` (or those of other extensions, in lower case), sorted by path.
+def find_images(folder: Path | str) -> list[Path]:
+    """Of `find_files`, those whose suffix is an image's."""
+    return [path for path in find_files(folder) if path.suffix.lower() in EXTENSIONS]
+
+
+def find_files(folder: Path | str) -> list[Path]:
+    """All files below `folder`, sorted by path.
 
     Hidden files are left out, linked folders followed once. Raises ImageError where the folder does not exist.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ImageError(f"{folder}: no such folder")
-    return sorted(_walk(folder, extensions))
+    return sorted(_walk(folder))
 
 
 def upright_size(path: Path) -> tuple[int, int]:
@@ -119,7 +121,7 @@ def _declared_length(image: Image.Image, path: Path) -> int:
     return int.from_bytes(prefix[2:6], "little") if image.format == "BMP" else 0
 
 
-def _walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[Path]:
+def _walk(folder: Path) -> Iterator[Path]:
     visited = set()
     for parent, folders, names in os.walk(folder, followlinks=True, onerror=_refuse_folder):
         real = Path(parent).resolve()
@@ -129,7 +131,7 @@ def _walk(folder: Path, extensions: tuple[str, ...]) -> Iterator[Path]:
         visited.add(real)
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in names:
-            if name.lower().endswith(extensions) and not name.startswith("."):
+            if not name.startswith("."):
                 yield Path(parent, name)
 
 
@@ -207,12 +209,34 @@ def decoding(label: str) -> Iterator[None]:
 
 def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
     """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
-    image = Image.open(source)
+    image = _identify(source, label)
     check_pixels(label, *image.size, max_pixels)
     return image
 
 
+def _identify(source: Path | io.BytesIO, label: str) -> Image.Image:
+    """Image.open for the formats of formats.py. A plug-in is loaded when the first image asks for it."""
+    try:
+        return Image.open(source, formats=pillow_formats())
+    except UnidentifiedImageError:
+        plugin = plugin_of(_prefix(source))
+        if plugin is None:
+            raise
+        if not load_plugin(plugin):
+            package = PLUGINS[plugin][1]
+            raise ImageError(f"{label}: reading {plugin} needs a package: pip install {package}") from None
+        return Image.open(source, formats=pillow_formats())
+
+
+def _prefix(source: Path | io.BytesIO) -> bytes:
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()[:PREFIX]
+    with source.open("rb") as file:
+        return file.read(PREFIX)
+
+
 def check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
+    """Raises ImageError for a size above the limits."""
     problem = size_problem(width, height, max_pixels)
     if problem:
         raise ImageError(f"{label}: {problem}")

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BARE = "benchmarks/gpu_stages/options.py"  # runs where the package may be absent
 
 
-def calls(name: str) -> list[tuple[str, ast.Call]]:
+@cache
+def calls(*names: str) -> list[tuple[str, ast.Call]]:
     """(file, call) of everything that is called so."""
     files = [path for folder in ("src", "run", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
     found = []
     for path in [ROOT / "Expr.py", *files]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and name in (getattr(node.func, "attr", ""), getattr(node.func, "id", "")):
+            if isinstance(node, ast.Call) and {getattr(node.func, "attr", ""), getattr(node.func, "id", "")} & {*names}:
                 found.append((str(path.relative_to(ROOT)), node))
     return found
 
@@ -55,7 +57,7 @@ def _declared() -> set[str]:
     """Every option that some parser of the project has."""
     return {
         word.value
-        for _, call in calls("add") + calls("add_argument") + calls("_argument")
+        for _, call in calls("add", "add_argument", "_argument")
         for word in call.args
         if isinstance(word, ast.Constant) and str(word.value).startswith("--")
     }

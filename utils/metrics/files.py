@@ -14,7 +14,11 @@ import numpy as np
 from .prepare import MapError
 from .registry import MetricError
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".avif", ".npy")
+EXTENSIONS = (  # of images, the same as everywhere (a test compares), and of arrays
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".apng", ".webp", ".avif", ".avifs", ".bmp", ".dib", ".tif", ".tiff",
+    ".gif", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c", ".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".ico", ".icns", ".dds",
+    ".psd", ".qoi", ".pcx", ".sgi", ".ras", ".tga", ".heic", ".heif", ".hif", ".jxl", ".npy",
+)  # fmt: skip
 
 _LISTED = 50  # names that an error message shows per set
 

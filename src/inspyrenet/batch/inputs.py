@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..files.report import named_like_results
-from ..files.request import find_sources
+from ..files.report import named_like_results, named_others
+from ..files.sources import find_sources
 from ..remover.output_paths import kind_of, plan
 from .errors import BatchError, load_arrow
 
@@ -32,7 +32,7 @@ class Inputs:
     """The images in order, the folder that their names count from, and what was left out.
 
     videos, twice: numbers of entries. unnamed: images whose names are no text, and so cannot stand in a manifest. like_results:
-    as of `files.request.Sources`.
+    as of `files.sources.Sources`.
     """
 
     images: list[Path]
@@ -41,13 +41,15 @@ class Inputs:
     twice: int = 0
     unnamed: tuple[str, ...] = ()
     like_results: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         """1,234 images, left out: 2 videos (inspyrenet p cuts them), 1 named twice"""
         left = [f"{self.videos} videos (inspyrenet p cuts them)"] * bool(self.videos)
         left += [f"{self.twice} named twice"] * bool(self.twice)
         text = f"{len(self.images):,} images" + (f", left out: {', '.join(left)}" if left else "")
-        return f"{text}, {named_like_results(self.like_results)}" if self.like_results else text
+        text += f", {named_like_results(self.like_results)}" if self.like_results else ""
+        return f"{text}, {named_others(self.others)}" if self.others else text
 
 
 def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
@@ -57,13 +59,13 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
     """
     place = Path(source).expanduser()
-    like_results: tuple[Path, ...] = ()
+    like_results, others = (), ()
     if place.is_file() and place.suffix.lower() in LISTS:
         found, own = _read_list(place, root)
     else:
         sources = find_sources(source, dest)
         found, own = [image.absolute() for image in sources.files], sources.root.absolute()
-        like_results = sources.like_results
+        like_results, others = sources.like_results, sources.others
     images = sorted({path for path in found if kind_of(path) == "image"})
     videos = sum(kind_of(path) == "video" for path in found)
     if not images:
@@ -71,7 +73,7 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     twice = len(found) - videos - len(images)
     unnamed = tuple(str(path) for path in images if not _is_text(str(path)))
     images = [path for path in images if str(path) not in unnamed] if unnamed else images
-    return Inputs(images, _checked_root(root, own, images), videos, twice, unnamed, like_results)
+    return Inputs(images, _checked_root(root, own, images), videos, twice, unnamed, like_results, others)
 
 
 def _is_text(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.images.encode import check_format
 from ..engine.network_options import NetworkOptions
-from ..files.request import check_writable
+from ..files.request import check_folder_name, check_writable
 from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
 from ..utils.system.signals import Handler
@@ -77,6 +77,7 @@ def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summ
     """
     say = say or _say
     output = _check(request)
+    check_folder_name(request.output)
     dest = Path(request.output).expanduser().absolute()
     say(f"looking for images: {request.input}")
     inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
@@ -118,6 +119,8 @@ def _check(request: BatchRequest) -> OutputOptions:
     for name in ("workers", "threads", "batch_size", "shard_size"):
         if getattr(request, name) is not None and getattr(request, name) < 1:
             raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
+    if request.manifest and Path(request.manifest).suffix.lower() != ".parquet":
+        raise BatchError(f"--manifest {request.manifest}: a manifest ends in .parquet")
     style = style_of(request.type)
     check_threshold(request.threshold)
     edges = choose_method(request.edges)

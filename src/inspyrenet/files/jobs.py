@@ -29,7 +29,7 @@ def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Say | None 
 
     Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
     """
-    report = Report(skipped=list(work.skipped), like_results=work.like_results)
+    report = Report(skipped=list(work.skipped), like_results=work.like_results, others=work.others)
     images = [job for job in work.jobs if job.kind == "image"]
     videos = [job for job in work.jobs if job.kind != "image"]
     writable = _cut_images(images, work, remover, report, bar, say) if images else True

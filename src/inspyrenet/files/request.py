@@ -1,34 +1,29 @@
 """What to cut out, and how: a request is checked as a whole, and its files are found and planned, before a network is loaded."""
 
-import glob
+import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..data.images.encode import FORMATS, FormatError, check_format
-from ..data.images.read import EXTENSIONS, VIDEO_EXTENSIONS, find_images
+from ..data.images.formats import KNOWN
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, style_of
-from ..remover.output_paths import SUFFIX, FileJob, is_inside, is_result, kind_of, output_path_beside, plan
+from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside, plan
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
-from .report import named_like_results
-
-KNOWN = (*EXTENSIONS, *VIDEO_EXTENSIONS)
-
-
-class JobError(ValueError):
-    """A request that cannot be carried out; nothing was done."""
+from .sources import JobError, Sources, find_all, find_sources
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to cut out, and how. source: a file, folder, pattern or camera number; dest: a folder, or a file where source is one.
+    """What to cut out, and how. source: a file, folder, pattern or camera number, or several of the first three.
 
+    dest: a folder, or a file where the source is one; a name that ends in / is a folder.
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
     """
 
-    source: str
+    source: str | Sequence[str]
     dest: str | None = None
     type: OutputType = "rgba"
     format: str | None = None
@@ -52,19 +47,11 @@ class Work:
     edges: str = "auto"
     like_results: tuple[Path, ...] = ()
     keep_metadata: bool = False
+    others: tuple[Path, ...] = ()
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
         return ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items() if count)
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Images and videos, and the folder that their names count from. like_results: left out, since their names are results'."""
-
-    files: list[Path]
-    root: Path
-    like_results: tuple[Path, ...] = ()
 
 
 def parse_request(request: Request) -> Work:
@@ -74,21 +61,26 @@ def parse_request(request: Request) -> Work:
     """
     style = style_of(request.type)
     check_threshold(request.threshold)
+    words = [request.source] if isinstance(request.source, str) else [*request.source]
     dest = Path(request.dest).expanduser() if request.dest else None
-    found = Sources([], Path())
-    if is_camera(request.source):
-        form, video_form = _formats(request, style, {"video"})
-        jobs, folder = _camera_target(request.source, dest, video_form)
+    found: list[Sources] = []
+    if len(words) == 1 and is_camera(words[0]):
+        form, video_form = _formats(request, style, {"video"}, alone=True)
+        jobs, folders = _camera_target(words[0], request.dest, video_form)
     else:
-        found = find_sources(request.source, dest)
-        form, video_form = _formats(request, style, {kind_of(source) for source in found.files})
-        jobs, folder = _targets(found.files, found.root, dest, (form, video_form), request.source)
+        found = [find_sources(words[0], dest)] if len(words) == 1 else find_all(words, dest)
+        alone = len(words) == 1 and Path(words[0]).expanduser().is_file()
+        forms = _formats(request, style, {kind_of(source) for one in found for source in one.files}, alone)
+        jobs, folders = _targets(words, found, request.dest, forms)
+        form = forms[0]
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
-    check_writable(folder)
+    for folder in folders:
+        check_writable(folder)
     targets = {job.target for job in jobs}
     # what this request would write is a result indeed; anything else of such a name may be a photograph
-    like_results = tuple(path for path in found.like_results if path not in targets)
+    like_results = tuple(path for one in found for path in one.like_results if path not in targets)
+    others = tuple(path for one in found for path in one.others)
     skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
@@ -102,6 +94,7 @@ def parse_request(request: Request) -> Work:
         request.edges,
         like_results,
         request.keep_metadata,
+        others,
     )
 
 
@@ -110,13 +103,12 @@ def is_camera(source: str) -> bool:
     return source.isdecimal() and not Path(source).exists()
 
 
-def _camera_target(number: str, dest: Path | None, form: str) -> tuple[list[FileJob], Path]:
+def _camera_target(number: str, dest: str | None, form: str) -> tuple[list[FileJob], list[Path]]:
     """camera0.out.webm here, camera0.webm in a folder, or a file's name."""
-    if dest is None:
-        dest = Path(f"camera{number}{SUFFIX}.{form}")
-    elif not _is_file_name(dest):
-        dest = dest / f"camera{number}.{form}"
-    return [FileJob(Path(number), dest, "camera")], dest.parent
+    target = Path(dest).expanduser() if dest else Path(f"camera{number}{SUFFIX}.{form}")
+    if dest and not names_file(dest):
+        target = target / f"camera{number}.{form}"
+    return [FileJob(Path(number), target, "camera")], [target.parent]
 
 
 def _check_videos(jobs: Sequence[FileJob]) -> None:
@@ -130,47 +122,40 @@ def _check_videos(jobs: Sequence[FileJob]) -> None:
 
 
 def _targets(
-    sources: list[Path], root: Path, dest: Path | None, forms: tuple[str, str], source: str
-) -> tuple[list[FileJob], Path]:
-    """Where each result goes, and the folder that holds them all. forms: of images, of videos."""
-    kind = kind_of(sources[0])
-    if dest is not None and _names_file(dest, source):
-        if dest.resolve() == sources[0].resolve():
-            raise JobError(f"{dest}: the result would replace the {kind} itself; choose another name")
-        return [FileJob(sources[0], dest, kind)], dest.parent
-    if dest is None and Path(source).expanduser().is_file():
-        return [FileJob(sources[0], output_path_beside(sources[0], forms[kind == "video"]), kind)], sources[0].parent
-    dest = dest or (_neighbor(root) if Path(source).expanduser().is_dir() else root)
-    return plan(sources, root, dest, *forms), dest
+    words: Sequence[str], found: Sequence[Sources], dest: str | None, forms: tuple[str, str]
+) -> tuple[list[FileJob], list[Path]]:
+    """Where each result goes, and the folders that hold them. forms: of images, of videos."""
+    if dest is None:
+        pairs = [_beside(word, one, forms) for word, one in zip(words, found, strict=True) if one.files]
+        return [job for jobs, _ in pairs for job in jobs], list(dict.fromkeys(folder for _, folder in pairs))
+    path = Path(dest).expanduser()
+    if len(found) > 1:
+        sources = [source for one in found for source in one.files]
+        roots = [one.root for one in found for _ in one.files]
+        inner = [place for word, one in zip(words, found, strict=True) for place in _below_parent(word, one)]
+        return plan(sources, roots, path, *forms, inner), [path]
+    source = found[0].files[0]
+    if not (Path(words[0]).expanduser().is_file() and names_file(dest)):
+        return plan(found[0].files, found[0].root, path, *forms), [path]
+    if path.resolve() == source.resolve():
+        raise JobError(f"{dest}: the result would replace the {kind_of(source)} itself; choose another name")
+    return [FileJob(source, path, kind_of(source))], [path.parent]
 
 
-def find_sources(source: str, dest: Path | None = None) -> Sources:
-    """The images and videos that a file, folder or pattern stands for.
+def _beside(word: str, found: Sources, forms: tuple[str, str]) -> tuple[list[FileJob], Path]:
+    """Results without a destination: NAME.out.png beside a file, FOLDER.out beside a folder, in place for a pattern."""
+    place, source = Path(word).expanduser(), found.files[0]
+    if place.is_file():
+        kind = kind_of(source)
+        return [FileJob(source, output_path_beside(source, forms[kind == "video"]), kind)], source.parent
+    dest = _neighbor(found.root) if place.is_dir() else found.root
+    return plan(found.files, found.root, dest, *forms), dest
 
-    Everything below a folder counts, but for `dest` and for what is called as results are (NAME.out.png).
-    Raises JobError where there is none.
-    """
-    if "://" in source:
-        raise JobError(f"{source}: addresses are not fetched; download the image first")
-    path = Path(source).expanduser()
-    if path.is_file():
-        return Sources([path], path.parent)
-    if path.is_dir():
-        found, root, nothing = find_images(path, KNOWN), path, f"{path}: no images in this folder"
-    elif glob.has_magic(source):
-        names = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
-        found = [name for name in names if name.is_file() and name.suffix.lower() in KNOWN]
-        root, nothing = _fixed_part(path), f"{source}: no image matches"
-    else:
-        raise JobError(f"{source}: no such file or folder")
-    if dest is not None and is_inside(dest, root):
-        found = [image for image in found if not is_inside(image, dest)]
-    like_results = tuple(image for image in found if is_result(image))
-    found = [image for image in found if not is_result(image)]
-    if not found:
-        left_out = f"; {named_like_results(like_results)}" if like_results else ""
-        raise JobError(f"{nothing} (looked for {' '.join(KNOWN)}){left_out}")
-    return Sources(found, root, like_results)
+
+def _below_parent(word: str, found: Sources) -> list[Path]:
+    """Where the files lie below a destination of several words: a folder keeps its name there, as with cp -r."""
+    name = found.root.resolve().name if Path(word).expanduser().is_dir() else ""
+    return [name / file.relative_to(found.root) for file in found.files]
 
 
 def check_writable(folder: Path) -> None:
@@ -185,11 +170,26 @@ def check_writable(folder: Path) -> None:
         raise OSError(error.errno, f"cannot write to {folder} ({reason}); choose another destination") from error
 
 
-def _formats(request: Request, style: OutputStyle, kinds: set[str]) -> tuple[str, str]:
-    """(of images, of videos): the asked format, or the one of a named file, for the kind that it is one of; else the usual."""
-    name = request.format
-    if name is None and request.dest and _names_file(Path(request.dest).expanduser(), request.source):
-        name = Path(request.dest).suffix
+def _formats(request: Request, style: OutputStyle, kinds: set[str], alone: bool) -> tuple[str, str]:
+    """(of images, of videos): the asked format, or the one of a named file, for the kind that it is one of; else the usual.
+
+    alone: there is one image, video or camera, so that the destination may be a file.
+    """
+    named = Path(request.dest).suffix if request.dest and names_file(request.dest) else None
+    if named and not alone:
+        check_folder_name(request.dest or "")
+        named = None
+    if named and request.format and not _same_format(named, request.format):
+        raise FormatError(f"{request.dest} and --format {request.format} are different formats: leave one of them out")
+    try:
+        return _checked_formats(request.format or named, style, kinds)
+    except FormatError as error:
+        if not named or named.lower().removeprefix(".") in (*FORMATS, *VIDEO_FORMATS):
+            raise
+        raise FormatError(f"{request.dest}: {error}; for a folder of that name write {request.dest}/") from None
+
+
+def _checked_formats(name: str | None, style: OutputStyle, kinds: set[str]) -> tuple[str, str]:
     if name is None:
         return "png", default_format(style.transparent)
     plain = name.lower().removeprefix(".")
@@ -203,13 +203,42 @@ def _formats(request: Request, style: OutputStyle, kinds: set[str]) -> tuple[str
     return check_format(plain, style.transparent), default_format(style.transparent)
 
 
-def _names_file(dest: Path, source: str) -> bool:
-    """`dest` is meant as a file: it looks like one, and there is one image, video or camera."""
-    return _is_file_name(dest) and (Path(source).expanduser().is_file() or is_camera(source))
+def picture_format(dest: str | None, asked: str | None, style: OutputStyle) -> str:
+    """The format of one image, by the destination's suffix or as it is asked for (png where neither says). Raises FormatError."""
+    return _formats(Request("-", dest, format=asked), style, {"image"}, alone=True)[0]
 
 
-def _is_file_name(dest: Path) -> bool:
-    return dest.suffix.lower().removeprefix(".") in (*FORMATS, *VIDEO_FORMATS) and not dest.is_dir()
+def can_be_output(word: str, type: OutputType) -> bool:
+    """The second of two words may be meant as the destination: it is no image or video, or one that could be written so."""
+    path = Path(word).expanduser()
+    if word == "-" or not path.is_file() or path.suffix.lower() not in KNOWN:
+        return True
+    check = check_video_format if kind_of(path) == "video" else check_format
+    try:
+        check(path.suffix, style_of(type).transparent)
+    except FormatError:
+        return False
+    return True
+
+
+def _same_format(one: str, other: str) -> bool:
+    one, other = (FORMATS.get(name.lower().removeprefix("."), name.lower().removeprefix(".")) for name in (one, other))
+    return one == other
+
+
+def names_file(dest: str) -> bool:
+    """`dest` looks like a file and not like a folder: it has a suffix, no / at its end, and is no folder that is there."""
+    path = Path(dest).expanduser()
+    return bool(path.suffix) and not dest.endswith(("/", os.sep)) and not path.is_dir()
+
+
+def check_folder_name(dest: str) -> None:
+    """Raises JobError where a folder for several results is called like an image or video; other dots are a folder's own."""
+    suffix = Path(dest).suffix.lower() if names_file(dest) else ""
+    if suffix and (suffix in KNOWN or suffix.removeprefix(".") in (*FORMATS, *VIDEO_FORMATS)):
+        raise JobError(
+            f"{dest} is a file's name, but several results need a folder: {dest.removesuffix(Path(dest).suffix)}, or {dest}/"
+        )
 
 
 def _neighbor(root: Path) -> Path:
@@ -220,13 +249,3 @@ def _neighbor(root: Path) -> Path:
 
 def _is_finished(path: Path) -> bool:
     return path.is_file() and path.stat().st_size > 0  # results appear whole or not at all
-
-
-def _fixed_part(pattern: Path) -> Path:
-    """The folders before the first wildcard."""
-    parts = []
-    for part in pattern.parts[:-1]:
-        if glob.has_magic(part):
-            break
-        parts.append(part)
-    return Path(*parts)

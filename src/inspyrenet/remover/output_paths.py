@@ -20,7 +20,7 @@ class FileJob:
 
 def kind_of(path: Path) -> str:
     """video or image, by the suffix."""
-    from ..data.images.read import VIDEO_EXTENSIONS
+    from ..data.images.formats import VIDEO_EXTENSIONS
 
     return "video" if path.suffix.lower() in VIDEO_EXTENSIONS else "image"
 
@@ -41,29 +41,39 @@ def output_path_beside(source: Path, form: str = "png") -> Path:
     return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
 
 
-def plan(sources: Sequence[Path], root: Path, dest: Path, form: str = "png", video_form: str = "webm") -> list[FileJob]:
+def plan(
+    sources: Sequence[Path],
+    root: Path | Sequence[Path],
+    dest: Path,
+    form: str = "png",
+    video_form: str = "webm",
+    inner: Sequence[Path] | None = None,
+) -> list[FileJob]:
     """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
 
+    root: of all, or one for each source. inner: places below `dest`, in place of those below the root.
     Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
     """
     forms = {"image": form, "video": video_form}
+    roots = [root] if isinstance(root, Path) else sorted(set(root))
+    places = [_below(source, roots[0]) for source in sources] if inner is None else inner
     stems: dict[tuple[str, str], int] = {}
-    for source in sources:
-        key = (kind_of(source), _key(_below(source, root).with_suffix("")))
+    for source, place in zip(sources, places, strict=True):
+        key = (kind_of(source), _key(place.with_suffix("")))
         stems[key] = stems.get(key, 0) + 1
     real = _Resolver()
     inputs = {_key(real(source)) for source in sources}
-    apart = is_inside(dest, root)  # a folder of results below the images is no place for images
-    ground = root.resolve()
+    # a folder of results below the images is no place for images
+    grounds = [ground.resolve() for ground in roots if not is_inside(dest, ground)]
     taken: set[str] = set()
     jobs = []
-    for source in sources:
-        inner, kind = _below(source, root), kind_of(source)
+    for source, place in zip(sources, places, strict=True):
+        kind = kind_of(source)
         form = forms[kind]
-        stem = inner.name if stems[kind, _key(inner.with_suffix(""))] > 1 else inner.stem
-        among = not apart and real.folder((dest / inner).parent).is_relative_to(ground)
-        for name in _candidates(stem, inner.name, f"{SUFFIX}.{form}" if among else f".{form}"):
-            target = dest / inner.with_name(name)
+        stem = place.name if stems[kind, _key(place.with_suffix(""))] > 1 else place.stem
+        among = any(real.folder((dest / place).parent).is_relative_to(ground) for ground in grounds)
+        for name in _candidates(stem, place.name, f"{SUFFIX}.{form}" if among else f".{form}"):
+            target = dest / place.with_name(name)
             if _key(target) not in taken and _key(real(target)) not in inputs:
                 break
         taken.add(_key(target))
@@ -115,7 +125,7 @@ def _key(path: Path) -> str:
 
 def _siblings(source: Path) -> list[Path]:
     """Files of the same kind in the same folder."""
-    from ..data.images.read import EXTENSIONS, VIDEO_EXTENSIONS
+    from ..data.images.formats import EXTENSIONS, VIDEO_EXTENSIONS
 
     extensions = VIDEO_EXTENSIONS if kind_of(source) == "video" else EXTENSIONS
     try:
