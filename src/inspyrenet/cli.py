@@ -5,12 +5,18 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import __version__
 from .utils.system.extras import how_to_install
 
+if TYPE_CHECKING:
+    from .commands.parser import Parser
+
 USAGE = """\
 inspyrenet IMAGE [OUTPUT]         cut the object out of an image: writes IMAGE.out.png
+inspyrenet IMAGE IMAGE … [-o FOLDER]   out of several, as a shell writes them for *.jpg
 inspyrenet VIDEO [OUTPUT]         out of every picture of a video (extra video), or of camera 0
 inspyrenet COMMAND …              one of the commands below; inspyrenet COMMAND --help tells more
 
@@ -53,9 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 # -- cutting out --------------------------------------------------------------------------------------------------
 
 
-def _parser(name: str, files: str, description: str) -> argparse.ArgumentParser:
+def _parser(name: str, files: str, description: str, inputs: str, output: str) -> "Parser":
     """Options that `i` and `p` share with run/Inference.py. Words without an option are files here: there are no overrides."""
     from .commands.cut_out import TYPES, add_output_options
+    from .commands.other_tools import add_other_options
     from .commands.parser import Parser
     from .engine.network_options import NetworkOptions
 
@@ -65,67 +72,98 @@ def _parser(name: str, files: str, description: str) -> argparse.ArgumentParser:
         description=description,
         epilog=TYPES,
     )
+    add = parser.add_argument_group("files").add_argument
+    add("words", nargs="*", metavar="INPUT", help=inputs)
+    add("-i", "--input", action="append", default=[], metavar="INPUT", help=argparse.SUPPRESS)
+    add("-o", "--output", metavar="OUTPUT", help=output)
     add_output_options(parser)
+    add_other_options(parser)
     NetworkOptions.add_arguments(parser, without=("overrides",))
     return parser
 
 
-def one_image(words: Sequence[str]) -> int:
-    """inspyrenet i [INPUT] [OUTPUT]"""
-    parser = _parser("i", "[INPUT] [OUTPUT]", "Cut the object out of one image or video.")
-    parser.add_argument(
-        "input",
-        nargs="?",
-        default="-",
-        metavar="INPUT",
-        help="image or video file, camera number; - is stdin (default)",
-    )
-    parser.add_argument("output", nargs="?", metavar="OUTPUT", help="file; - is stdout (default: INPUT.out.png)")
+def _read(parser: "Parser", words: Sequence[str]) -> argparse.Namespace:
+    """Parsed, `inputs` from both spellings."""
+    from .commands.other_tools import check_mode
+
     options = parser.parse_intermixed_args(words)
+    check_mode(parser, options.mode)
+    options.inputs = [*options.input, *options.words]
+    return options
+
+
+def one_image(words: Sequence[str]) -> int:
+    """inspyrenet i [INPUT …] [OUTPUT]"""
+    parser = _parser(
+        "i",
+        "[INPUT …] [OUTPUT]",
+        "Cut the object out of one image or video, or of several.",
+        "image or video file, camera number; - is stdin (default)",
+        "file, or for several inputs a folder; - is stdout (default: INPUT.out.png)",
+    )
+    options = _read(parser, words)
     return _reported(lambda: _one_image(options))
 
 
 def _one_image(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from .commands.cut_out import cut_out
-    from .files.request import JobError, is_camera
+    from .files.request import can_be_output, is_camera
+    from .files.sources import JobError
 
-    source, output = Path(options.input), options.output
-    if output not in (None, "-") and Path(output).is_file() and not options.overwrite:
-        raise JobError(f"{output} is there already: --overwrite replaces it. (Several images: inspyrenet p FOLDER)")
-    if options.input == "-" or output == "-":
-        return _through_pipe(options)
+    inputs, output, hint = options.inputs or ["-"], options.output, ""
+    if output is None and len(inputs) == 2 and (inputs[0] == inputs[1] or can_be_output(inputs[1], options.type)):
+        output = inputs.pop()
+        hint = f". (Several images: inspyrenet p {inputs[0]} {output})"
+    if len(inputs) > 1:
+        if "-" in (*inputs, output):
+            raise JobError("- is one image by itself: inspyrenet i - OUTPUT < IMAGE")
+        options.overwrite = options.overwrite or output is None  # as below
+        return cut_out(options, inputs, output)
+    source = Path(inputs[0])
     if source.is_dir():
         raise JobError(f"{source} is a folder: inspyrenet p {source} {output or 'OUTPUT'}")
-    camera = is_camera(options.input)
+    if output not in (None, "-"):
+        _check_output(output, options.overwrite, hint)
+    if inputs[0] == "-" or output == "-":
+        return _through_pipe(options, inputs[0], output)
+    camera = is_camera(inputs[0])
     if not source.suffix and len(source.parts) == 1 and not source.exists() and not camera:
         raise JobError(f"{source} is neither an image nor a command; inspyrenet --help lists the commands")
     options.overwrite = options.overwrite or (output is None and not camera)  # NAME.out.png is our own
-    return cut_out(options, options.input, output)
+    return cut_out(options, inputs[0], output)
 
 
-def _through_pipe(options: argparse.Namespace) -> int:
+def _check_output(output: str, overwrite: bool, hint: str) -> None:
+    """Raises JobError where the file is there already, or where it cannot be told from a folder."""
+    from .files.sources import JobError
+
+    place = Path(output)
+    if place.is_file() and not overwrite:
+        raise JobError(f"{output} is there already: --overwrite replaces it{hint}")
+    if not (place.suffix or output.endswith("/") or place.is_dir()):
+        raise JobError(f"{output} has no suffix: {output}.png is a file, {output}/ is a folder")
+
+
+def _through_pipe(options: argparse.Namespace, source: str, output: str | None) -> int:
     """stdin or a file → stdout or a file; nothing but the image goes to stdout."""
-    from pathlib import Path
-
-    from .data.images.encode import check_format, encode, write_bytes
-    from .files.request import JobError, is_camera
+    from .data.images.encode import encode, write_bytes
+    from .files.request import is_camera, picture_format
+    from .files.sources import JobError
     from .remover.compositing import check_threshold, style_of
     from .remover.image_types import read_upright
     from .remover.output_paths import kind_of
 
-    if kind_of(Path(options.input)) == "video" or is_camera(options.input):
+    if kind_of(Path(source)) == "video" or is_camera(source):
         raise JobError("videos do not go through pipes: inspyrenet VIDEO OUTPUT")
     style = style_of(options.type)
     check_threshold(options.threshold)
-    to_stdout = options.output in (None, "-")
-    form = check_format(options.format or (Path(options.output).suffix if not to_stdout else "png"), style.transparent)
-    if options.input == "-" and sys.stdin.isatty():
+    to_stdout = output in (None, "-")
+    form = picture_format(None if to_stdout else output, options.format, style)
+    if source == "-" and sys.stdin.isatty():
         raise JobError("no image on stdin: inspyrenet IMAGE, or inspyrenet i - < IMAGE")
     if to_stdout and sys.stdout.isatty():
         raise JobError("the image would go to the terminal: inspyrenet i INPUT OUTPUT, or > FILE")
-    image = read_upright(sys.stdin.buffer.read() if options.input == "-" else Path(options.input))
+    image = read_upright(sys.stdin.buffer.read() if source == "-" else Path(source))
     from .commands.cut_out import load
 
     result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata)
@@ -134,27 +172,34 @@ def _through_pipe(options: argparse.Namespace) -> int:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_bytes(data, Path(options.output))
+        write_bytes(data, Path(output))
     return 0
 
 
 def many_images(words: Sequence[str]) -> int:
-    """inspyrenet p INPUT [OUTPUT]"""
+    """inspyrenet p INPUT … [OUTPUT]"""
     parser = _parser(
         "p",
-        "INPUT [OUTPUT]",
+        "INPUT … [OUTPUT]",
         "Cut objects out of all images and videos in a folder (and below it), or that match a pattern in quotes.",
+        "folder, pattern such as 'photos/*.jpg', or file",
+        "folder (default: INPUT.out)",
     )
-    parser.add_argument("input", metavar="INPUT", help="folder, or pattern such as 'photos/*.jpg'")
-    parser.add_argument("output", nargs="?", metavar="OUTPUT", help="folder (default: INPUT.out)")
-    options = parser.parse_intermixed_args(words)
+    options = _read(parser, words)
+    if not options.inputs:
+        parser.error("say what to cut out: inspyrenet p FOLDER [OUTPUT]")
+    return _reported(lambda: _many_images(options))
 
-    def run() -> int:
-        from .commands.cut_out import cut_out
 
-        return cut_out(options, options.input, options.output)
+def _many_images(options: argparse.Namespace) -> int:
+    from .commands.cut_out import cut_out
+    from .data.images.formats import KNOWN
 
-    return _reported(run)
+    inputs, output = options.inputs, options.output
+    second = Path(inputs[1]) if len(inputs) == 2 else None
+    if output is None and second and not (second.is_file() and second.suffix.lower() in KNOWN):
+        output = inputs.pop()
+    return cut_out(options, inputs[0] if len(inputs) == 1 else inputs, output)
 
 
 def _reported(run: Callable[[], int]) -> int:

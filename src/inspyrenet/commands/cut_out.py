@@ -32,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument_group("files").add_argument
     add("-s", "--source", required=True, metavar="PATH", help="file, folder, pattern, or camera number")
-    add("--dest", metavar="PATH", help="folder (a file for one source); default: NAME.out.png, or FOLDER.out")
+    add("-o", "--dest", metavar="PATH", help="folder (a file for one source); default: NAME.out.png, or FOLDER.out")
     add_output_options(parser)
     NetworkOptions.add_arguments(parser)
     return parser
@@ -73,10 +73,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     return outcome.code
 
 
-def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
+def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
     from ..files.jobs import run_jobs
-    from ..files.report import named_like_results
+    from ..files.report import named_like_results, named_others
     from ..files.request import Request, parse_request
     from ..utils.system.allocator import freed_memory_kept
 
@@ -89,6 +89,8 @@ def cut_out(options: argparse.Namespace, source: str, dest: str | None) -> int:
         print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
         if work.like_results:
             print(named_like_results(work.like_results), file=sys.stderr)
+        if work.others:
+            print(named_others(work.others), file=sys.stderr)
         return 0
     remover = load(options)
     print(f"{remover.describe()}: {work}", file=sys.stderr)

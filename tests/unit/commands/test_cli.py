@@ -93,28 +93,87 @@ def image(tmp_path):
         (["a.jpg", "out.jpg"], "no transparency"),
         (["a.jpg", "a.jpg"], "--overwrite replaces it"),
         (["a.jpg", "a.jpg", "--overwrite", "-t", "map"], "would replace the image itself"),
+        (
+            ["a.jpg", "a.png"],
+            "a.png is there already: --overwrite replaces it. (Several images: inspyrenet p a.jpg a.png)",
+        ),
+        (["a.jpg", "-o", "a.png"], "--overwrite replaces it"),
         (["i", "."], "inspyrenet p"),
         (["https://host/a.jpg"], "addresses are not fetched"),
         (["p", "empty"], "empty: no images in this folder (looked for .jpg"),
-        (["p", "*.png"], "no image matches"),
+        (["p", "*.webp"], "no image matches"),
         (["p", "nowhere"], "no such file or folder"),
         (["p", ".", "plain"], "cannot write to plain"),
+        (
+            ["a.jpg", "out.gif"],
+            "out.gif: unknown format 'gif'; there is png, jpg, jpeg, webp, tif, tiff, bmp; for a folder",
+        ),
+        (["a.jpg", "out.avif"], "there is png, jpg"),
+        (["a.jpg", "cut.jpe"], "there is png, jpg"),
+        (["a.jpg", "-o", "out.heic"], "there is png, jpg"),
+        (["p", "a.jpg", "out.jxl"], "there is png, jpg"),
+        (["a.mp4", "out.mkv"], "for videos there is mp4, webm, mov; for a folder of that name write out.mkv/"),
+        (["0", "out.gif"], "for videos there is mp4, webm, mov"),
+        (["i", "-", "out.gif"], "there is png, jpg"),
+        (["a.jpg", "out"], "out has no suffix: out.png is a file, out/ is a folder"),
+        (["i", "-", "out"], "has no suffix"),
+        (["a.jpg", "cut.png", "--format", "webp"], "cut.png and --format webp are different formats"),
+        (["i", "-", "cut.png", "--format", "webp"], "different formats"),
+        (["p", ".", "cut.png"], "cut.png is a file's name, but several results need a folder: cut, or cut.png/"),
+        (["p", "*.jpg", "-o", "cut.mp4"], "several results need a folder"),
+        (
+            ["a.jpg", "b.jpg", "c.jpg"],
+            "no such file or folder: b.jpg, c.jpg (where several results go is said by -o: -o c.jpg)",
+        ),
+        (["p", "nowhere", "a.jpg", "never/"], "no such file or folder: nowhere, never/ (where"),
+        (["a.jpg", "a.png", "-o", "cut.png"], "several results need a folder"),
+        (["i", "a.jpg", "-", "a.png"], "- is one image by itself"),
+        (["a.jpg", "-bgc", "1", "2", "3", "255", "out.jpe"], "there is png, jpg"),
     ],
 )
 def test_a_mistake_is_one_line(image, tmp_path, capsys, words, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "plain").write_text("a file, not a folder")
+    for name in ("a.png", "a.mp4"):
+        (tmp_path / name).write_bytes(b"image")
     assert cli.main(words) == 1
     error = capsys.readouterr().err
     assert message in error and error.startswith("error: ") and error.count("\n") == 1
     assert image.read_bytes() == b"image"
 
 
-@pytest.mark.parametrize("words", [["a.jpg", "b.jpg", "c.jpg"], ["a.jpg", "--resize", "big"], ["d"], ["p"]])
+@pytest.mark.parametrize("words", [["a.jpg", "--resize", "big"], ["a.jpg", "-o"], ["d"], ["p"]])
 def test_a_wrong_command_line_is_told(image, words):
     with pytest.raises(SystemExit) as caught:
         cli.main(words)
     assert caught.value.code == 2
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (["-ppm"], "-ppm is an option of another tool; here masks are not post-processed; --threshold 0.5"),
+        (["-w"], "run the same command again, finished files are skipped"),
+        (["-af", "240"], "soft edges need no thresholds"),
+        (["-ab", "10"], "soft edges need no thresholds"),
+        (["-ae", "10"], "soft edges need no thresholds"),
+        (["-x", "{}"], "--ckpt FILE"),
+        (["-m", "u2net"], "u2net is a model of rembg; inspyrenet models lists"),
+        (["--model", "birefnet-general"], "is a model of rembg"),
+        (["-bgc", "255", "0", "0", "128"], "A 255 (a color) or 0 (transparent)"),
+        (["-bgc", "256", "0", "0", "255"], "R G B A, 0 to 255 each"),
+        (["-bc", "red"], "-t red"),
+        (["-overwrite"], "did you mean --overwrite?"),
+        (["--thres", "0.5"], "did you mean --threshold?"),
+    ],
+)
+@pytest.mark.parametrize("command", [[], ["i"], ["p"]])
+def test_options_of_other_tools_are_answered(image, capsys, command, word, message):
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*command, "a.jpg", *word])
+    assert caught.value.code == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1] and len(error) == 2  # usage and the answer
 
 
 # -- d and models -------------------------------------------------------------------------------------------------
