@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..remover.remover import Remover
 
 TYPES = """\
-type      rgba, map, green, white, blur, overlay, debug (the network's levels), a color such as [255,0,0] or #ff0000,
+type      rgba, map, green, white, blur, overlay, debug (the network's levels), a color such as red, #ff0000 or [255,0,0],
           or the path of a background image
 """
 SOURCES = """\

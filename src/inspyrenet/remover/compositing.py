@@ -23,7 +23,7 @@ WHITE = (255, 255, 255)
 GROUND = (124, 116, 104)  # where an image is transparent: ImageNet's mean, which networks know as "nothing here"
 FAR = 4  # times what is needed of a background: then the rest is cut off before it is scaled
 NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
-CHOICES = ", ".join(NAMED) + ", a color such as [255,0,0] or #ff0000, or the path of a background image"
+CHOICES = ", ".join(NAMED) + ", a color such as red, #ff0000 or [255,0,0], or the path of a background image"
 OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
 
 Color = tuple[int, int, int]
@@ -62,15 +62,19 @@ class OutputStyle:
 def style_of(type: OutputType) -> OutputStyle:
     """An output type as people write it → OutputStyle.
 
-    type: a name of NAMED; a color as (r, g, b), "[r,g,b]", "r,g,b" or "#rrggbb"; a background image as a path or as an
-    array (H, W, 3). Raises CutoutError that lists the types for anything else, ImageError for a background that is no image.
+    type: a name of NAMED; a color as (r, g, b) or as `color_of` takes it; a background image as a path or as an array
+    (H, W, 3). Names come first: white and green are as documented, and a file called red is ./red.
+    Raises CutoutError that lists the types for anything else, ImageError for a background that is no image.
     """
     if isinstance(type, OutputStyle):
         return type
     if isinstance(type, str) and type.strip().lower() in NAMED:
         return OutputStyle(type.strip().lower())
+    color = color_of(type) if isinstance(type, str) else None
+    if color is not None:
+        return OutputStyle("color", color=color)
     if isinstance(type, str | os.PathLike):
-        return _style_of_text(os.fspath(type).strip())
+        return _background(os.fspath(type).strip())
     if getattr(type, "ndim", 1) == 3:
         return OutputStyle("image", picture=_checked_picture(type))
     if isinstance(type, Sequence) or hasattr(type, "tolist"):
@@ -78,12 +82,7 @@ def style_of(type: OutputType) -> OutputStyle:
     raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
 
 
-def _style_of_text(text: str) -> OutputStyle:
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        red, green, blue = bytes.fromhex(text[1:])
-        return OutputStyle("color", color=(red, green, blue))
-    if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
-        return OutputStyle("color", color=_color(text.strip("[]() ").split(",")))
+def _background(text: str) -> OutputStyle:
     path = Path(text).expanduser()
     if path.is_file():
         from ..data.images.read import read_image
@@ -91,6 +90,27 @@ def _style_of_text(text: str) -> OutputStyle:
         return OutputStyle("image", picture=read_image(path))
     hint = "no such file; " if path.suffix else ""
     raise CutoutError(f"unknown output type {text!r}: {hint}there is {CHOICES}")
+
+
+def color_of(text: str) -> Color | None:
+    """A color as people write it: "[r,g,b]", "r,g,b", or as in CSS: red, #f00, #ff0000, hsl(0,100%,50%); None for other text.
+
+    Raises CutoutError for numbers that make no color, and for a color that is not opaque.
+    """
+    text = text.strip()
+    if re.fullmatch(r"[\[(]?[-+\d.\s,]+[\])]?", text) and "," in text:
+        return _color(text.strip("[]() ").split(","))
+    from PIL import ImageColor
+
+    try:
+        color = ImageColor.getrgb(text)
+    except ValueError:
+        return None
+    if len(color) == 4 and color[3] != 255:
+        raise CutoutError(
+            f"a background color is opaque, not {text}: leave its transparency out, or take the type rgba"
+        )
+    return _color(color[:3])
 
 
 def _color(parts: Sequence) -> Color:

@@ -1,5 +1,7 @@
 """Output types: what each makes of an image and its map."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -49,11 +51,49 @@ def test_a_color_in_each_spelling(written):
     assert style_of(written) == OutputStyle("color", color=(255, 0, 7))
 
 
+@pytest.mark.parametrize(
+    ("written", "color"),
+    [
+        ("red", (255, 0, 0)),
+        (" Tomato ", (255, 99, 71)),
+        ("RebeccaPurple", (102, 51, 153)),
+        ("grey", (128, 128, 128)),
+        ("#f08", (255, 0, 136)),
+        ("#ff0080ff", (255, 0, 128)),
+        ("#f08f", (255, 0, 136)),
+        ("rgb(1, 2, 3)", (1, 2, 3)),
+        ("rgb(100%,0%,0%)", (255, 0, 0)),
+        ("hsl(120,100%,50%)", (0, 255, 0)),
+    ],
+)
+def test_a_color_as_in_css(written, color):
+    assert style_of(written) == OutputStyle("color", color=color)
+
+
+def test_the_types_green_and_white_are_not_those_of_css():
+    assert style_of("green") == OutputStyle("green") and style_of("white") == OutputStyle("white")
+
+
+@pytest.mark.parametrize("written", ["#ff000080", "#f008", "rgba(1,2,3,4)"])
+def test_a_color_that_is_not_opaque_is_refused(written):
+    with pytest.raises(CutoutError, match=f"a background color is opaque, not {written[:4]}"):
+        style_of(written)
+
+
+def test_a_path_is_never_a_color(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (4, 3), (9, 9, 9)).save("red", "PNG")
+    assert style_of("red").kind == "color"
+    assert style_of("./red").kind == style_of(tmp_path / "red").kind == style_of(Path("red")).kind == "image"
+
+
 def test_a_color_as_numpy_array():
     assert style_of(np.array([1, 2, 3])).color == (1, 2, 3)
 
 
-@pytest.mark.parametrize("wrong", ["[256,0,0]", "[-1,0,0]", [1, 2], "1,2,3,4", "[1.5,2,3]", [None, 1, 2], "[,,]"])
+@pytest.mark.parametrize(
+    "wrong", ["[256,0,0]", "[-1,0,0]", [1, 2], "1,2,3,4", "rgb(300,0,0)", "[1.5,2,3]", [None, 1, 2], "[,,]"]
+)
 def test_a_wrong_color_is_refused(wrong):
     with pytest.raises(CutoutError, match=r"three whole numbers 0\.\.255"):
         style_of(wrong)
