@@ -1,15 +1,13 @@
 """What a request asks for. Nothing that a client writes is ever taken for a path or an address."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..data.images.encode import FORMATS, check_format
-from ..remover.compositing import NAMED, OutputStyle, check_threshold, style_of
+from ..remover.compositing import NAMED, OutputStyle, check_threshold, color_of, style_of
 from .errors import ApiError, explain
 
-COLOR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
-TYPES = ", ".join(NAMED) + ", or a color such as [255,0,0] or #ff0000"
+TYPES = ", ".join(NAMED) + ", or a color such as red, #ff0000 or [255,0,0]"
 
 
 @dataclass(frozen=True)
@@ -40,11 +38,11 @@ def parse_query(
     if chosen not in modes:
         raise ApiError(422, f"mode is {' or '.join(modes)} on this server, not {chosen[:80]!r}")
     word = type.strip().lower()
-    if word not in NAMED and not COLOR.fullmatch(word):  # `style_of` would look for a file of that name
-        raise ApiError(422, f"type is {TYPES}, not {type[:80]!r}")
     if format.lower() not in FORMATS:
         raise ApiError(422, f"format is {', '.join(FORMATS)}, not {format[:80]!r}")
     try:
+        if word not in NAMED and color_of(word) is None:  # `style_of` would look for a file of that name
+            raise ApiError(422, f"type is {TYPES}, not {type[:80]!r}")
         style = style_of(word)
         check_threshold(threshold)
         return RequestParams(chosen, style, threshold, reverse, keep_metadata), check_format(format, style.transparent)

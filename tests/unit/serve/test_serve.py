@@ -124,7 +124,8 @@ def test_the_description_is_complete_and_loads_nothing_from_elsewhere(client):
     ("query", "message"),
     [
         ({"type": "rgb"}, "type is map, rgba"),
-        ({"type": "[1,2]"}, "type is map, rgba"),
+        ({"type": "[1,2]"}, "three whole numbers"),
+        ({"type": "#ff000080"}, "a background color is opaque"),
         ({"type": "[1,2,300]"}, "0..255"),
         ({"type": "/etc/hostname"}, "or a color"),
         ({"type": "../../back.png"}, "or a color"),
