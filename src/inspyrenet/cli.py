@@ -123,7 +123,7 @@ def _one_image(options: argparse.Namespace) -> int:
     if source.is_dir():
         raise JobError(f"{source} is a folder: inspyrenet p {source} {output or 'OUTPUT'}")
     if output not in (None, "-"):
-        _check_output(output, options.overwrite, hint)
+        _check_output(source, output, options.overwrite, hint)
     if inputs[0] == "-" or output == "-":
         return _through_pipe(options, inputs[0], output)
     camera = is_camera(inputs[0])
@@ -133,14 +133,15 @@ def _one_image(options: argparse.Namespace) -> int:
     return cut_out(options, inputs[0], output)
 
 
-def _check_output(output: str, overwrite: bool, hint: str) -> None:
-    """Raises JobError where the file is there already, or where it cannot be told from a folder."""
+def _check_output(source: Path, output: str, overwrite: bool, hint: str) -> None:
+    """Raises JobError where the file is there already, or where a single image's file cannot be told from a folder."""
     from .files.sources import JobError
 
     place = Path(output)
     if place.is_file() and not overwrite:
         raise JobError(f"{output} is there already: --overwrite replaces it{hint}")
-    if not (place.suffix or output.endswith("/") or place.is_dir()):
+    alone = source.is_file() or str(source) == "-"
+    if alone and not (place.suffix or output.endswith("/") or place.is_dir()):
         raise JobError(f"{output} has no suffix: {output}.png is a file, {output}/ is a folder")
 
 
@@ -157,22 +158,22 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
         raise JobError("videos do not go through pipes: inspyrenet VIDEO OUTPUT")
     style = style_of(options.type)
     check_threshold(options.threshold)
-    to_stdout = output in (None, "-")
-    form = picture_format(None if to_stdout else output, options.format, style)
+    file = None if output == "-" else output
+    form = picture_format(file, options.format, style)
     if source == "-" and sys.stdin.isatty():
         raise JobError("no image on stdin: inspyrenet IMAGE, or inspyrenet i - < IMAGE")
-    if to_stdout and sys.stdout.isatty():
+    if file is None and sys.stdout.isatty():
         raise JobError("the image would go to the terminal: inspyrenet i INPUT OUTPUT, or > FILE")
     image = read_upright(sys.stdin.buffer.read() if source == "-" else Path(source))
     from .commands.cut_out import load
 
     result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata)
     data = encode(result.array, form, result.metadata)
-    if to_stdout:
+    if file is None:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:
-        write_bytes(data, Path(output))
+        write_bytes(data, Path(file))
     return 0
 
 

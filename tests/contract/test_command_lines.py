@@ -53,6 +53,12 @@ def test_a_long_option_is_never_completed(name, capsys, monkeypatch, tmp_path):
         assert "required" in error or f"unrecognized arguments: {short}; did you mean --" in error, (option, error)
 
 
+def test_a_diagram_of_an_unknown_format_is_refused_before_anything_is_measured(capsys):
+    with pytest.raises(SystemExit):
+        importlib.import_module("inspyrenet.commands.benchmark").main(["-c", "a.yaml", "--picture", "time.xyz"])
+    assert "time.xyz: a picture's name ends in .png, .svg, .pdf" in capsys.readouterr().err
+
+
 def _declared() -> set[str]:
     """Every option that some parser of the project has."""
     return {

@@ -59,7 +59,8 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
     """
     place = Path(source).expanduser()
-    like_results, others = (), ()
+    like_results: tuple[Path, ...] = ()
+    others: tuple[Path, ...] = ()
     if place.is_file() and place.suffix.lower() in LISTS:
         found, own = _read_list(place, root)
     else:

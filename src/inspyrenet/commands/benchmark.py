@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .options import build_parser, read_options
+from .parser import picture_file
 
 if TYPE_CHECKING:
     import argparse
@@ -47,5 +48,5 @@ def _parser() -> "argparse.ArgumentParser":
     )
     add("--no-memory", action="store_true", help="leave out peak memory, which needs a process per variant")
     add("--json", metavar="FILE", help="write all figures, with the machine that they are of")
-    add("--picture", metavar="FILE", help="write a picture of the time by part")
+    add("--picture", type=picture_file, metavar="FILE", help="write a picture of the time by part")
     return parser

@@ -5,6 +5,8 @@ import difflib
 from collections.abc import Sequence
 from typing import Any
 
+DIAGRAMS = (".png", ".svg", ".pdf")
+
 
 class HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Texts around the options stay as they are written; an option's value is shown once: -o, --output FOLDER."""
@@ -16,6 +18,13 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter):
         return f"{', '.join(action.option_strings)} {value}"
 
 
+def picture_file(word: str) -> str:
+    """The argument type of a diagram's file."""
+    if not word.lower().endswith(DIAGRAMS):
+        raise argparse.ArgumentTypeError(f"{word}: a picture's name ends in {', '.join(DIAGRAMS)}")
+    return word
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that completes nothing: --verb is not --verbose, -o is not -om, -output is not -o utput.
 
@@ -25,10 +34,10 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **words: Any):
         super().__init__(*args, **{"formatter_class": HelpFormatter, "allow_abbrev": False, **words})
 
-    def parse_args(self, args=None, namespace=None):  # type: ignore[override]  # as in argparse
+    def parse_args(self, args=None, namespace=None):
         return self._complete(*self.parse_known_args(args, namespace))
 
-    def parse_intermixed_args(self, args=None, namespace=None):  # type: ignore[override]
+    def parse_intermixed_args(self, args=None, namespace=None):
         return self._complete(*self.parse_known_intermixed_args(args, namespace))
 
     def _complete(self, found: argparse.Namespace, unknown: Sequence[str]) -> argparse.Namespace:

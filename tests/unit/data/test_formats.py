@@ -1,8 +1,10 @@
 """The one list of formats: everything in it is read, by content as by name, and every part of the project has the same."""
 
 import io
+import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -53,6 +55,13 @@ def test_what_is_not_on_the_list_is_refused_even_where_pillow_knows_it(data, tmp
 
 def test_suffixes_are_lower_case_and_occur_once():
     assert len(set(KNOWN)) == len(KNOWN) and all(name == name.lower() and name.startswith(".") for name in KNOWN)
+
+
+def test_the_documentation_has_the_same_list():
+    text = (Path(__file__).parents[3] / "docs" / "cutout.md").read_text(encoding="utf-8")
+    rows = text.partition("| suffixes |")[2].partition("\n\n")[0].splitlines()[2:]
+    named = {f".{word}" for row in rows for word in re.findall(r"[a-z0-9]+", re.sub("`.*?`", "", row.split("|")[2]))}
+    assert named - set(KNOWN) == set() and set(KNOWN) - named == set()
 
 
 def test_evaluation_has_the_same_list():
