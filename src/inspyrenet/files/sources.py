@@ -46,12 +46,17 @@ def find_sources(source: str, dest: Path | None = None) -> Sources:
 def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
     """`find_sources` of several words, each file once. Files of results' names are left out: a shell wrote them for a pattern.
 
-    Raises JobError that names every word that is nothing, or where no file is left.
+    Raises JobError that names every word that is nothing, where no file is left, and where the last word looks like an output.
     """
     absent = [word for word in words if not is_there(word)]
     if absent:
         last = "" if absent[-1] != words[-1] else f" (where several results go is said by -o: -o {absent[-1]})"
         raise JobError(f"no such file or folder: {', '.join(absent)}{last}")
+    folder = words[-1]
+    if dest is None and Path(folder).is_dir() and [word for word in words if word.endswith("/")] == [folder]:
+        raise JobError(
+            f"{folder}: is it the output? -o {folder} says so; without the / at its end it is one more input"
+        )
     seen: set[Path] = set()
     found = []
     for word in words:

@@ -118,6 +118,14 @@ def test_an_output_folder_among_several_inputs_gets_no_names_of_images(run, phot
     assert tree(tmp_path / "in") == ["a.jpg", "b.out.png", "c.out.png", "in/a.out.png"]
 
 
+def test_a_folder_at_the_end_that_looks_like_an_output_is_asked_about(run, photo, tmp_path):
+    photo("a.jpg"), photo("b.jpg"), photo("out/c.jpg")
+    code, said = run("a.jpg", "b.jpg", "out/")
+    assert code == 1 and "out/: is it the output? -o out/ says so" in said and len(tree(tmp_path)) == 3
+    assert run("a.jpg", "b.jpg", "-o", "out/")[0] == 0 and tree(tmp_path / "out") == ["a.png", "b.png", "c.jpg"]
+    assert run("p", "a.jpg", "b.jpg", "out")[0] == 0 and len(tree(tmp_path / "out.out")) == 3
+
+
 def test_two_folders_are_input_and_output(run, photo, tmp_path):
     photo("in/a.jpg"), photo("out/b.jpg")
     assert run("p", "in", "out")[0] == 0 and tree(tmp_path / "out") == ["a.png", "b.jpg"]
