@@ -23,7 +23,7 @@ def usable_profile(icc: bytes | None, mode: str, label: str) -> bytes | None:
     if not icc:
         return None
     space = SPACES.get(icc[16:20])
-    if space in (mode, "RGB" if mode == "L" else mode) and _transform(icc, space) is not None:
+    if space in (mode, "RGB" if mode == "L" else mode) and _is_whole(icc, space):
         return icc
     LOG.warning("%s: its color profile cannot be used and is left out; colors are taken as sRGB", label)
     return None
@@ -62,11 +62,16 @@ def is_srgb(icc: bytes) -> bool:
     return bool(np.abs(seen.astype(np.int16) - colors).max() <= SAME)
 
 
-@lru_cache(maxsize=8)
-def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    """From the profile to sRGB; None where the profile is broken."""
+def _is_whole(icc: bytes, mode: str) -> bool:
     try:
-        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
-        return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
+        _transform(icc, mode)
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
+        return False
+    return True
+
+
+@lru_cache(maxsize=8)
+def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform:
+    """From the profile to sRGB."""
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    return ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")

@@ -182,9 +182,13 @@ class Worker:
         options = (self.settings.style, self.settings.threshold, self.settings.reverse)
         started = time.perf_counter()
         if len(group) > 1:
-            more = {"batch_size": len(group), "keep_metadata": self.settings.keep_metadata}
             try:
-                results = self.remover.process_batch([image for _, image in group], *options, **more)
+                results = self.remover.process_batch(
+                    [image for _, image in group],
+                    *options,
+                    batch_size=len(group),
+                    keep_metadata=self.settings.keep_metadata,
+                )
             except Exception:  # memory, mostly: one by one below, where the reason is told
                 results = []
             for (row, _), result in zip(group, results, strict=False):

@@ -85,9 +85,9 @@ def style_of(type: OutputType) -> OutputStyle:
 def _background(text: str) -> OutputStyle:
     path = Path(text).expanduser()
     if path.is_file():
-        from ..data.images.read import read_image
+        from ..data.images.decoded import read_decoded
 
-        return OutputStyle("image", picture=read_image(path))
+        return OutputStyle("image", picture=read_decoded(path).srgb().array)
     hint = "no such file; " if path.suffix else ""
     raise CutoutError(f"unknown output type {text!r}: {hint}there is {CHOICES}")
 
@@ -222,7 +222,7 @@ def seen_by_network(image: "DecodedImage") -> "np.ndarray":
     return on_ground(image.srgb().array, image.alpha)
 
 
-def composite(front: "np.ndarray", behind: "np.ndarray | Color", alpha: "np.ndarray") -> "np.ndarray":
+def composite(front: "np.ndarray | Color", behind: "np.ndarray | Color", alpha: "np.ndarray") -> "np.ndarray":
     """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3). Both may be one color (3,)."""
     import numpy as np
 

@@ -18,7 +18,7 @@ from inspyrenet.data.images.decoded import read_decoded
 from inspyrenet.demo import pictures
 from inspyrenet.demo.page import Page
 from inspyrenet.engine.network_options import NetworkOptions
-from inspyrenet.remover.compositing import GROUND, OutputStyle
+from inspyrenet.remover.compositing import GROUND, OutputStyle, style_of
 from inspyrenet.serve.app import create_app
 from tests.exif_thumbnail import with_thumbnail
 from tests.profiles import wide_gamut
@@ -142,6 +142,12 @@ def test_beside_other_colors_a_photograph_is_srgb(remover, type):
     if type == "#ffffff":
         whole = remover.compose(read_decoded(photo()), np.full((80, 48), 255, np.uint8), OutputStyle("white"))
         assert np.abs(whole.array.astype(int) - SRGB_RED).max() <= 2
+
+
+def test_a_background_image_in_a_wide_gamut_becomes_srgb(tmp_path):
+    Image.new("RGB", (9, 9), RED).save(tmp_path / "back.png", icc_profile=wide_gamut())
+    background = style_of(tmp_path / "back.png").picture
+    assert np.abs(background.astype(int) - SRGB_RED).max() <= 2
 
 
 def test_the_network_sees_the_same_in_any_profile(remover):
