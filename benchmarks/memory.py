@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from inspyrenet.commands.parser import Parser
+
 SIDES = 100, 700  # pixels, of random sizes
 TORCHS_OWN = 1024  # entries of each cache
 CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
@@ -138,7 +140,7 @@ def print_row(row: dict) -> None:
 
 def main() -> None:
     """Measure, print a row for each case, and keep the rows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("growth", "large"))
     parser.add_argument("--images", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from . import headers
-from .read import ImageError, bytes_of, decode
+from .read import ImageError, bytes_of, loaded_bytes
 
 JPEG_SUFFIXES = (".jpg", ".jpeg", ".jfif")
 _START = b"file of this list: "  # on standard error, before the warnings of a file
@@ -28,7 +28,8 @@ def check_whole(path: Path) -> None:
     data, name = bytes_of(path)
     if data.startswith(headers.PNG_SIGNATURE) and headers.png_chunks(data) is None:
         raise ImageError(f"{name}: the image is damaged (a checksum is wrong); replace the file or leave it out")
-    decode(data, name, lambda *_: np.empty((0, 0)))
+    with loaded_bytes(data, name):
+        pass
 
 
 def warned_jpegs(paths: Sequence[Path]) -> dict[Path, str]:

@@ -57,7 +57,7 @@ def encode(array: np.ndarray, name: str = "png", metadata: Metadata = PLAIN) -> 
     return buffer.getvalue()
 
 
-def _save(array: np.ndarray, file: BinaryIO, name: str, metadata: Metadata) -> None:
+def _save(array: np.ndarray, file: Any, name: str, metadata: Metadata) -> None:
     kind = FORMATS[check_format(name, transparent=array.ndim == 3 and array.shape[2] == 4)]
     longest = max(array.shape[:2])
     if longest > LONGEST.get(kind, longest):
@@ -101,7 +101,7 @@ def write_bytes(data: bytes, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
+def _written(path: Path) -> "Iterator[_WithoutDescriptor]":
     """A file to write to, which takes the name `path` at the end."""
     try:
         with whole_file(path) as partial, partial.open("wb") as file:

@@ -89,8 +89,8 @@ def decode_layer(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Channe
     if plain is not None:
         return plain, "gray", None, 1 if data[24] == 1 else 8
     with loaded_bytes(data, name, max_pixels) as image:
-        array, *rest = _channel(image, data, name)
-        return upright(array, orientation_of(image)), *rest
+        array, kind, color, bits = _channel(image, data, name)
+        return upright(array, orientation_of(image)), kind, color, bits
 
 
 def _plain_png(data: bytes, name: str, max_pixels: int) -> np.ndarray | None:

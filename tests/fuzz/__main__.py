@@ -1,17 +1,18 @@
 """python -m tests.fuzz [TARGET …] --seconds 60 --seed 1 --keep failed"""
 
-import argparse
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from .run import fuzz
+from inspyrenet.commands.parser import Parser
+
+from .fuzzer import fuzz
 from .targets import TARGETS
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", choices=[[], *TARGETS], metavar="TARGET", help=", ".join(TARGETS))
     parser.add_argument("--seconds", type=float, default=60, help="in all; the targets share them (default: 60)")
     parser.add_argument("--seed", type=int, default=0, help="another number gives other inputs (default: 0)")

@@ -8,9 +8,9 @@ import pytest
 
 from inspyrenet.data.images.read import ImageError
 
-from . import run
+from . import fuzzer
 from .mutate import example
-from .run import fuzz
+from .fuzzer import fuzz
 from .targets import TARGETS, Target
 
 SECONDS = 60
@@ -59,7 +59,7 @@ def test_refusals_are_no_failures():
     ("read", "what"), [(stumble, "KeyError"), (die, "died with exit code 3"), (hang, "no answer within")]
 )
 def test_what_goes_wrong_is_found_and_kept(read, what, tmp_path, monkeypatch):
-    monkeypatch.setattr(run, "HANG", 0.5)
+    monkeypatch.setattr(fuzzer, "HANG", 0.5)
     outcome = fuzz("rude", Target(seeds, read, ".txt"), 1, keep=tmp_path)
     assert outcome.failures and all(what in failure for failure in outcome.failures.values())
     number = min(outcome.failures)

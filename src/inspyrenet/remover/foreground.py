@@ -89,11 +89,10 @@ def _load_pymatting() -> Callable[..., "np.ndarray"]:
         LOG.warning("pymatting compiles anew at every start, since no folder for its cache can be written to")
         import numba
 
-        folder = tempfile.mkdtemp(
-            prefix="inspyrenet-numba-"
-        )  # of a name that nobody can foresee: what lies there is run
+        # of a name that nobody can foresee, since what lies there is run
+        folder = tempfile.mkdtemp(prefix="inspyrenet-numba-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        numba.config.CACHE_DIR = folder
+        vars(numba.config)["CACHE_DIR"] = folder
         from pymatting import estimate_foreground_ml
     return estimate_foreground_ml
 

@@ -25,7 +25,8 @@ def multilevel(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     foreground = background = image.reshape(-1, 3).mean(0).round().astype(np.uint8)[None, None]
     for level in range(count):
         size = round(height ** (level / count)), round(width ** (level / count))
-        foreground, background = _solve_level(*_sampled((image, alpha), size), foreground, background)
+        down, across = _nearest(size[0], height)[:, None], _nearest(size[1], width)
+        foreground, background = _solve_level(image[down, across], alpha[down, across], foreground, background)
     colors = image.copy()
     for band in _bands(height, width, STEPS):
         found, _ = _solve_band(image, alpha, foreground, background, band)
@@ -49,13 +50,6 @@ def _bands(height: int, width: int, steps: int) -> Iterator[_Band]:
     for first in range(0, height, rows):
         last = min(height, first + rows)
         yield _Band(first, last, max(0, first - steps), min(height, last + steps))
-
-
-def _sampled(arrays: tuple[np.ndarray, ...], size: tuple[int, int]) -> Iterator[np.ndarray]:
-    """The arrays at another size, by the nearest pixel."""
-    for array in arrays:
-        rows, columns = (_nearest(n, old) for n, old in zip(size, array.shape, strict=False))
-        yield array[rows[:, None], columns]
 
 
 def _nearest(count: int, old: int) -> np.ndarray:
