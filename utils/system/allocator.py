@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # glibc's malloc.h
-DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536}
-KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0}
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
+DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536, M_ARENA_MAX: 0}
+KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0, M_ARENA_MAX: 1}
 
 KERNELS = 256  # compiled kernels of about half a megabyte; a pass of the bundled network uses 97
 
@@ -18,7 +18,8 @@ def freed_memory_kept() -> Iterator[bool]:
     """Within it this process keeps memory that it frees; True where the C library can (glibc), False where nothing changes.
 
     By default every map of more than 32 MB is mapped anew and zeroed page by page, which takes longer than many an operation
-    on it: a pass of SwinB at 384 × 384 is a tenth faster with memory kept. It is for commands that only predict; training
+    on it: a pass of SwinB at 384 × 384 is a tenth faster with memory kept. Threads that start within it share one pool: what
+    decoding a large image left would be of no use to the network otherwise. It is for commands that only predict; training
     keeps the default, as its many sizes at once would leave gaps, and so does a program that this package is only a part of.
     """
     library = ctypes.CDLL(None) if sys.platform.startswith("linux") else None
