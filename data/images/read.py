@@ -301,7 +301,7 @@ def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
         return None
     if array.ndim == 2:
         return to_8_bits(np.repeat(array[..., None], 3, axis=2))
-    return to_8_bits(array[..., [2, 1, 0, 3][: array.shape[2]]])
+    return to_8_bits(array)[..., [2, 1, 0, 3][: array.shape[2]]]
 
 
 def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
