@@ -2,6 +2,7 @@
 
 PyYAML alone reads `1e-4` as text, `010` as 8 and `1:30` as 90, and keeps the last of two equal keys without a word.
 Anchors, aliases and tags are refused: `extends` does what they would do, and a config can then never run code or grow.
+Size and depth are bounded, so that no file keeps the reader busy: PyYAML's time grows with the square of the depth.
 """
 
 import re
@@ -13,6 +14,10 @@ from typing import Any
 import yaml
 
 Keys = tuple[str | int, ...]  # the way to a value: section, key, place in a list
+
+LARGEST = 64_000  # characters of a config; the largest shipped one has 3,000
+DEEPEST = 40  # sections and lists within each other
+LONGEST_NUMBER = 3_000  # characters; Python refuses to print a number of more than 4,300 digits
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = (  # (name, pattern, first characters), tried in this order
@@ -59,14 +64,29 @@ def dotted(keys: Keys) -> str:
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
 
 
+class _TooDeepError(Exception):
+    """More than DEEPEST levels."""
+
+
 class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict = {}  # noqa: RUF012  (PyYAML's own way to set them)
+    depth = 0
 
     def compose_node(self, parent, index):
         event = self.peek_event()
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise yaml.MarkedYAMLError(problem="anchors and aliases are not used here", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise _TooDeepError
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def fetch_flow_collection_start(self, TokenClass):  # the scanner runs ahead of compose_node
+        if self.flow_level > DEEPEST:
+            raise _TooDeepError
+        super().fetch_flow_collection_start(TokenClass)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -121,7 +141,7 @@ class _Reader:
             except ValueError:
                 self.blame(node, keys, f"{_short(node.value)} cannot be read as a number")
                 return None
-        self.blame(node, keys, f"the tag {node.tag} is not used here: write the plain value")
+        self.blame(node, keys, f"the tag {_short(node.tag)} is not used here: write the plain value")
         return None
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
@@ -152,6 +172,8 @@ def _bool(text: str) -> bool:
 
 
 def _int(text: str) -> int:
+    if len(text) > LONGEST_NUMBER:
+        raise ValueError
     return int(text, 16) if text.lower().startswith("0x") else int(text)
 
 
@@ -175,6 +197,9 @@ def _short(text: str) -> str:
 
 def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -> Document | None:
     """One YAML document. Problems are appended as `source:line: key: text`; None where the syntax itself is broken."""
+    if len(text) > LARGEST:
+        problems.append(f"{source}: is longer than {LARGEST:,} characters, which no config is")
+        return None
     loader = None
     try:
         loader = _Loader(text)
@@ -183,7 +208,7 @@ def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -
         return Document(None if node is None else reader.plain(node, ()), reader.locations)
     except yaml.YAMLError as error:
         problems.append(_syntax(error, source, has_lines))
-    except RecursionError:
+    except _TooDeepError:
         problems.append(f"{source}: is nested too deeply")
     finally:
         if loader is not None:
@@ -202,7 +227,8 @@ def _syntax(error: yaml.YAMLError, source: str, has_lines: bool) -> str:
 def read(path: Path, source: str, problems: list[str]) -> Document | None:
     """A YAML file, as `parse`. A file that cannot be read, is not UTF-8 or is empty is a problem too."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            text = file.read(LARGEST + 1)
     except OSError as error:
         problems.append(f"{source}: cannot be read: {error.strerror or error}")
         return None

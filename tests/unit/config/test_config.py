@@ -280,12 +280,29 @@ def test_names_that_the_caller_knows():
         (b"\xff\xfe\x00", "x.yaml: is not a text file in UTF-8"),
         (b"a: \x00", "x.yaml: not valid YAML: unacceptable character #x0000: special characters are not allowed"),
         (b"seed: " + b"[" * 1500, "x.yaml: is nested too deeply"),
+        *[(text * 20_000, "x.yaml: is nested too deeply") for text in (b"[", b"{", b"- ", b"? ", b"[\n", b"[a,")],
+        ("".join(" " * depth + "a:\n" for depth in range(100)).encode(), "x.yaml: is nested too deeply"),
+        (b"a: [" + b"1," * 40_000 + b"]", "x.yaml: is longer than 64,000 characters, which no config is"),
+        (b"a: &a [x]\nb: [*a, *a]\n", "x.yaml:1: not valid YAML: anchors and aliases are not used here"),
+        (b"seed: 0x" + b"f" * 5000, "x.yaml:1: seed: '0x" + "f" * 35 + "...' cannot be read as a number"),
         (b"seed: " + b"9" * 5000, "x.yaml:1: seed: '" + "9" * 37 + "...' cannot be read as a number"),
     ],
 )
 def test_files_that_are_no_config(content, message):
     Path("x.yaml").write_bytes(content)
     assert messages("x.yaml")[0] == message
+
+
+def test_hostile_text_costs_no_more_than_a_config(monkeypatch):
+    """PyYAML looks at every open bracket for every further one; here it is stopped long before they are many."""
+    opened = []
+    scan = yaml_loader._Loader.fetch_flow_collection_start
+    monkeypatch.setattr(
+        yaml_loader._Loader, "fetch_flow_collection_start", lambda *given: (opened.append(1), scan(*given))
+    )
+    Path("x.yaml").write_text("[" * 20_000)
+    assert messages("x.yaml") == ["x.yaml: is nested too deeply"]
+    assert len(opened) < 100
 
 
 def test_a_folder_is_not_a_config(folder):
