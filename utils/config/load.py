@@ -4,14 +4,17 @@
 against `schema.py`. Mistakes read `file:line: Section.key: what is wrong; did you mean …`; the line is where the key was
 written, be it in an extended file.
 
+**`extends`** is looked for beside the file, then among the shipped configs, so that an own file works in any folder.
 **Relative paths** in a file inside a clone of this project count from the clone, so that commands work from any folder;
-in any other file, and on the command line, they count from the current folder.
+in any other file, and on the command line, they count from the current folder. A shipped config that was found by its name
+has the paths of the file that extends it.
 **Folders left out** are filled in: checkpoints and maps go to `snapshots/<name>`, `Eval` takes `Test`'s data sets.
 **A grid** writes each run's name with a suffix. Runs that differ in `Test` or `Eval` only share one checkpoint folder.
 """
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,19 +118,23 @@ def _locate(file: str | Path, problems: list[str]) -> tuple[Path | None, str]:
     path = Path(file).expanduser()
     if path.is_file():
         return path, os.path.normpath(file)
-    shipped = SHIPPED / os.path.relpath(path, "configs") if path.parts[:1] == ("configs",) else SHIPPED / path
-    for candidate in (shipped, Path(f"{shipped}.yaml")):
-        if not path.is_absolute() and candidate.is_file():
-            return candidate, str(candidate)
-    near = _suggest_file(path) or suggest(path.stem, [shipped.stem for shipped in SHIPPED.glob("*.yaml")])
-    problems.append(f"{file}: {'is a folder' if path.is_dir() else 'no such file'}{near}")
+    if shipped := _shipped(path):
+        return shipped, str(shipped)
+    problems.append(f"{file}: {'is a folder' if path.is_dir() else 'no such file'}{_suggest_file(path)}")
     return None, str(file)
 
 
+def _shipped(path: Path) -> Path | None:
+    """The shipped config of this name: `InSPyReNet_SwinB`, with or without `.yaml` and `configs/`."""
+    inside = SHIPPED / os.path.relpath(path, "configs") if path.parts[:1] == ("configs",) else SHIPPED / path
+    candidates = () if path.is_absolute() or ".." in path.parts else (inside, Path(f"{inside}.yaml"))
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
 def _suggest_file(path: Path) -> str:
-    """The nearest YAML file in the same folder."""
+    """The nearest YAML file in the same folder, else the nearest shipped config."""
     near = suggest(path.stem, [other.stem for other in path.parent.glob("*.yaml")])
-    return near.replace("?", ".yaml?")
+    return near.replace("?", ".yaml?") or suggest(path.stem, [shipped.stem for shipped in SHIPPED.glob("*.yaml")])
 
 
 def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path, ...]) -> Document | None:
@@ -141,6 +148,9 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
         problems.append(f"{where}: must be the name of one YAML file, not {target!r}")
         return document
     base = Path(os.path.normpath(path.parent / target))
+    beside = base.is_file() and base.resolve() != path.resolve()  # an own file may have the name of the one it extends
+    shipped = None if beside else _shipped(Path(target))
+    base, name = (shipped, str(shipped)) if shipped else (base, os.path.normpath(Path(source).parent / target))
     chain = (*below, path.resolve())
     if base.resolve() in chain:
         names = [p.name for p in (*chain[chain.index(base.resolve()) :], base)]
@@ -149,10 +159,12 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
     if not base.is_file():
         problems.append(f"{where}: no such file {base}{_suggest_file(base)}")
         return None
-    lower = _read_chain(base, os.path.normpath(Path(source).parent / target), problems, chain)
+    lower = _read_chain(base, name, problems, chain)
     if lower is None:
         return None
     lower.data.pop("name", None)  # a name belongs to one file
+    if shipped:
+        lower.locations = {keys: replace(place, paths_of=source) for keys, place in lower.locations.items()}
     return merge(lower, document)
 
 
@@ -260,7 +272,7 @@ def _home(file: Path, here: Path) -> Path:
 
 
 def _home_of(location: SourceLocation, here: Path) -> Path:
-    return here if location.source == SOURCE else _home(Path(location.source), here)
+    return here if location.source == SOURCE else _home(Path(location.paths_of or location.source), here)
 
 
 def _place(text: str, home: Path, here: Path) -> str:

@@ -35,10 +35,14 @@ _SCALARS = (  # (name, pattern, first characters), tried in this order
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """Where something was written: a file and its line (from 1), or `override` without a line."""
+    """Where something was written: a file and its line (from 1), or `override` without a line.
+
+    paths_of: the file whose folder relative paths count from, where it is not `source`.
+    """
 
     source: str
     line: int | None = None
+    paths_of: str | None = None
 
     def __str__(self) -> str:
         return self.source if self.line is None else f"{self.source}:{self.line}"

@@ -126,6 +126,31 @@ def test_import_needs_neither_torch_nor_numpy():
 # -- extends ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("name", ["InSPyReNet_SwinB.yaml", "configs/InSPyReNet_SwinB.yaml", "InSPyReNet_SwinB"])
+@pytest.mark.parametrize("own", ["my.yaml", "sub/my.yaml", "InSPyReNet_SwinB.yaml"])
+def test_an_own_file_extends_a_shipped_one_from_any_folder(own, name):
+    """Its data and results are then where the own file counts from, as after a pip install without a clone."""
+    write(own, f"extends: {name}\nTrain: {{Dataset: {{sets: [my_train]}}}}\n")
+    (config,) = load_config(own)
+    assert (config.Model.name, config.Train.Dataset.sets) == ("InSPyReNet_SwinB", ("my_train",))
+    assert (config.Train.Dataset.root, config.Test.Dataset.root) == ("data/Train_Dataset", "data/Test_Dataset")
+    assert (config.Train.Checkpoint.checkpoint_dir, config.Eval.result_path) == (
+        f"snapshots/{Path(own).stem}",
+        "results",
+    )
+
+
+def test_a_mistake_in_an_own_file_is_blamed_on_it_and_one_below_on_the_shipped_one():
+    write("my.yaml", "extends: InSPyReNet_SwinT.yaml\nTrain: {Dataset: {limit: x}, Optimizer: null}\n")
+    assert [line.partition(" ")[0] for line in messages("my.yaml")] == ["my.yaml:2:", "my.yaml:2:"]
+
+
+def test_a_file_beside_comes_before_a_shipped_one():
+    write("sub/InSPyReNet_SwinB.yaml", BASE.replace("0.25", "0.75"))
+    write("sub/my.yaml", "extends: InSPyReNet_SwinB.yaml\n")
+    assert load_config("sub/my.yaml")[0].Train.Dataset.transforms.random_flip.p == 0.75
+
+
 def test_extends_merges_sections_and_replaces_values():
     write("sub/child.yaml", "extends: ../base.yaml\nTrain:\n  Dataset:\n    sets: [A, B]\n")
     (child,) = load_config("sub/child.yaml")
@@ -360,6 +385,12 @@ def test_own_file_that_extends_one_in_a_clone(clone):
     assert config.Train.Dataset.root == str(clone / "data/Train_Dataset")
     assert config.Test.Dataset.root == "here"
     assert config.Train.Checkpoint.checkpoint_dir == "snapshots/own"
+
+
+def test_own_file_in_a_clone_that_extends_a_shipped_one_has_the_paths_of_the_clone(clone):
+    write("clone/own/my.yaml", "extends: InSPyReNet_SwinT\n")
+    (config,) = load_config("clone/own/my.yaml")
+    assert config.Train.Dataset.root == str(clone / "data/Train_Dataset")
 
 
 def test_pretrained_may_be_a_file_or_a_name(clone):
