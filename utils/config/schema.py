@@ -231,7 +231,7 @@ class SchedulerSection(Section):
     type: Literal["PolyLr", "Cosine", "Constant"] = "PolyLr"
     epoch: Count = 60
     warmup_iteration: Annotated[int, Field(ge=0)] = 12000
-    fit_warmup: bool = False  # true: a warm-up longer than the run is scaled to fit (said in the log), else an error
+    fit_warmup: bool = True  # a warm-up as long as the run or longer is scaled to fit, and said so; false: an error
     minimum_lr: Annotated[float, Field(ge=0)] = 1e-7
     gamma: Positive = 0.9  # power of PolyLr
 

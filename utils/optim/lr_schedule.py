@@ -85,7 +85,7 @@ class Schedule:
             raise WarmupError(
                 f"warmup_iteration is {self.warmup_iteration} but the whole run has only {self.total} iterations: "
                 f"set warmup_iteration to {fitting_warmup(self.total)} or train longer "
-                "(fit_warmup: true scales it by itself)"
+                "(fit_warmup: true, the default, scales it by itself)"
             )
 
     def rate(self, iteration: int, base: float) -> float:
@@ -139,6 +139,9 @@ def plan_lr(
     note = None
     if fit_warmup and warmup_iteration and warmup_iteration >= total:
         fitted = fitting_warmup(total)
-        note = f"warm-up shortened from {warmup_iteration} to {fitted} iterations: the whole run has {total}"
+        note = (
+            f"warm-up shortened from {warmup_iteration} to {fitted} iterations, because the whole run has {total} "
+            "(Train.Scheduler.warmup_iteration sets it)"
+        )
         warmup_iteration = fitted
     return Schedule(name, total, warmup_iteration, minimum, power), note

@@ -130,7 +130,7 @@ def test_an_image_damaged_in_its_middle_costs_its_own_map_alone(tiny, tmp_path, 
         (["Train.Scheduler.epoch=many"], "Train.Scheduler.epoch"),
         (["Train.Dataset.type=RGB_Dataset", "Train.Dataset.root=nowhere"], "nowhere"),
         (["Model.encoder=mobilenetv4_conv_smalll"], "no encoder called"),
-        (["Train.Scheduler.warmup_iteration=12000"], "warmup_iteration"),
+        (["Train.Scheduler.warmup_iteration=12000", "Train.Scheduler.fit_warmup=false"], "warmup_iteration"),
         (["Model.pretrained=absent.pth"], "absent.pth"),
     ],
 )
@@ -139,6 +139,11 @@ def test_mistakes_are_one_clear_line(tiny, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_a_warm_up_longer_than_the_training_is_scaled_and_said(tiny, capsys):
+    assert train.main(["-c", str(tiny), "Train.Scheduler.warmup_iteration=12000", "--device", "cpu"]) == 0
+    assert "warm-up shortened from 12000 to 0 iterations, because the whole run has 2" in capsys.readouterr().err
 
 
 def test_a_device_that_is_not_there_is_an_error(tiny, capsys):
