@@ -7,6 +7,8 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import nn
 
+from ..modules.norm import enough_values
+
 Method = TypeVar("Method", bound=Callable)
 
 
@@ -20,6 +22,13 @@ class Switchable(nn.Module):
 
     _fast = True
     channels_last = False  # the fast formulation keeps the channels innermost: faster where maps have few of them
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`forward`. Raises BatchSizeError in training for a batch of one image that leaves BatchNorm nothing to learn from."""
+        if not self.training:
+            return super().__call__(*args, **kwargs)
+        with enough_values():
+            return super().__call__(*args, **kwargs)
 
     @property
     def fast(self) -> bool:

@@ -41,11 +41,6 @@ class DeformASPP(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[0] == 1 and isinstance(self.bn1, nn.BatchNorm2d) and self.bn1.training:
-            raise ValueError(
-                "BatchNorm cannot learn from a batch of one image here (a global mean is one value per channel): "
-                "set Train.Dataloader.batch_size to 2 or more, or Model.arguments.norm to frozen"
-            )
         branches = [self.aspp1(x), *(branch(x) for branch in self.aspp_deforms)]
         mean = self.global_avg_pool(x).expand(-1, -1, *x.shape[-2:])
         x = self.conv1(torch.cat([*branches, mean], dim=1))

@@ -1,10 +1,33 @@
 """Normalization of decoders: which kind is the user's choice, never a consequence of the batch size."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+class BatchSizeError(ValueError):
+    """A batch from which BatchNorm cannot learn."""
+
+
+@contextlib.contextmanager
+def enough_values() -> Iterator[None]:
+    """Say what to do where torch's BatchNorm is given one value per channel: one image, and a map or a mean of one cell.
+
+    Raises BatchSizeError in place of torch's ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise BatchSizeError(
+            "BatchNorm cannot learn from a batch of one image here (it has one value per channel): set "
+            "Train.Dataloader.batch_size to 2 or more, and have as many pairs to learn from; BiRefNet also takes "
+            "Model.arguments.norm=frozen"
+        ) from error
 
 
 class FrozenBatchNorm2d(nn.Module):

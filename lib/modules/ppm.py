@@ -47,11 +47,5 @@ class PyramidPooling(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        norm = self.get_submodule("features.0.2")
-        if x.shape[0] == 1 and isinstance(norm, nn.BatchNorm2d) and norm.training:
-            raise ValueError(
-                "BatchNorm cannot learn from a batch of one image here (a global mean is one value per channel): "
-                "set Train.Dataloader.batch_size to 2 or more"
-            )
         size = x.shape[-2:]
         return torch.cat([x, *(resize(branch(x), size, align_corners=True) for branch in self.features)], dim=1)

@@ -108,9 +108,9 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
 
 
 def drops_last(train: TrainSection, learn: Pairs) -> bool:
-    """A last batch of one image has no batch statistics to speak of: it is left out, unless there is nothing else."""
+    """A last batch of one image for a process has no batch statistics to speak of: it is left out, unless it is all."""
     size = train.Dataloader.batch_size * distributed.world_size()
-    return size > 1 and len(learn) % size == 1 and len(learn) > size
+    return size > 1 and 0 < len(learn) % size <= distributed.world_size() and len(learn) > size
 
 
 def start_network(config: Config, log: logging.Logger) -> nn.Module:
