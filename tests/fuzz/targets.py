@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, features
 
-from inspyrenet.commands.errors import is_expected as expected
+from inspyrenet.utils.system.failures import is_expected as expected
 
 if TYPE_CHECKING:
     import torch

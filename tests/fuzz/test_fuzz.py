@@ -9,8 +9,8 @@ import pytest
 from inspyrenet.data.images.read import ImageError
 
 from . import fuzzer
-from .mutate import example
 from .fuzzer import fuzz
+from .mutate import example
 from .targets import TARGETS, Target
 
 SECONDS = 60

@@ -3,6 +3,7 @@
 import math
 import re
 import statistics
+from collections import Counter
 from collections.abc import Sequence
 
 from ..metrics import METRICS
@@ -12,25 +13,35 @@ SEED = re.compile(r"_seed-\d+")  # what a grid over seeds puts into the names of
 
 
 def seed_table(rows: Sequence[Row], metrics: Sequence[str]) -> str | None:
-    """A table of mean ± sample standard deviation over the seeds of each run; None where no run has several."""
+    """`seed_lines` for the console; None where no run has several seeds."""
+    lines = seed_lines(rows, metrics)
+    return aligned(lines, left=2) if lines else None
+
+
+def seed_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[list[str]]:
+    """Titles, and for each run with several seeds mean ± sample standard deviation; empty where no run has several.
+
+    Seeds that failed do not count, which the line says.
+    """
     groups: dict[tuple[str, str], list[Row]] = {}
+    failed = Counter(SEED.sub("", row.method) for row in rows if row.failure)
     for row in rows:
-        groups.setdefault((SEED.sub("", row.method), row.dataset), []).append(row)
-    several = {key: members for key, members in groups.items() if len(members) > 1}
-    if not several:
-        return None
-    lines = [
-        [method, dataset, str(len(members)), *(spread(name, [row.value(name) for row in members]) for name in metrics)]
-        for (method, dataset), members in several.items()
-    ]
-    return aligned([["method", "data set", "seeds", *header(metrics)[3:]], *lines], left=2)
+        if not row.failure:
+            groups.setdefault((SEED.sub("", row.method), row.dataset), []).append(row)
+    lines = []
+    for (method, dataset), members in groups.items():
+        count = len(members) + failed[method]
+        said = f"{len(members)} of {count}" if failed[method] else str(count)
+        spreads = [spread(name, [row.value(name) for row in members]) for name in metrics]
+        lines += [[method, dataset, said, *spreads]] if count > 1 else []
+    return [["method", "data set", "seeds", *header(metrics)[3:]], *lines] if lines else []
 
 
 def spread(metric: str, values: Sequence[float]) -> str:
-    """`mean ± deviation` with the metric's digits; values that do not exist do not count."""
+    """`mean ± deviation` with the metric's digits, the mean alone of one value; values that do not exist do not count."""
     there = [value for value in values if not math.isnan(value)]
     if not there:
         return "-"
     digits = METRICS[metric].digits
-    deviation = statistics.stdev(there) if len(there) > 1 else 0.0
-    return f"{statistics.fmean(there):.{digits}f} ± {deviation:.{digits}f}"
+    deviation = f" ± {statistics.stdev(there):.{digits}f}" if len(there) > 1 else ""
+    return f"{statistics.fmean(there):.{digits}f}{deviation}"

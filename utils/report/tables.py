@@ -9,6 +9,8 @@ from pathlib import Path
 
 from ..metrics import GT_THRESHOLD, METRICS, PYSOD, Conventions, Interval
 
+SEEDS = "Mean ± sample standard deviation over seeds"
+
 
 class ReportError(OSError):
     """A report that could not be written."""
@@ -22,6 +24,7 @@ class Row:
     images     how many pairs were scored, of `masks` masks
     remarks    what a reader must know about this line
     intervals  metric -> 95 % interval
+    failure    why there are no numbers: the run failed
     """
 
     method: str
@@ -31,6 +34,12 @@ class Row:
     masks: int
     remarks: tuple[str, ...] = ()
     intervals: Mapping[str, Interval] = field(default_factory=dict)
+    failure: str = ""
+
+    @classmethod
+    def failed(cls, method: str, reason: str) -> "Row":
+        """The line of a run that gave no maps, on no data set."""
+        return cls(method, "-", {}, 0, 0, failure=reason)
 
     def value(self, metric: str) -> float:
         """NaN where this line does not have the metric."""
@@ -39,6 +48,7 @@ class Row:
     def cells(self, metrics: Sequence[str]) -> list[str]:
         """The line as text."""
         count = str(self.images) if self.images == self.masks else f"{self.images} of {self.masks}"
+        count = "failed" if self.failure else count
         return [self.method, self.dataset, count, *(number(name, self.value(name)) for name in metrics)]
 
 
@@ -96,9 +106,11 @@ def footnotes(
     rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = (), conventions: Conventions = PYSOD
 ) -> list[str]:
     """What belongs beneath a table: notes of the configs, remarks on its lines, conventions, definitions."""
+    failures = [f"{row.method} failed: {row.failure}" for row in rows if row.failure]
     remarks = [f"{row.method} on {row.dataset}: {remark}" for row in rows for remark in row.remarks]
     definitions = [f"{name}: {METRICS[name].text}; {METRICS[name].better} is better." for name in metrics]
     return [
+        *failures,
         *dict.fromkeys(notes),
         *remarks,
         f"Conventions: {conventions.name}.",
@@ -112,12 +124,18 @@ def footnotes(
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def markdown(rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = ()) -> str:
-    """A Markdown table, best in bold where methods compete, intervals if there are any, and the notes as a list."""
+def markdown(
+    rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = (), seeds: Sequence[Sequence[str]] = ()
+) -> str:
+    """A Markdown table, best in bold where methods compete; `seeds` and intervals if there are any; the notes as a list."""
     parts = [_markdown_table(header(metrics, {"higher": " ↑", "lower": " ↓"}), _marked(rows, metrics, "**{}**", "{}"))]
+    if seeds:
+        parts += [f"{SEEDS}:", _markdown_table(seeds[0], seeds[1:])]
     if any(row.intervals for row in rows):
         cells = [
-            [*row.cells(())[:2], str(row.images), *(interval(m, row.intervals.get(m)) for m in metrics)] for row in rows
+            [*row.cells(())[:2], str(row.images), *(interval(m, row.intervals.get(m)) for m in metrics)]
+            for row in rows
+            if not row.failure
         ]
         parts += ["95 % bootstrap intervals:", _markdown_table(header(metrics), cells)]
     return "\n\n".join([*parts, "\n".join(f"* {note}" for note in notes)]).rstrip() + "\n"
@@ -128,8 +146,10 @@ def _markdown_table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     return "\n".join([body[0], "|---|---|" + "---:|" * (len(head) - 2), *body[1:]])
 
 
-def latex(rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = ()) -> str:
-    r"""A booktabs table, best in bold and second underlined on each data set; the notes as comments above it."""
+def latex(
+    rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = (), seeds: Sequence[Sequence[str]] = ()
+) -> str:
+    r"""A booktabs table, best in bold and second underlined on each data set; `seeds` as a second one; the notes as comments."""
     titles = header(metrics, {"higher": r" $\uparrow$", "lower": r" $\downarrow$"})
     lines = _marked(rows, metrics, r"\textbf{{{}}}", r"\underline{{{}}}", _escape)
     body = []
@@ -137,20 +157,23 @@ def latex(rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = ()
         if i and rows[i].dataset != rows[i - 1].dataset:
             body.append(r"\midrule")
         body.append(" & ".join(line) + r" \\")
-    return "\n".join(
-        [
-            *(f"% {note}" for note in notes),
-            r"% needs \usepackage{booktabs}",
-            rf"\begin{{tabular}}{{ll{'r' * (len(metrics) + 1)}}}",
-            r"\toprule",
-            " & ".join(titles) + r" \\",
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            "",
-        ]
-    )
+    parts = [*(f"% {note}" for note in notes), r"% needs \usepackage{booktabs}", *_tabular(titles, body)]
+    if seeds:
+        spreads = [" & ".join(_escape(cell).replace("±", r"$\pm$") for cell in line) + r" \\" for line in seeds[1:]]
+        parts += ["", f"% {SEEDS}", *_tabular([_escape(title) for title in seeds[0]], spreads)]
+    return "\n".join([*parts, ""])
+
+
+def _tabular(titles: Sequence[str], body: Sequence[str]) -> list[str]:
+    return [
+        rf"\begin{{tabular}}{{ll{'r' * (len(titles) - 2)}}}",
+        r"\toprule",
+        " & ".join(titles) + r" \\",
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def _escape(text: str) -> str:
@@ -170,21 +193,32 @@ def _marked(
 
 
 def write_tables(
-    folder: Path | str, rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = ()
+    folder: Path | str,
+    rows: Sequence[Row],
+    metrics: Sequence[str],
+    notes: Sequence[str] = (),
+    seeds: Sequence[Sequence[str]] = (),
 ) -> list[Path]:
     """Write scores.csv (every digit, intervals too), scores.md and scores.tex; returns the files.
 
+    seeds: what `seeds.seed_lines` gives, for the last two and for seeds.csv.
     ReportError says where and why not.
     """
     rows = list(rows)
     by_set = sorted(rows, key=lambda row: [r.dataset for r in rows].index(row.dataset))
-    texts = {"scores.md": markdown(rows, metrics, notes), "scores.tex": latex(by_set, metrics, notes)}
+    texts = {"scores.md": markdown(rows, metrics, notes, seeds), "scores.tex": latex(by_set, metrics, notes, seeds)}
     with writing(folder) as folder:
         with (folder / "scores.csv").open("w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)
-            bounds = [f"{name}_{side}" for name in metrics for side in ("low", "high")] if rows[0].intervals else []
-            table.writerow(["method", "dataset", "images", "masks", *metrics, *bounds])
-            table.writerows(_csv_line(row, metrics, bool(bounds)) for row in rows)
+            with_bounds = any(row.intervals for row in rows)
+            bounds = [f"{name}_{side}" for name in metrics for side in ("low", "high")] if with_bounds else []
+            failures = ["failure"] if any(row.failure for row in rows) else []
+            table.writerow(["method", "dataset", "images", "masks", *metrics, *bounds, *failures])
+            for row in rows:
+                table.writerow([*_csv_line(row, metrics, with_bounds), *(row.failure for _ in failures)])
+        if seeds:
+            with (folder / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(seeds)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in ("scores.csv", *texts)]

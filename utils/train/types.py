@@ -88,6 +88,11 @@ class Outcome:
     message: str
 
     @property
+    def stopped(self) -> bool:
+        """Whether somebody asked it to end before it was done."""
+        return self.reason in ("interrupted", "terminated")
+
+    @property
     def exit_code(self) -> int:
         """130 after Ctrl-C, else 0."""
         return 130 if self.reason == "interrupted" else 0

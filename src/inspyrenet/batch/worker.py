@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files.read_ahead import Reading, Room, read_ahead
-from ..files.report import FATAL_ERRNOS, one_line
+from ..files.report import FATAL_ERRNOS
 from ..remover.compositing import OutputStyle
 from .errors import BatchError
 from .in_flight import TRIES, InFlight

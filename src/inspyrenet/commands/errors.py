@@ -2,10 +2,10 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 
-EXPECTED = (ValueError, OSError, RuntimeError, ImportError)  # all errors of this project derive from these
+from ..utils.system.failures import EXPECTED, Failures, is_expected
 
 
 @dataclass
@@ -15,11 +15,7 @@ class ExitCode:
 
 @contextlib.contextmanager
 def reported() -> Iterator[ExitCode]:
-    """Print an expected error as `error: …` and set exit code 1; bugs keep their traceback.
-
-    Expected is what this package raises in its own words, and what the operating system refuses. A ValueError that comes
-    out of a library is a bug of ours.
-    """
+    """Print an expected error as `error: …` and set exit code 1; bugs keep their traceback."""
     outcome = ExitCode()
     try:
         yield outcome
@@ -33,21 +29,8 @@ def reported() -> Iterator[ExitCode]:
         outcome.code = 1
 
 
-def is_expected(error: BaseException) -> bool:
-    """Whether the message alone tells what a user needs: see `reported`."""
-    foreseen = isinstance(error, OSError) or _is_ours(error)
-    return isinstance(error, EXPECTED) and foreseen and not _is_broken_import(error)
+def failures_of(runs: Sized) -> Failures:
+    """Where runs are noted that fail. Under torchrun every error ends the command, so that no process waits for another."""
+    from ..utils.train import distributed
 
-
-def _is_ours(error: BaseException) -> bool:
-    """Whether the error's class is ours, or the line that raised it."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    raised_in = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return any(name.split(".")[0] == "inspyrenet" for name in (type(error).__module__, raised_in))
-
-
-def _is_broken_import(error: BaseException) -> bool:
-    """Whether a part of this package itself is absent, which no user can mend."""
-    return isinstance(error, ImportError) and (error.name or "").startswith("inspyrenet")
+    return Failures(1 if distributed.launched() else len(runs))

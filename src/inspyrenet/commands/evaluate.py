@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..engine import evaluate as scoring
     from ..engine.options import Options
     from ..utils.config.schema import Config
+    from ..utils.system.failures import Failures
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,14 +65,19 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
     return [with_roots(config, pred_root, gt_root) for config in load_config(options.config, options.overrides)]
 
 
-def evaluate(configs: "Sequence[Config]", options: "Options") -> int:
-    """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code."""
-    from ..engine.evaluate import score_runs
+def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failures | None" = None) -> int:
+    """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code.
 
+    failures: runs that have failed before; they are listed in the table. The exit code is 1 where one of several failed.
+    """
+    from ..engine.evaluate import score_runs
+    from ..utils.system.failures import Failures
+
+    failures = Failures(len(configs)) if failures is None else failures
     with _log(options):
-        table = score_runs(configs, _how(options))
+        table = score_runs(configs, _how(options), failures)
     print(table)
-    return 0
+    return failures.exit_code
 
 
 def _compare(options: "Options") -> int:

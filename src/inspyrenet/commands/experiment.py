@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING
 
 from ..engine.options import Options
 from .configs import load
-from .errors import reported
+from .errors import failures_of, reported
 from .options import build_parser, read_options
 
 if TYPE_CHECKING:
     from ..utils.config.schema import Config
 
 STEPS = ("train", "test", "eval")
+TERMINATED = 128 + 15  # a shell's exit code for SIGTERM: there is no table
+
+
+class SharedTrainingError(RuntimeError):
+    """The run whose weights this one would use has failed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,19 +41,29 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run_all(configs: "list[Config]", options: Options) -> int:
-    """Every config through the steps, then the joint table; stops at the first exit code that is not 0."""
+    """Every config through the steps, then the joint table; returns the exit code.
+
+    A run that fails is a line of the table, and the others go on; one that is asked to stop ends them all.
+    """
+    from ..engine.evaluate import check_one_table
     from . import evaluate, test, train
 
+    check_one_table(configs)
     first = STEPS.index(options.extra.start)
-    trained, predicted = set(), set()  # points of a grid may share their weights, or their maps too
+    failures = failures_of(configs)
+    trained: dict[str | None, str] = {}  # folder → the run that trained it; points of a grid may share their weights
+    predicted = set()  # or their maps too
     for config in configs:
         folder = config.Train.Checkpoint.checkpoint_dir if config.Train else None
-        if first <= STEPS.index("train") and (folder is None or folder not in trained):
-            code = train.train(config, options)
-            if code:
-                return code
-            trained.add(folder)
-        if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
-            test.test(config, options)
-            predicted.add(config.Eval.pred_root)
-    return evaluate.evaluate(configs, options)
+        with failures.noted(config.name):
+            if trained.get(folder) in failures:
+                raise SharedTrainingError(f"it shares the training of {trained[folder]}")
+            if first <= STEPS.index("train") and (folder is None or folder not in trained):
+                trained[folder] = config.name
+                outcome = train.train(config, options)
+                if outcome.stopped:
+                    return outcome.exit_code or TERMINATED
+            if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
+                test.test(config, options)
+                predicted.add(config.Eval.pred_root)
+    return evaluate.evaluate(configs, options, failures)

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Predict every run that the command line names; returns the exit code."""
-    from .errors import reported
+    from .errors import failures_of, reported
 
     options = read_options(build_parser(__doc__), argv)
     with reported() as outcome:
         from .configs import load
 
-        for config in load(options):
-            test(config, options)
+        configs = load(options)
+        failures = failures_of(configs)
+        for config in configs:
+            with failures.noted(config.name):
+                test(config, options)
+        outcome.code = failures.exit_code
     return outcome.code
 
 

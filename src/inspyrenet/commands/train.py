@@ -10,11 +10,12 @@ from .options import build_parser, read_options
 if TYPE_CHECKING:
     from ..engine.options import Options
     from ..utils.config.schema import Config
+    from ..utils.train.types import Outcome
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train every run that the command line names; returns the exit code."""
-    from .errors import reported
+    from .errors import failures_of, reported
 
     parser = build_parser(__doc__)
     parser.add_argument("--overwrite", action="store_true", help="start over where the run's folder holds checkpoints")
@@ -23,15 +24,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reported() as outcome:
         from .configs import load
 
-        for config in load(options):
-            outcome.code = train(config, options)
-            if outcome.code:
-                break
+        configs = load(options)
+        failures = failures_of(configs)
+        for config in configs:
+            with failures.noted(config.name):
+                ended = train(config, options)
+                if ended.stopped:  # by a person or the system: the runs after it are not wanted either
+                    return ended.exit_code
+        outcome.code = failures.exit_code
     return outcome.code
 
 
-def train(config: "Config", options: "Options") -> int:
-    """One run: build, train, and say where the weights are; returns the exit code."""
+def train(config: "Config", options: "Options") -> "Outcome":
+    """One run: build, train, say where the weights are, and return how it ended."""
     from ..engine import train as training
     from ..utils.config.load import resolved_text, save_resolved
     from ..utils.system.device import describe_device, resolve_device
@@ -58,4 +63,4 @@ def train(config: "Config", options: "Options") -> int:
             outcome = trainer.fit()
     if distributed.is_main():
         print(f"{config.name}: {outcome.message}", file=sys.stderr)
-    return outcome.exit_code
+    return outcome

@@ -10,6 +10,7 @@ from ..utils.report.compare import compare_text, listed, write_comparison
 from ..utils.report.html_report import write_report
 from ..utils.report.tables import footnotes, number
 from ..utils.report.worst import write_differences
+from ..utils.system.failures import Failures
 from .evaluate import Options, Scored, score_all
 
 
@@ -20,7 +21,9 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
     """
     names = _names([Path(filled_in(config.Eval.pred_root, "Eval.pred_root")).resolve() for config in configs])
     first, second = score_all(
-        [config.model_copy(update={"name": name}) for config, name in zip(configs, names, strict=True)], options
+        [config.model_copy(update={"name": name}) for config, name in zip(configs, names, strict=True)],
+        options,
+        Failures(of=1),  # neither can be spared
     )
     table: dict[str, list[Comparison]] = {}
     others = {matched.dataset: scores for matched, scores in second.sets}

@@ -25,9 +25,10 @@ from ..utils.metrics import (
 )
 from ..utils.report.figures import MethodScores, write_curves, write_per_image
 from ..utils.report.html_report import Entry, write_report
-from ..utils.report.seeds import seed_table
+from ..utils.report.seeds import seed_lines, seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
+from ..utils.system.failures import Failures
 from .eval_sets import find_sets, with_readers
 
 log = logging.getLogger(__name__)
@@ -113,22 +114,39 @@ def with_roots(config: Config, pred_root: str | None, gt_root: str | None) -> Co
     return config.model_copy(update={"Eval": section})
 
 
-def score_runs(configs: Sequence[Config], options: Options = DEFAULTS) -> str:
-    """Score each run, write its tables to <result_path>/<name>/, and return one table with its footnotes.
+class NothingScored(RuntimeError):
+    """Every run failed."""
 
-    Several runs also write <result_path>/joint/. Raises PairingError for missing maps or masks, MetricError for maps that
-    cannot be scored, ReportError where a table cannot be written. Nothing is scored before all runs have been matched.
-    """
+
+def check_one_table(configs: Sequence[Config]) -> None:
+    """Raises ConfigError for runs whose scores cannot stand in one table."""
     if len({config.Eval.conventions for config in configs}) > 1:
         raise ConfigError(["Eval.conventions: one table needs one kind; score the runs apart"])
-    runs = score_all(configs, options)
+
+
+def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures: Failures | None = None) -> str:
+    """Score each run, write its tables to <result_path>/<name>/, and return one table with its footnotes.
+
+    Several runs also write <result_path>/joint/; one that fails is a line of that table, beside those that `failures` has
+    already, and is added to them. Raises for a single run PairingError for missing maps or masks, MetricError for maps that
+    cannot be scored, ReportError where a table cannot be written; NothingScored where all of several fail. Nothing is scored
+    before all runs have been matched.
+    """
+    check_one_table(configs)
+    failures = Failures(len(configs)) if failures is None else failures
+    runs = score_all([config for config in configs if config.name not in failures], options, failures)
+    if not runs:
+        raise NothingScored(
+            "no run could be scored:\n" + "\n".join(f"  {name}: {why}" for name, why in failures.items())
+        )
     for run in runs:
         _write(run.folder, [run], options)
         if options.debug:
             _write_worst(run)
-    if len(runs) > 1:
-        _write(Path(configs[0].Eval.result_path) / JOINT, runs, options)
-    rows = [row for run in runs for row in run.rows]
+    failed = [Row.failed(config.name, failures[config.name]) for config in configs if config.name in failures]
+    if len(configs) > 1:
+        _write(Path(configs[0].Eval.result_path) / JOINT, runs, options, failed)
+    rows = [*(row for run in runs for row in run.rows), *failed]
     metrics = check_metrics(name for run in runs for name in run.metrics)
     notes = [note for run in runs for note in run.notes]
     seeds = seed_table(rows, metrics)
@@ -136,11 +154,17 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS) -> str:
     return "\n".join([*tables, "", *footnotes(rows, metrics, notes, runs[0].conventions)])
 
 
-def score_all(configs: Sequence[Config], options: Options) -> list[Scored]:
-    """Match all runs, then score one after the other."""
+def score_all(configs: Sequence[Config], options: Options, failures: Failures) -> list[Scored]:
+    """Match all runs, then score one after the other; without those that are noted in `failures`."""
     codings: dict[tuple[Path, ...], Coding] = {}
-    matched = [with_readers(_match(config, options.allow_missing), codings) for config in configs]
-    return [_score(config, sets, options) for config, sets in zip(configs, matched, strict=True)]
+    matched, scored = [], []
+    for config in configs:
+        with failures.noted(config.name):
+            matched.append((config, with_readers(_match(config, options.allow_missing), codings)))
+    for config, sets in matched:
+        with failures.noted(config.name):
+            scored.append(_score(config, sets, options))
+    return scored
 
 
 def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
@@ -202,12 +226,12 @@ def _row(method: str, matched: DatasetPairs, scores: SetScores) -> Row:
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def _write(folder: Path, runs: Sequence[Scored], options: Options) -> None:
-    rows = [row for run in runs for row in run.rows]
+def _write(folder: Path, runs: Sequence[Scored], options: Options, failed: Sequence[Row] = ()) -> None:
+    rows = [*(row for run in runs for row in run.rows), *failed]
     metrics = check_metrics(name for run in runs for name in run.metrics)
     notes = footnotes(rows, metrics, [note for run in runs for note in run.notes], runs[0].conventions)
     methods = [entry for run in runs for entry in run.methods]
-    write_tables(folder, rows, metrics, notes)
+    write_tables(folder, rows, metrics, notes, seed_lines(rows, metrics))
     write_per_image(folder, methods)
     write_curves(folder, methods)
     if options.report:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..commands.errors import is_expected
 from ..data.images.formats import is_picture
 from ..remover.output_paths import SUFFIX, FileJob
+from ..utils.system.failures import is_expected, one_line
 
 FATAL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # the next file cannot be written either
 KINDS = 10  # suffixes that are listed by name
@@ -79,15 +79,6 @@ def named_others(paths: Sequence[Path]) -> str:
         return text
     more = f" and {len(pictures) - 1} more" if len(pictures) > 1 else ""
     return f"{text}; {pictures[0]}{more} by content an image: give it a known suffix, or name it by itself"
-
-
-def one_line(error: BaseException) -> str:
-    """An error's message without line breaks; with its class where the message is not made for users."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = " ".join(text.split())
-    if is_expected(error):
-        return text or type(error).__name__
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def add_failure(report: Report, source: Path, error: BaseException, say: Callable[[str], None] | None = None) -> None:

@@ -1,6 +1,6 @@
 import math
 
-from inspyrenet.utils.report.seeds import seed_table, spread
+from inspyrenet.utils.report.seeds import seed_lines, seed_table, spread
 from inspyrenet.utils.report.tables import Row
 
 
@@ -18,6 +18,13 @@ def test_runs_that_differ_in_their_seed_are_one_line():
 
 def test_without_several_seeds_there_is_no_table():
     assert seed_table([row("a_seed-0", 0.8), row("b", 0.5)], ["maxFm"]) is None
+
+
+def test_seeds_that_failed_do_not_count_and_are_said():
+    rows = [row("a_seed-0", 0.8), row("a_seed-1", 0.9), Row.failed("a_seed-2", "the loss is not finite")]
+    lines = seed_lines(rows, ["maxFm"])
+    assert lines[1:] == [["a", "ECSSD", "2 of 3", "0.8500 ± 0.0707"]]
+    assert seed_lines(rows[1:], ["maxFm"])[1:] == [["a", "ECSSD", "1 of 2", "0.9000"]]
 
 
 def test_values_that_do_not_exist_do_not_count():

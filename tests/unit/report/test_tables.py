@@ -49,6 +49,16 @@ def test_a_folder_that_cannot_be_made_is_an_error_with_a_remedy(tmp_path):
         write_tables(tmp_path / "file" / "results", ROWS, METRICS)
 
 
+def test_a_run_that_failed_has_a_line_and_its_reason_in_every_file(tmp_path):
+    rows = [*ROWS, Row.failed("broken", "the loss is not finite")]
+    assert text_table(rows, METRICS).splitlines()[-1].split() == ["broken", "-", "failed", "-", "-"]
+    notes = footnotes(rows, METRICS)
+    assert notes[0] == "broken failed: the loss is not finite"
+    texts = [path.read_text() for path in write_tables(tmp_path, rows, METRICS, notes)]
+    assert texts[0].splitlines()[-1] == "broken,-,0,0,,,the loss is not finite"
+    assert all("the loss is not finite" in text for text in texts)
+
+
 def competing() -> list[Row]:
     scores = {"one": (0.9, 0.05), "two": (0.80001, 0.02), "three": (0.80002, 0.1)}
     return [Row(name, "set_1", {"maxFm": f, "mae": m}, 5, 5) for name, (f, m) in scores.items()]
