@@ -1,11 +1,14 @@
 """From a validated config to finished objects: the one place that translates YAML into arguments."""
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
 
+import huggingface_hub
 import torch
+from huggingface_hub.errors import HTTPError
 from torch import nn
 
 from ..data.datasets.build import build_train_dataset
@@ -13,6 +16,7 @@ from ..data.datasets.labels import dis5k_labels
 from ..data.datasets.pairs import Pair, find_pairs
 from ..data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
 from ..data.datasets.torch_datasets import TrainDataset
+from ..data.hub.registry import load
 from ..data.images.preprocess import Preprocess
 from ..lib import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
@@ -29,6 +33,8 @@ from ..utils.config.schema import (
     TrainSection,
     Transforms,
 )
+from ..utils.system.failures import is_expected
+from ..utils.system.network import no_route
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +44,10 @@ BEYOND_ONE = ("random_size", "copy_paste", "coarse_map")  # what is not a step o
 
 class MissingSection(ValueError):
     """The config lacks what this command needs."""
+
+
+class PretrainedError(OSError):
+    """ImageNet weights cannot be fetched."""
 
 
 @overload
@@ -79,12 +89,44 @@ def network(config: Config, start: bool = True) -> Switchable:
     arguments = model_arguments(model.model_copy(update={"pretrained": pretrained}))
     if not config.Debug.fast:
         arguments["fast"] = False
-    net = build_model(model.name, **arguments)
+    with _fetched(model) if pretrained is True else contextlib.nullcontext():
+        net = build_model(model.name, **arguments)
     if isinstance(pretrained, str):
         path = pretrained_file(pretrained)
         left = load_backbone(net, read_weights(path), str(path))
         LOG.info("encoder from %s; %d entries stay at their start values", pretrained, len(left))
     return net
+
+
+@contextlib.contextmanager
+def _fetched(model: ModelSection) -> Iterator[None]:
+    """While timm gets ImageNet weights: from the cache alone where there is no network, in place of a minute of retries.
+
+    Raises PretrainedError where they cannot be had.
+    """
+    settings: Any = huggingface_hub.constants  # its functions read this setting anew
+    before = settings.HF_HUB_OFFLINE
+    reason = None if before else no_route(settings.ENDPOINT)
+    settings.HF_HUB_OFFLINE = before or reason is not None
+    try:
+        yield
+    except (OSError, RuntimeError, HTTPError) as error:
+        if isinstance(error, RuntimeError) and is_expected(error):
+            raise
+        raise PretrainedError(_without_pretrained(model, reason or str(error).splitlines()[0])) from error
+    finally:
+        settings.HF_HUB_OFFLINE = before
+
+
+def _without_pretrained(model: ModelSection, reason: str) -> str:
+    wanted = (f"encoder-{model.name.split('_')[1]}", model.encoder or "")
+    published = next((entry for name, entry in load("weights").items() if name in wanted), None)
+    fetch = f"`inspyrenet d {published.name}` with Model.pretrained={published.file}" if published else ""
+    return (
+        f"Model.pretrained: the encoder's ImageNet weights cannot be had ({reason}). Train without them "
+        "(Model.pretrained=false), or with a file that was fetched where there is a network "
+        f"({fetch or 'Model.pretrained=FILE'})"
+    )
 
 
 def pretrained_file(name: str) -> Path:
