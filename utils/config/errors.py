@@ -18,7 +18,7 @@ def suggest(word: str, known: Collection[str]) -> str:
     return f"; did you mean {lower[near[0]]}?" if near else ""
 
 
-def explain(error: ValidationError, document: Document, source: str) -> list[str]:
+def explain(error: ValidationError, document: Document, source: str) -> dict[Keys, str]:
     """One line `file:line: Section.key: what is wrong` for each key that pydantic complains about."""
     found: dict[Keys, list[str]] = {}
     for item in error.errors(include_url=False):
@@ -26,14 +26,15 @@ def explain(error: ValidationError, document: Document, source: str) -> list[str
         text = _text(item, keys, document)
         if text not in found.setdefault(keys, []):
             found[keys].append(text)
-    return [
-        f"{document.location(keys) or source}: {dotted(keys)}: {' or '.join(texts)}" for keys, texts in found.items()
-    ]
+    return {
+        keys: f"{document.location(keys) or source}: {dotted(keys)}: {' or '.join(texts)}"
+        for keys, texts in found.items()
+    }
 
 
-def explain_choices(data: dict, document: Document, choices: Mapping[str, Collection[str]]) -> list[str]:
-    """Problems of text values that are not among the names allowed for their key."""
-    problems = []
+def explain_choices(data: dict, document: Document, choices: Mapping[str, Collection[str]]) -> dict[Keys, str]:
+    """A line, as above, for each text value that is not among the names allowed for its key."""
+    problems: dict[Keys, str] = {}
     for name, allowed in choices.items():
         keys: Keys = tuple(name.split("."))
         value: Any = data
@@ -44,7 +45,7 @@ def explain_choices(data: dict, document: Document, choices: Mapping[str, Collec
             if isinstance(word, str) and word not in allowed:
                 here = keys if single else (*keys, place)
                 hint = suggest(word, allowed) or f"; there is {', '.join(sorted(allowed))}"
-                problems.append(f"{document.location(here)}: {dotted(here)}: unknown name {word!r}{hint}")
+                problems[here] = f"{document.location(here)}: {dotted(here)}: unknown name {word!r}{hint}"
     return problems
 
 

@@ -18,12 +18,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from . import yaml_loader
-from .errors import explain, explain_choices, suggest
+from .errors import explain_choices, suggest
 from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
+from .validate import touches, validated
 from .yaml_loader import Document, Keys, SourceLocation
 
 ENCODERS = "data/backbone_ckpt"  # where Model.pretrained looks for a file that has no folder
@@ -71,7 +70,8 @@ def load_config(
 
     A file may be given as a path or as the name of a shipped config (`InSPyReNet_SwinB`). `choices` limits text values
     to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`. `check` finds what else the schema cannot
-    know in a config: it gives (dotted key, what is wrong).
+    know in a config, whose folders are filled in: it gives (dotted key, what is wrong). It sees a config without the mistakes
+    that were found before, and what it says of them does not count.
     Raises ConfigError with all problems of all files and words; nothing is built or created here.
     """
     problems: list[str] = []
@@ -96,6 +96,11 @@ def filled_in(value: str | None, key: str) -> str:
     if value is None:
         raise ConfigError([f"{key}: is not set: name a folder, or read the config from its file, which fills it in"])
     return value
+
+
+def pretrained_candidates(name: str) -> list[Path]:
+    """Where Model.pretrained may mean a file: the path as it is, or that name among the encoders."""
+    return [Path(name), Path(ENCODERS) / name]
 
 
 def resolved_text(config: Config) -> str:
@@ -202,16 +207,16 @@ def _build(
     for choice in point.choices:
         document = merge(document, choice.document())
     data = {"name": path.stem, **document.data}
-    wrong = explain_choices(data, document, choices) + _shared_folder(data, document, point)
-    try:
-        config = Config.model_validate(data)
-    except ValidationError as error:
-        wrong += explain(error, Document(data, document.locations), str(path))
-    else:
-        found = check(config) if check is not None and not wrong else ()
-        wrong += [f"{document.location(tuple(key.split('.'))) or path}: {key}: {text}" for key, text in found]
+    unknown = explain_choices(data, document, choices)
+    config, mistakes, left_out = validated(data, document, str(path), unknown)
+    wrong = [*unknown.values(), *_shared_folder(data, document, point), *mistakes]
+    config = _complete(config, document, path, point)
+    for key, text in check(config) if check is not None else ():
+        keys: Keys = tuple(key.split("."))
+        if not touches(keys, left_out):
+            wrong.append(f"{document.location(keys) or path}: {key}: {text}")
     problems += wrong
-    return None if wrong else _complete(config, document, path, point)
+    return None if wrong else config
 
 
 def _shared_folder(data: dict, document: Document, point: GridPoint) -> list[str]:

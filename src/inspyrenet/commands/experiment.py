@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         seeds = ",".join(map(str, range(options.extra.seeds)))
         options = replace(options, overrides=(*options.overrides, f"seed={seeds}"))
     with reported() as outcome:
-        outcome.code = run_all(load(options), options)
+        outcome.code = run_all(load(options, STEPS[STEPS.index(options.extra.start) :]), options)
     return outcome.code
 
 

@@ -19,7 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reported() as outcome:
         from .configs import load
 
-        configs = load(options)
+        configs = load(options, ["test"])
         failures = failures_of(configs)
         for config in configs:
             with failures.noted(config.name):

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with reported() as outcome:
         from .configs import load
 
-        configs = load(options)
+        configs = load(options, ["train"])
         failures = failures_of(configs)
         for config in configs:
             with failures.noted(config.name):

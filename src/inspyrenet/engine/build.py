@@ -22,7 +22,7 @@ from ..lib import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
 from ..lib.fast.switchable import Switchable
 from ..lib.sizes import rule_for
-from ..utils.config.load import filled_in
+from ..utils.config.load import filled_in, pretrained_candidates
 from ..utils.config.schema import (
     Config,
     DatasetSection,
@@ -131,7 +131,7 @@ def _without_pretrained(model: ModelSection, reason: str) -> str:
 
 def pretrained_file(name: str) -> Path:
     """A path as it is, or a file of that name in data/backbone_ckpt. Raises FileNotFoundError."""
-    candidates = [Path(name), Path("data/backbone_ckpt") / name]
+    candidates = pretrained_candidates(name)
     for path in candidates:
         if path.is_file():
             return path

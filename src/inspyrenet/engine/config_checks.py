@@ -1,10 +1,14 @@
 """What in a config does not fit together, or names what the schema does not know; found before anything is built."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 from ..lib.losses.build import criterion_choices
+from ..lib.sizes import rule_for
+from ..lib.types import SizeError
 from ..utils.config.errors import suggest
-from ..utils.config.schema import Config, ModelSection, TestSection, TrainSection
+from ..utils.config.load import pretrained_candidates
+from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection, TrainSection
 from ..utils.metrics import METRICS
 
 
@@ -33,6 +37,15 @@ def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, 
 
 def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple[str, str]]:
     """Losses and data that the model's criterion does not take."""
+    sized = train.Dataset.transforms.static_resize
+    for key, size in (
+        ("Model.base_size", model.base_size),
+        ("Train.Dataset.transforms.static_resize.size", sized.size if sized else model.base_size),
+    ):
+        try:
+            rule_for(model.name, model.arguments).check(size)
+        except SizeError as error:
+            yield key, str(error)
     losses, arguments, extras = criterion_choices(model.name)
     family = model.name.split("_")[0]
     if train.Loss not in losses:
@@ -53,3 +66,56 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
         yield "Train.Dataset.transforms.coarse_map", f"{family} has no coarse map to start from: leave it out"
     if train.Dataset.labels != "none" and "label" not in extras:
         yield "Train.Dataset.labels", f"{family} learns no classes: leave labels out"
+
+
+# -- files --------------------------------------------------------------------------------------------------------
+
+
+def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Iterator[tuple[str, str]]:
+    """(dotted key, what is wrong) for the folders and files that these steps of train, test and eval read.
+
+    made: folders that an earlier run of the same command will have made; those of this one are added.
+    """
+    train, test = config.Train, config.Test
+    if "train" in steps and train is not None:
+        yield from _missing_training(config, train, made)
+        made.add(str(train.Checkpoint.checkpoint_dir))
+    if "test" in steps and test is not None:
+        yield from _missing_sets("Test.Dataset", test.Dataset)
+        source = str(test.Checkpoint.checkpoint_dir)
+        if source not in made and not Path(source).exists():
+            yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
+    painted = test is not None and test.Dataset.type == "Synthetic"
+    if "eval" in steps and config.Eval.gt_root is not None and not painted:
+        yield from _missing_folders("Eval.gt_root", "Eval.datasets", config.Eval.gt_root, config.Eval.datasets or ())
+
+
+def _missing_training(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
+    yield from _missing_sets("Train.Dataset", train.Dataset)
+    held_out = train.Validation
+    if held_out is not None and held_out.sets is not None and train.Dataset.type != "Synthetic":
+        root = held_out.root or train.Dataset.root
+        yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, held_out.sets)
+    pretrained = config.Model.pretrained if config.Model is not None else False
+    weights = train.FineTune.weights
+    if weights is None and isinstance(pretrained, str):
+        candidates = pretrained_candidates(pretrained)
+        if not any(path.is_file() for path in candidates):
+            yield "Model.pretrained", f"no file {' or '.join(map(str, candidates))}"
+    if weights is not None and weights not in made and not Path(weights).exists():
+        yield "Train.FineTune.weights", f"no such folder or weights file {weights}"
+
+
+def _missing_sets(key: str, dataset: DatasetSection) -> Iterator[tuple[str, str]]:
+    if dataset.type != "Synthetic":  # which is painted where it is absent
+        yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, dataset.sets)
+
+
+def _missing_folders(root_key: str, sets_key: str, root: str, sets: Collection[str]) -> Iterator[tuple[str, str]]:
+    if not Path(root).is_dir():
+        yield root_key, f"no such folder {root} (the root of the data sets)"
+        return
+    for name in sets:
+        if not (Path(root) / name).is_dir():
+            present = ", ".join(sorted(entry.name for entry in Path(root).iterdir() if entry.is_dir())) or "nothing"
+            yield sets_key, f"no such set {Path(root) / name}; {root} has {present}"

@@ -285,6 +285,65 @@ def test_all_mistakes_of_all_files_at_once():
     ]
 
 
+def test_what_lies_behind_a_mistake_is_said_in_the_same_round():
+    """pydantic checks a section as a whole, and our own checks a config, only once their parts are right."""
+    write(
+        "one.yaml",
+        """\
+extends: base.yaml
+Model: {name: Nobody, depth: 0}
+Train:
+  Dataset:
+    limit: many
+    transforms: {dynamic_resize: {}}
+  Validation: {every: 0}
+  Optimizer: {lr: -1}
+Test: {Dataset: {sets: [], transforms: {dynamic_resize: null, random_crop: {size: [64, 64]}}}}
+Eval: {metrics: 3, num_workers: -1}
+""",
+    )
+    seen = []
+
+    def check(config):
+        seen.append(config)
+        return [("Eval.result_path", "is on another planet"), ("Train.Optimizer.lr", "is said already")]
+
+    said = messages("one.yaml", choices={"Model.name": ["InSPyReNet_SwinB"]}, check=check)
+    assert sorted(line.partition(": ")[2].partition(": ")[0] for line in said) == [
+        "Eval.metrics",
+        "Eval.num_workers",
+        "Eval.result_path",
+        "Model.depth",
+        "Model.name",
+        "Test.Dataset",
+        "Test.Dataset.sets",
+        "Train.Dataset.limit",
+        "Train.Dataset.transforms",
+        "Train.Optimizer.lr",
+        "Train.Validation.every",
+    ]
+    assert all(line.startswith("one.yaml:") for line in said)
+    assert seen[0].Model is None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("Model: {root: 1, sets: 2}", ["Model.root", "Model.sets"]),
+        ("root: 1\nsets: x\nname: 3", ["root", "sets", "name"]),
+        ("Model: 3\nTrain: [a]\nTest: {}\nEval: x", ["Model", "Train", "Test.Dataset", "Eval"]),
+        ("Train: {Dataset: {root: [1], sets: {a: 1}}}", ["Train.Dataset.root", "Train.Dataset.sets"]),
+        ("Train: {Dataset: null}\nTest: {Dataset: {sets: [1, 2]}}", ["Train.Dataset", "Test.Dataset.sets[0]"]),
+        ("Eval: {metrics: [[1], {a: 2}], datasets: 1}", ["Eval.metrics[0]", "Eval.metrics[1]", "Eval.datasets"]),
+        ("a: {b: 1}\nDebug: {fast: {x: 1}}\nseed: [[]]", ["a", "Debug.fast", "seed"]),
+    ],
+)
+def test_nothing_that_can_be_written_keeps_the_reader_busy(text, keys):
+    write("one.yaml", text + "\n")
+    places = {line.partition(": ")[2].partition(": ")[0] for line in messages("one.yaml")}
+    assert set(keys) <= places
+
+
 def test_names_that_the_caller_knows():
     choices = {"Model.name": ["InSPyReNet_SwinB"], "Eval.metrics": ["Sm", "maxFm"], "Train.Loss": ["released"]}
     assert load_config("base.yaml", ["Eval.metrics=[Sm]"], choices=choices)

@@ -1,0 +1,94 @@
+"""What a command says about its configs before it builds anything: all of it, at once."""
+
+from pathlib import Path
+
+import pytest
+
+from inspyrenet.commands.configs import load
+from inspyrenet.engine.options import Options
+from inspyrenet.utils.config.load import ConfigError
+
+EVERYTHING = """\
+Model:
+  name: InSPyReNet_Light
+  base_size: [100, 100]
+  pretrained: absent.pth
+  wings: 2
+Train:
+  Dataset: {root: here, sets: [mine, yours], transforms: {static_resize: {size: [64, 80]}}}
+  Loss: relesed
+  Scheduler: {epoch: many}
+  Validation: {root: nowhere, sets: [a], metric: beauty}
+Test:
+  Dataset: {root: gone, sets: [b], transforms: {static_resize: {size: [64, 64]}}}
+  Checkpoint: {checkpoint_dir: no_weights}
+Eval:
+  gt_root: no_masks
+  metrics: [maxF]
+"""
+LINES = {
+    "a.yaml:3: Model.base_size": "the nearest is 96×96",
+    "a.yaml:4: Model.pretrained": "no file absent.pth or data/backbone_ckpt/absent.pth",
+    "a.yaml:5: Model.wings": "unknown",
+    "a.yaml:7: Train.Dataset.sets": "no such set here/yours; here has mine",
+    "a.yaml:7: Train.Dataset.transforms.static_resize.size": "the nearest is 64×64",
+    "a.yaml:8: Train.Loss": "did you mean released?",
+    "a.yaml:9: Train.Scheduler.epoch": "must be a valid integer",
+    "a.yaml:10: Train.Validation.root": "no such folder nowhere",
+    "a.yaml:10: Train.Validation.metric": "unknown metric 'beauty'",
+    "a.yaml:12: Test.Dataset.root": "no such folder gone",
+    "a.yaml:13: Test.Checkpoint.checkpoint_dir": "no such folder or weights file no_weights",
+    "a.yaml:15: Eval.gt_root": "no such folder no_masks",
+    "a.yaml:16: Eval.metrics": "unknown metric 'maxF'",
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("here/mine").mkdir(parents=True)
+
+
+def said(text: str, steps: list[str], *words: str) -> list[str]:
+    Path("a.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(Options(("a.yaml",), words), steps)
+    return caught.value.messages
+
+
+def test_everything_at_once():
+    lines = said(EVERYTHING, ["train", "test", "eval"])
+    for place, text in LINES.items():
+        [line] = [line for line in lines if line.startswith(f"{place}: ")]
+        assert text in line
+    assert len(lines) == len(LINES)
+
+
+def test_only_what_the_steps_read_must_be_there():
+    lines = said(EVERYTHING, ["test"])
+    assert not [line for line in lines if "Eval.gt_root" in line or "Train.Dataset.sets" in line]
+    assert [line for line in lines if "Test.Dataset.root" in line]
+
+
+DATA = "{root: here, sets: [mine], transforms: {static_resize: {size: [64, 64]}}}"
+SOUND = (
+    f"Model: {{name: InSPyReNet_Light, base_size: [64, 64]}}\nTrain: {{Dataset: {DATA}}}\nTest: {{Dataset: {DATA}}}\n"
+)
+
+
+def test_weights_that_an_earlier_step_or_run_makes_need_not_be_there():
+    Path("a.yaml").write_text(SOUND)
+    Path("b.yaml").write_text("extends: a.yaml\nTrain: {FineTune: {weights: snapshots/a}}\n")
+    assert len(load(Options(("a.yaml", "b.yaml")), ["train", "test", "eval"])) == 2
+    with pytest.raises(ConfigError, match=r"b\.yaml:2: Train\.FineTune\.weights: no such folder or weights file"):
+        load(Options(("b.yaml",)), ["train", "test", "eval"])
+    with pytest.raises(
+        ConfigError, match=r"Test\.Checkpoint\.checkpoint_dir: no such folder or weights file snapshots/a"
+    ):
+        load(Options(("a.yaml",)), ["test"])
+
+
+def test_a_point_of_a_grid_is_blamed_for_its_own_mistake():
+    assert said(SOUND, ["train"], "Train.Dataset.sets=[mine],[other]") == [
+        "override: Train.Dataset.sets: no such set here/other; here has mine"
+    ]
