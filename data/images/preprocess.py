@@ -22,7 +22,7 @@ from .bounds import BAND, bands, size_problem
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
 STD = (0.229, 0.224, 0.225)
 MULTIPLE = 32  # of the sides that dynamic sizing gives
-LONGEST = 4  # times the bound of the shorter side: what dynamic sizing gives at most, so that panoramas stay affordable
+LONGEST = 8  # times the bound of the shorter side: what dynamic sizing gives at most, so that panoramas stay affordable
 
 Triple = tuple[float, float, float]
 Sizing = Literal["static", "dynamic"]
@@ -81,7 +81,7 @@ class Preprocess:
 
 
 def dynamic_size(shape: tuple[int, int], bound: int) -> tuple[int, int]:
-    """(height, width): scaled down so that the shorter side is at most `bound` and the longer one at most four times that, then
+    """(height, width): scaled down so that the shorter side is at most `bound` and the longer one at most eight times that, then
     rounded to multiples of 32."""
     scale = min(1.0, bound / min(shape), LONGEST * bound / max(shape))
     height, width = (max(MULTIPLE, round(side * scale / MULTIPLE) * MULTIPLE) for side in shape)

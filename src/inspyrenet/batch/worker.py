@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..files.read_ahead import Reading, Room, read_ahead
 from ..files.report import FATAL_ERRNOS
 from ..remover.compositing import OutputStyle
+from ..utils.system.failures import one_line
 from .errors import BatchError
 from .in_flight import TRIES, InFlight
 from .inputs import Item
