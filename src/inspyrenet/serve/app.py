@@ -4,29 +4,34 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from .. import __version__
 from ..data.images.encode import FORMATS
 from .batching import Batcher, Closed, QueuedJob
+from .codec import Call, Codec
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
+from .hosts import HostCheck
 from .page import PAGE, PAGE_HEADERS
 from .query import TYPES, RequestParams, parse_query
+from .room import Room
 from .settings import Limits
-from .uploads import Body, count_pixels, file_of
+from .uploads import Body, file_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..remover.remover import Remover
 
 MEDIA = {name: f"image/{kind.lower()}" for name, kind in FORMATS.items()}
+LARGE, LARGE_PART = 2, 4  # two images at a time that have more than a quarter of the pixels that one may have
 FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be counted
     "required": True,
     "content": {
@@ -48,7 +53,8 @@ PICTURE = {
 class Health(BaseModel):
     """How the server does."""
 
-    status: str
+    status: str  # ok; busy: a new request has to wait, or is refused; broken: nothing is computed any more
+    reason: str  # why it is not ok
     version: str
     modes: dict[str, str]  # name, network and device
     under_way: int
@@ -62,24 +68,23 @@ class Health(BaseModel):
 class Service:
     """Networks, queue and limits, and the way of one request through them."""
 
-    def __init__(self, removers: "Mapping[str, Remover]", limits: Limits):
-        self.removers, self.limits = dict(removers), limits
+    def __init__(self, removers: "Mapping[str, Remover]", limits: Limits, codec: Codec):
+        self.removers, self.limits, self.codec = dict(removers), limits, codec
         self.batcher = Batcher(self.removers, limits)
         self.under_way = 0  # only the event loop counts
+        self._pixels = Room(limits.pixels)  # of decoded images that are not large
+        self._large = Room(LARGE)
 
     async def answer(self, request: Request, query: tuple) -> Response:
         """The picture that a request asks for. Raises ApiError."""
-        body = Body(request, self.limits)
-        try:
-            params, format = parse_query(self.removers, *query)
-            with self._place():
-                return await self._answer(body, params, format)
-        except ApiError as error:
-            if error.status_code == GONE:
-                return Response(status_code=GONE)
-            if error.status_code != 408:  # a slow client is not worth more time
-                await body.drain()
-            raise
+        params, format = parse_query(self.removers, *query)
+        with self._place():
+            try:
+                return await self._answer(Body(request, self.limits), params, format)
+            except ApiError as error:
+                if error.status_code == GONE:
+                    return Response(status_code=GONE)
+                raise
 
     @contextlib.contextmanager
     def _place(self):
@@ -95,10 +100,11 @@ class Service:
             self.under_way -= 1
 
     def _retry(self) -> dict[str, str]:
-        seconds = math.ceil(self.batcher.seconds_per_image * (self.batcher.waiting + 1))
+        seconds = math.ceil(self.batcher.seconds_per_image * (self.under_way + 1))
         return {"Retry-After": str(min(max(seconds, 1), math.ceil(self.limits.seconds)))}
 
     async def _answer(self, body: Body, params: RequestParams, format: str) -> Response:
+        """One deadline for everything: sending, waiting, decoding, computing, encoding."""
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
         try:
             async with asyncio.timeout_at(deadline):
@@ -106,24 +112,14 @@ class Service:
         except TimeoutError:
             raise ApiError(408, f"the upload took longer than {self.limits.seconds:g} s") from None
         async with form_closed(form):
-            file = file_of(form)
-            pixels = await run_in_threadpool(count_pixels, file, self.limits)
-            job = QueuedJob(file, pixels, params, format)
-            try:
-                self.batcher.submit(job)
-            except Closed as error:
-                raise ApiError(503, str(error), self._retry()) from None
-            data = await self._result(body, job, deadline)
-        spent = time.monotonic() - job.arrived - job.waited
-        timing = f"wait;dur={job.waited * 1000:.1f}, work;dur={spent * 1000:.1f}"
-        return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
+            return await self._until(deadline, body, self._cut(file_of(form), params, format))
 
-    async def _result(self, body: Body, job: QueuedJob, deadline: float) -> bytes:
-        result = asyncio.wrap_future(job.future)
-        gone = asyncio.ensure_future(body.disconnected())
+    async def _until(self, deadline: float, body: Body, work: Coroutine[Any, Any, Response]) -> Response:
+        """The outcome of `work`, which ends at once where the time is over or the client has gone."""
+        result, gone = asyncio.ensure_future(work), asyncio.ensure_future(body.disconnected())
+        both: set[asyncio.Future[Any]] = {result, gone}
         try:
             left = deadline - asyncio.get_running_loop().time()
-            both: set[asyncio.Future[Any]] = {result, gone}
             await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if result.done():
                 return _outcome(result)
@@ -131,13 +127,44 @@ class Service:
                 raise ApiError(GONE, "the client went away")
             raise ApiError(504, f"no result within {self.limits.seconds:g} s; try again later", self._retry())
         finally:
-            gone.cancel()
+            for one in both:
+                one.cancel()
+            await asyncio.wait(both)
+
+    async def _cut(self, file: BinaryIO, params: RequestParams, format: str) -> Response:
+        width, height = await finished(self.codec.measure(file))
+        large = width * height > self.limits.pixels / LARGE_PART
+        arrived = time.monotonic()
+        async with self._large.hold(1) if large else self._pixels.hold(width * height):
+            started = time.monotonic()
+            job = QueuedJob(await finished(self.codec.decode(file)), params)
+            decoded = time.monotonic()
+            array = await self._computed(job)
+            computed = time.monotonic()
+            data = await finished(self.codec.encode(array, format))
+        seconds = {
+            "wait": started - arrived + job.waited,
+            "decode": decoded - started,
+            "work": computed - decoded - job.waited,
+            "encode": time.monotonic() - computed,
+        }
+        timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
+        return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
+
+    async def _computed(self, job: QueuedJob) -> "np.ndarray":
+        try:
+            self.batcher.submit(job)
+            return await asyncio.wrap_future(job.future)
+        except Closed as error:
+            raise ApiError(503, str(error), self._retry()) from None
+        finally:
             self.batcher.cancel(job)
 
     def health(self) -> Health:
-        limits = self.limits
+        status, reason = self._state()
         return Health(
-            status="ok" if self.batcher.alive else "broken",
+            status=status,
+            reason=reason,
             version=__version__,
             modes={name: remover.describe() for name, remover in self.removers.items()},
             under_way=self.under_way,
@@ -145,8 +172,31 @@ class Service:
             images=self.batcher.images,
             batches=self.batcher.batches,
             seconds_per_image=round(self.batcher.seconds_per_image, 4),
-            limits=vars(limits),
+            limits=vars(self.limits),
         )
+
+    def _state(self) -> tuple[str, str]:
+        """Status and reason."""
+        computing = self.batcher.computing
+        if not self.batcher.alive:
+            return "broken", "the thread that runs the networks has ended; start the server again"
+        if self.codec.broken:
+            return "broken", self.codec.broken
+        if computing > self.limits.seconds:
+            return "broken", f"one batch is being computed for {computing:.0f} s, longer than a request may take"
+        if self.under_way >= self.limits.requests:
+            return "busy", f"{self.under_way} requests are under way, which is the limit"
+        if self.batcher.waiting or self.codec.waiting:
+            return "busy", f"{self.under_way} requests are under way"
+        return "ok", ""
+
+
+async def finished(call: Call) -> Any:
+    """The result of a call of the codec; whoever does not wait for it any more, stops it."""
+    try:
+        return await asyncio.wrap_future(call.future)
+    finally:
+        call.stop()
 
 
 @contextlib.asynccontextmanager
@@ -158,49 +208,33 @@ async def form_closed(form: FormData) -> AsyncIterator[None]:
         await form.close()
 
 
-def _outcome(result: "asyncio.Future[bytes]") -> bytes:
+def _outcome(result: "asyncio.Future[Response]") -> Response:
     error = result.exception()
     if error is not None:
-        raise explain(error)
+        raise explain(error) from error
     return result.result()
 
 
-class HostCheck:
-    """Answers only to names of this machine, so that no web page can reach a local server by a name of its own."""
-
-    def __init__(self, app: ASGIApp, names: frozenset[str] | None):
-        self.app, self.names = app, names
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and self.names is not None:
-            host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-            if _without_port(host) not in self.names:
-                text = '{"error": "this server answers only to names of its own machine, such as 127.0.0.1"}'
-                await Response(text, 421, media_type="application/json")(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
-def _without_port(host: str) -> str:
-    """`[::1]:7000` → `::1`, `localhost:7000` → `localhost`."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.rpartition(":")[0] or host
-
-
 def create_app(
-    removers: "Mapping[str, Remover]", limits: Limits | None = None, names: frozenset[str] | None = None
+    removers: "Mapping[str, Remover]",
+    limits: Limits | None = None,
+    names: frozenset[str] | None = None,
+    codec: Codec | None = None,
 ) -> FastAPI:
     """The application around loaded networks, the default mode first.
 
     names: of this machine, where requests that name another one are refused; None: any name will do.
+    codec: processes that decode and encode, which the caller closes; None: own ones.
     """
-    service = Service(removers, limits or Limits())
+    limits = limits or Limits()
+    service = Service(removers, limits, codec or Codec(limits.pixels, limits.decoding, limits.seconds))
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(service.batcher.close)
+        if codec is None:
+            await run_in_threadpool(service.codec.close)
 
     app = FastAPI(
         title="inspyrenet",
@@ -241,9 +275,11 @@ def add_routes(app: FastAPI, service: Service) -> None:
     ) -> Response:
         return await service.answer(request, (mode, type, format, threshold, reverse, keep_metadata))
 
-    @app.get("/api/health", summary="How the server does")
-    async def health() -> Health:
-        return service.health()
+    @app.get("/api/health", summary="How the server does: ok, busy, or broken (503)")
+    async def health(response: Response) -> Health:
+        health = service.health()
+        response.status_code = 503 if health.status == "broken" else 200
+        return health
 
     @app.get("/", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)

@@ -1,7 +1,6 @@
 """Requests that come at the same time go through the network together.
 
-One thread runs the networks and takes whatever waits (there is no delay to collect a batch: while one is computed, the next
-gathers); two more decode and encode. At most two batches of images are decoded at any time, whatever waits.
+One thread runs the networks and takes whatever waits: there is no delay to collect a batch, while one is computed the next gathers.
 """
 
 import logging
@@ -9,21 +8,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from ..data.images.decoded import DecodedImage, read_decoded
-from ..data.images.encode import encode
 from .query import RequestParams
 from .settings import Limits
 
 if TYPE_CHECKING:
-    from ..remover.image_types import Result
+    import numpy as np
+
     from ..remover.remover import Remover
 
 LOG = logging.getLogger("inspyrenet")
-CODERS = 2
 
 
 class Closed(RuntimeError):
@@ -32,19 +29,18 @@ class Closed(RuntimeError):
 
 @dataclass(eq=False)
 class QueuedJob:
-    """One image on its way. `future` gets the result's bytes, or the error; cancelled before its turn, it costs nothing."""
+    """An image uint8 (H, W, 3) that waits for the network. `future` gets the result, or the error; cancelled before its turn, it
+    costs nothing."""
 
-    file: BinaryIO
-    pixels: int
+    image: "np.ndarray"
     params: RequestParams
-    format: str
-    future: "Future[bytes]" = field(default_factory=Future)
+    future: "Future[np.ndarray]" = field(default_factory=Future)
     waited: float = 0.0  # seconds, until its batch began
     arrived: float = field(default_factory=time.monotonic)
 
 
 class Batcher:
-    """Queue and threads between requests and networks. Close it to finish what waits and end the threads."""
+    """Queue and thread between requests and networks. Close it to finish what waits and end the thread."""
 
     def __init__(self, removers: "Mapping[str, Remover]", limits: Limits):
         self.removers, self.limits = removers, limits
@@ -53,7 +49,7 @@ class Batcher:
         self._waiting: deque[QueuedJob] = deque()
         self._changed = threading.Condition()
         self._closing = False
-        self._coders = ThreadPoolExecutor(CODERS, "coder")
+        self._begun: float | None = None  # when the batch that is being computed began
         self._thread = threading.Thread(target=self._work, name="batcher", daemon=True)
         self._thread.start()
 
@@ -65,6 +61,12 @@ class Batcher:
     @property
     def alive(self) -> bool:
         return self._thread.is_alive()
+
+    @property
+    def computing(self) -> float:
+        """Seconds since the batch began that is being computed; 0 where none is."""
+        begun = self._begun
+        return 0.0 if begun is None else time.monotonic() - begun
 
     def submit(self, job: QueuedJob) -> None:
         """Put a job in the queue. Raises Closed."""
@@ -87,21 +89,16 @@ class Batcher:
             self._closing = True
             self._changed.notify()
         self._thread.join()
-        self._coders.shutdown()
 
     # -- the thread -------------------------------------------------------------------------------------------------
 
     def _work(self) -> None:
-        encoding: list[Future] = []
         while (batch := self._take()) is not None:
-            started = time.monotonic()
+            self._begun = started = time.monotonic()
             for job in batch:
                 job.waited = started - job.arrived
-            images = self._coders.map(_read, batch)
-            pairs = [(job, image) for job, image in zip(batch, images, strict=True) if image is not None]
-            results = self._compute(pairs)
-            wait(encoding)  # of the batch before
-            encoding = [self._coders.submit(_write, job, result) for job, result in results]
+            self._compute(batch)
+            self._begun = None
             self._count(len(batch), time.monotonic() - started)
 
     def _take(self) -> list[QueuedJob] | None:
@@ -119,31 +116,31 @@ class Batcher:
                         left.append(job)
                     elif job.future.set_running_or_notify_cancel():
                         batch.append(job)
-                        pixels += job.pixels
+                        pixels += _pixels(job)
                 self._waiting = left
             return batch
 
     def _fits(self, job: QueuedJob, batch: list[QueuedJob], pixels: int) -> bool:
-        room = len(batch) < self.limits.batch and pixels + job.pixels <= self.limits.pixels
+        room = len(batch) < self.limits.batch and pixels + _pixels(job) <= self.limits.pixels
         return room and job.params == batch[0].params
 
-    def _compute(self, pairs: "Sequence[tuple[QueuedJob, DecodedImage]]") -> "list[tuple[QueuedJob, Result]]":
+    def _compute(self, jobs: Sequence[QueuedJob]) -> None:
         """Through the network together; where that fails one by one, so that an image fails by itself alone."""
-        if not pairs:
-            return []
-        jobs, images = zip(*pairs, strict=True)
         params = jobs[0].params
         try:
-            results = self.removers[params.mode].process_batch(
-                images, params.style, params.threshold, params.reverse, len(images), params.keep_metadata
+            arrays = self.removers[params.mode].process_batch(
+                [job.image for job in jobs], params.style, params.threshold, params.reverse, batch_size=len(jobs)
             )
         except Exception as error:
-            if len(pairs) > 1:
-                LOG.warning("a batch of %d failed (%s); its images are tried one by one", len(pairs), error)
-                return [done for pair in pairs for done in self._compute([pair])]
-            jobs[0].future.set_exception(error)
-            return []
-        return list(zip(jobs, results, strict=True))
+            if len(jobs) == 1:
+                jobs[0].future.set_exception(error)
+                return
+            LOG.warning("a batch of %d failed (%s); its images are tried one by one", len(jobs), error)
+            for job in jobs:
+                self._compute([job])
+            return
+        for job, array in zip(jobs, arrays, strict=True):
+            job.future.set_result(array)
 
     def _count(self, images: int, seconds: float) -> None:
         self.images += images
@@ -152,17 +149,5 @@ class Batcher:
         self.seconds_per_image = each if self.batches == 1 else 0.8 * self.seconds_per_image + 0.2 * each
 
 
-def _read(job: QueuedJob) -> DecodedImage | None:
-    """The image, or None where the job has ended with an error."""
-    try:
-        return read_decoded(job.file.read())
-    except Exception as error:
-        job.future.set_exception(error)
-        return None
-
-
-def _write(job: QueuedJob, result: "Result") -> None:
-    try:
-        job.future.set_result(encode(result.array, job.format, result.metadata))
-    except Exception as error:
-        job.future.set_exception(error)
+def _pixels(job: QueuedJob) -> int:
+    return job.image.shape[0] * job.image.shape[1]

@@ -13,8 +13,10 @@ from ..data.images.encode import FormatError
 from ..data.images.read import ImageError
 from ..remover.compositing import CutoutError
 from ..remover.remover import RemoverError
+from .codec import Refused
 
 LOG = logging.getLogger("inspyrenet")
+BROKEN = "an error of the server itself; its log has the details"
 GONE = 499  # the client went away: nobody reads this answer
 
 
@@ -46,13 +48,18 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 
 def explain(error: BaseException) -> ApiError:
-    """What went wrong with one image → what its client is told; raises what is a bug of ours."""
+    """What went wrong with one image → what its client is told; what is a bug of ours is logged, and not shown."""
+    if isinstance(error, ApiError):
+        return error
+    if isinstance(error, Refused):
+        return ApiError(error.status, str(error))
     if isinstance(error, ImageError | FormatError | CutoutError):
         return ApiError(422, str(error).removeprefix("image bytes: "))
     if isinstance(error, RemoverError | MemoryError):
         LOG.error("%s", error)
         return ApiError(503, f"the server could not compute this image: {error}")
-    raise error
+    LOG.error("an error of the server itself", exc_info=error)
+    return ApiError(500, BROKEN)
 
 
 def add_handlers(app: FastAPI) -> None:
@@ -73,4 +80,4 @@ def add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": "an error of the server itself; its log has the details"}, 500)
+        return JSONResponse({"error": BROKEN}, 500)

@@ -1,13 +1,15 @@
 """What a request asks for. Nothing that a client writes is ever taken for a path or an address."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..data.images.encode import FORMATS, check_format
-from ..remover.compositing import NAMED, OutputStyle, check_threshold, color_of, style_of
+from ..remover.compositing import NAMED, CutoutError, OutputStyle, check_threshold, style_of
 from .errors import ApiError, explain
 
-TYPES = ", ".join(NAMED) + ", or a color such as red, #ff0000 or [255,0,0]"
+COLOR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
+TYPES = ", ".join(NAMED) + ", or a color such as [255,0,0] or #ff0000"
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,10 @@ class RequestParams:
     style: OutputStyle
     threshold: float | None
     reverse: bool
-    keep_metadata: bool = False
 
 
 def parse_query(
-    modes: Collection[str],
-    mode: str | None,
-    type: str,
-    format: str,
-    threshold: float | None,
-    reverse: bool,
-    keep_metadata: bool = False,
+    modes: Collection[str], mode: str | None, type: str, format: str, threshold: float | None, reverse: bool
 ) -> tuple[RequestParams, str]:
     """The query of a request → its parameters, and the format's name. Raises ApiError (422) that says what there is.
 
@@ -37,14 +32,19 @@ def parse_query(
     chosen = next(iter(modes)) if mode is None else mode
     if chosen not in modes:
         raise ApiError(422, f"mode is {' or '.join(modes)} on this server, not {chosen[:80]!r}")
-    word = type.strip().lower()
     if format.lower() not in FORMATS:
         raise ApiError(422, f"format is {', '.join(FORMATS)}, not {format[:80]!r}")
     try:
-        if word not in NAMED and color_of(word) is None:  # `style_of` would look for a file of that name
-            raise ApiError(422, f"type is {TYPES}, not {type[:80]!r}")
-        style = style_of(word)
+        style = named_style(type)
         check_threshold(threshold)
-        return RequestParams(chosen, style, threshold, reverse, keep_metadata), check_format(format, style.transparent)
+        return RequestParams(chosen, style, threshold, reverse), check_format(format, style.transparent)
     except ValueError as error:
         raise explain(error) from error
+
+
+def named_style(word: str) -> OutputStyle:
+    """The output type that a client writes: a name or a color, never a file. Raises CutoutError."""
+    plain = word.strip().lower()
+    if plain not in NAMED and not COLOR.fullmatch(plain):  # `style_of` would look for a file of that name
+        raise CutoutError(f"type is {TYPES}, not {word[:80]!r}")
+    return style_of(plain)

@@ -4,19 +4,22 @@ import argparse
 import math
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import uvicorn
 
 from ..utils.system.signals import Handler
+from .connections import guarded
+from .draining import Drained
+from .hosts import is_loopback, names_for
 from .settings import Limits
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from starlette.types import ASGIApp
 
     from ..remover.remover import Remover
 
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 BACKLOG = 512
 
 
@@ -29,14 +32,20 @@ def serve(options: argparse.Namespace, limits: Limits) -> int:
     with listen(options.host, options.port) as listener:
         from .app import create_app
 
-        local = listener.getsockname()[0] in LOOPBACK
-        app = create_app(load_all(options), limits, LOOPBACK | {options.host} if local else None)
-        host, port = listener.getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        if not local:
-            print(f"anyone who can reach {address} can use it: there are no passwords", file=sys.stderr)
+        app = create_app(load_all(options), limits, names_for(options.host, listener.getsockname()[0]))
+        app.state.service.codec.warm()
+        address = address_of(listener)
         run(app, listener, limits, f"serving on {address}, described on {address}/docs", options.verbose)
     return 0
+
+
+def address_of(listener: socket.socket) -> str:
+    """Where it listens, for a browser; with a warning where others can reach it."""
+    host, port = listener.getsockname()[:2]
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    if not is_loopback(host):
+        print(f"anyone who can reach {address} can use it: there are no passwords", file=sys.stderr)
+    return address
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -80,30 +89,44 @@ def warm(remover: "Remover") -> None:
     estimate(image, np.full((64, 64), 128, np.uint8), remover.edges, remover.device)
 
 
-def run(app: "FastAPI", listener: socket.socket, limits: Limits, greeting: str, verbose: bool = False) -> None:
-    """Serve until SIGTERM or SIGINT; then take no more, finish what is there, and return."""
+def run(
+    app: "ASGIApp",
+    listener: socket.socket,
+    limits: Limits,
+    greeting: str,
+    verbose: bool = False,
+    grace: float | None = None,
+    started: Callable[[], object] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT; then take no more, finish what is there, and return.
+
+    grace: seconds for finishing; None: as long as a request may take. started: called when it can be reached.
+    """
     config = uvicorn.Config(
-        app,
-        http="h11",
+        Drained(app, 2 * limits.bytes),
+        http=guarded(limits.seconds + 5),  # the application itself answers a slow body before that
+        ws="none",
         lifespan="on",
         log_level="info" if verbose else "warning",
         access_log=verbose,
         server_header=False,
         backlog=BACKLOG,
-        timeout_graceful_shutdown=math.ceil(limits.seconds) + 5,
+        timeout_graceful_shutdown=math.ceil(limits.seconds + 5 if grace is None else grace),
     )
     with Handler(lambda *_: None):  # uvicorn raises the signal again when it has finished: it has had its effect
-        _Server(config, greeting).run(sockets=[listener])
+        _Server(config, greeting, started).run(sockets=[listener])
 
 
 class _Server(uvicorn.Server):
     """Says when it is there."""
 
-    def __init__(self, config: uvicorn.Config, greeting: str):
+    def __init__(self, config: uvicorn.Config, greeting: str, started: Callable[[], object] | None):
         super().__init__(config)
-        self.greeting = greeting
+        self.greeting, self.when_started = greeting, started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         if self.started:
             print(self.greeting, file=sys.stderr, flush=True)
+            if self.when_started is not None:
+                self.when_started()

@@ -25,6 +25,7 @@ class Limits:
     requests: int = 128  # under way at once, being sent, waiting or computed: 503
     seconds: float = 60.0  # for sending: 408; for the whole: 504
     batch: int = 8  # images that go through the network together
+    decoding: float = 20.0  # seconds for decoding one image: 422
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,10 +1,7 @@
-"""The image out of a request: bytes are counted as they come, pixels are counted before anything is decoded."""
+"""The image out of a request: its bytes are counted as they come."""
 
-import asyncio
-import contextlib
 from typing import BinaryIO
 
-from PIL import Image, UnidentifiedImageError
 from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
@@ -12,10 +9,8 @@ from starlette.types import Message
 from .errors import GONE, ApiError
 from .settings import Limits
 
-KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 ENVELOPE = 16 * 1024  # bytes of a form around its file
 FIELDS, FIELD_BYTES = 8, 4096
-DRAIN_SECONDS = 2.0
 
 
 class Body:
@@ -23,7 +18,7 @@ class Body:
 
     def __init__(self, request: Request, limits: Limits):
         self.request, self.limits = request, limits
-        self.count, self.complete = 0, False
+        self.count = 0
 
     async def receive(self) -> Message:
         """The next message. Raises ApiError (413) where it is too much, whatever Content-Length says."""
@@ -49,15 +44,6 @@ class Body:
         except ClientDisconnect:
             raise ApiError(GONE, "the upload was cut off") from None
 
-    async def drain(self) -> None:
-        """Take what a refused client is still sending, within bounds: many read no answer before all is sent."""
-        waits_for_leave = self.count == 0 and self.request.headers.get("expect", "").lower() == "100-continue"
-        most = self.count + self.limits.bytes
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while not self.complete and not waits_for_leave and self.count <= most:
-                    await self._next()
-
     async def disconnected(self) -> None:
         """Returns when the client goes away; to be called once the body is complete."""
         while (await self._next())["type"] != "http.disconnect":
@@ -66,7 +52,6 @@ class Body:
     async def _next(self) -> Message:
         message = await self.request.receive()
         self.count += len(message.get("body", b""))
-        self.complete = message["type"] == "http.disconnect" or not message.get("more_body", False)
         return message
 
     def _too_large(self) -> ApiError:
@@ -84,33 +69,3 @@ def file_of(form: FormData) -> BinaryIO:
     raise ApiError(
         422, f"no part called file (there is {others}); addresses are not fetched, and a cut form has no end"
     )
-
-
-def count_pixels(file: BinaryIO, limits: Limits) -> int:
-    """Width · height by the image's header; nothing is decoded, and the file is at its start again.
-
-    Raises ApiError: 415 for what is no image, 413 for too many pixels, 422 for a damaged header.
-    """
-    if not file.read(1):
-        raise ApiError(422, "the file is empty (0 bytes)")
-    file.seek(0)
-    try:
-        with Image.open(file, formats=KINDS) as image:
-            width, height = image.size
-    except Image.DecompressionBombError as error:
-        raise ApiError(413, f"the image has many more pixels than {_limit(limits)}") from error
-    except UnidentifiedImageError as error:
-        raise ApiError(415, f"not an image of a known kind ({', '.join(KINDS)}), or damaged at its start") from error
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        raise ApiError(422, f"the image is damaged ({error})") from error
-    finally:
-        with contextlib.suppress(ValueError):  # closed, because the client went away
-            file.seek(0)
-    if width * height > limits.pixels:
-        count = f"{width}x{height} is {width * height / 1e6:.0f} million pixels"
-        raise ApiError(413, f"{count}, more than {_limit(limits)}")
-    return width * height
-
-
-def _limit(limits: Limits) -> str:
-    return f"the limit of {limits.pixels / 1e6:g} million; scale the image down first"
