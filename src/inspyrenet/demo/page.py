@@ -1,61 +1,50 @@
 """The page: what is on it, and what happens when something is dropped or moved. Import it after Demo.py has set the environment."""
 
+import contextlib
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import numpy as np
-from gradio import processing_utils
 from PIL import Image
 
 from ..data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
-from ..data.images.decoded import read_decoded
-from ..data.images.encode import write_picture
-from ..data.images.read import ImageError
-from ..remover.compositing import style_of
+from ..data.images.encode import write_bytes, write_picture
+from ..remover.compositing import CutoutError
 from ..remover.remover import Remover, RemoverError
+from ..serve.codec import Codec, Refused
 from . import layout
+from .controls import TYPES, read_controls
+from .guard import own_file
+from .kept import Kept
 from .pictures import Prediction, finish, predict, shown
 
-TYPES = {
-    "Transparent": "rgba",
-    "White": "white",
-    "Green": "green",
-    "Color": "color",
-    "Blur": "blur",
-    "Overlay": "overlay",
-    "Map": "map",
-}
 EXAMPLES = (6, 4, 8)  # of the painted images
-SESSIONS, KEPT = 32, 900  # visitors whose last image is kept, and for how many seconds
+SESSIONS = 256  # visitors that gradio remembers
 SWEEP = (300, 900)  # seconds: how often files are removed, and how old they are then
 QUEUE = 32
-FONTS = (
-    gr.themes.utils.fonts.LocalFont("Source Sans Pro", (400, 700)),
-    "system-ui",
-    "sans-serif",
-)  # comes with gradio: nothing is fetched
 
 
 class Page:
-    """A network, and the page around it. folder: temporary files; pixels: the largest image."""
+    """A network, and the page around it. folder: temporary files; codec: what decodes and encodes."""
 
-    def __init__(self, remover: Remover, folder: Path, pixels: int):
-        self.remover, self.folder, self.pixels = remover, folder, pixels
+    def __init__(self, remover: Remover, folder: Path, codec: Codec):
+        self.remover, self.folder, self.codec = remover, folder, codec
+        self.kept = Kept()
 
     def build(self) -> gr.Blocks:
         """The page, not yet served."""
         with gr.Blocks(title="inspyrenet", analytics_enabled=False, delete_cache=SWEEP) as blocks:
             gr.HTML(layout.header(self.remover.describe()))
-            prediction = gr.State(None, time_to_live=KEPT)
             with gr.Row(equal_height=False):
                 with gr.Column(scale=4, min_width=300, elem_id="inputs"):
                     photo = self._photo()
                     controls = self._controls()
                 with gr.Column(scale=7, min_width=300, elem_id="outputs"):
                     results = self._results()
-            self._connect(photo, controls, results, prediction)
+            self._connect(photo, controls, results)
         blocks.queue(max_size=QUEUE, api_open=False)
         return blocks
 
@@ -109,21 +98,19 @@ class Page:
         file = gr.DownloadButton("Download", variant="primary", interactive=False, elem_id="download")
         return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "file": file}
 
-    def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any], prediction: gr.State) -> None:
+    def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any]) -> None:
         finished = [results["result"], results["both"], results["file"]]
         photo.change(
             self.on_photo,
             photo,
-            [prediction, results["map"], results["pyramid"]],
+            [results["map"], results["pyramid"]],
             show_progress_on=results["result"],
             **_quiet(),
-        ).success(
-            self.on_control, [prediction, photo, *controls], finished, show_progress_on=results["result"], **_quiet()
-        )
+        ).success(self.on_control, [photo, *controls], finished, show_progress_on=results["result"], **_quiet())
         for control in controls:
             control.change(
                 self.on_control,
-                [prediction, photo, *controls],
+                [photo, *controls],
                 finished,
                 trigger_mode="always_last",
                 show_progress="hidden",
@@ -132,74 +119,55 @@ class Page:
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
-    def on_photo(self, path: str | None) -> tuple[Prediction | None, Any, str]:
+    def on_photo(self, path: str | None) -> tuple[Any, str]:
         """A new image: the network runs."""
         if path is None:
-            return None, None, layout.EMPTY
-        try:
-            prediction = predict(self.remover, read_decoded(path, self.pixels))
-        except (ImageError, RemoverError, MemoryError) as error:
-            message = str(error).removeprefix(f"{path}: ")
-            raise gr.Error(
-                message[:1].upper() + message[1:], title="This image cannot be used", print_exception=False
-            ) from error
-        return prediction, shown(prediction.saliency), layout.pyramid(prediction)
+            return None, layout.EMPTY
+        with told():
+            prediction = self._predict(path)
+        return shown(prediction.saliency), layout.pyramid(prediction)
 
-    def on_control(
-        self, prediction: Prediction | None, path: str | None, kind: str, color: str, threshold: float, reverse: bool
-    ) -> tuple[Any, Any, Any]:
+    def on_control(self, path: str | None, kind: Any, color: Any, threshold: Any, reverse: Any) -> tuple[Any, Any, Any]:
         """Another type or threshold: only the picture is made again."""
-        if prediction is None or path is None:
+        if path is None:
             return None, None, gr.update(value=None, interactive=False)
-        style = style_of(as_hex(color) if kind == "Color" else TYPES[kind])
-        result = finish(self.remover, prediction, style, threshold or None, reverse)
+        with told():
+            wish = read_controls(kind, color, threshold, reverse)
+            prediction = self.kept.get(path) or self._predict(path)
+            array = finish(self.remover, prediction, wish.style, wish.threshold, wish.reverse)
+            data = self.codec.encode(array, "png").future.result()
         target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
-        write_picture(result.array, target, metadata=result.metadata)
-        picture = shown(result.array, result.metadata.icc)
+        write_bytes(data, target)
+        picture = shown(array)
         return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
+    def _predict(self, path: str) -> Prediction:
+        """Decode an upload and run the network. Raises Refused, and what the network raises."""
+        file = own_file(self.folder, path)
+        if file is None:
+            raise Refused(422, "only an image that was dropped here can be used; drop it again")
+        with file.open("rb") as stream:
+            self.codec.measure(stream).future.result()
+            prediction = predict(self.remover, self.codec.decode(stream).future.result())
+        self.kept.put(path, prediction)
+        return prediction
 
-def as_hex(color: str) -> str:
-    """What a color picker sends, `#rrggbb` or `rgba(1.5, 2, 3, 1)`, as `#rrggbb`."""
-    if not color.startswith("rgb"):
-        return color
-    parts = color.partition("(")[2].rstrip(")").split(",")[:3]
-    return "#" + "".join(f"{min(255, max(0, round(float(part)))):02x}" for part in parts)
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What a visitor is told where an image or a wish cannot be used."""
+    try:
+        yield
+    except (Refused, CutoutError, RemoverError, MemoryError) as error:
+        message = str(error)
+        raise gr.Error(
+            message[:1].upper() + message[1:], title="This image cannot be used", print_exception=False
+        ) from error
 
 
 def uploaded_path(payload: Any) -> str | None:
     """The upload as it is. Gradio itself would first open it with all of Pillow's readers, and say "Error" if none can."""
     return None if payload is None else payload.path
-
-
-async def refuse_address(url: str, cache_dir: str) -> str:
-    """In place of gradio's download of addresses that a client names instead of a file."""
-    raise gr.Error("addresses are not fetched: save the image and drop it here", print_exception=False)
-
-
-def launch_words(host: str, port: int, max_mb: float) -> dict[str, Any]:
-    """How the page is served: on this machine, without a tunnel, with nothing from other machines."""
-    processing_utils.async_ssrf_protected_download = refuse_address
-    theme = gr.themes.Default(
-        primary_hue="teal", secondary_hue="teal", neutral_hue="slate", radius_size="lg", font=FONTS, font_mono=FONTS
-    )
-    theme.set(body_text_color_subdued="*neutral_500", block_info_text_color="*neutral_500")
-    return {
-        "server_name": host,
-        "server_port": port,
-        "share": False,
-        "quiet": True,
-        "prevent_thread_lock": True,
-        "footer_links": [],
-        "enable_monitoring": False,
-        "ssr_mode": False,
-        "mcp_server": False,
-        "pwa": False,
-        "max_file_size": round(max_mb * 1e6),
-        "state_session_capacity": SESSIONS,
-        "theme": theme,
-        "css": layout.CSS,
-    }
 
 
 def _quiet() -> dict[str, Any]:

@@ -1,14 +1,13 @@
 """From the options of the page to a page that is served, and back."""
 
 import argparse
-import socket
-import sys
-import threading
+import contextlib
+import webbrowser
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..utils.system.extras import how_to_install
-from ..utils.system.signals import Handler
+SECONDS = 60.0  # for an upload
+GRACE_SECONDS = 5.0  # at the end, for what is being computed
 
 
 class DemoError(RuntimeError):
@@ -18,37 +17,33 @@ class DemoError(RuntimeError):
 def show(options: argparse.Namespace, folder: str) -> None:
     """Load the network, serve the page, return after SIGTERM or Ctrl-C.
 
-    folder: a temporary one for uploads and results. Raises DemoError, and what loading a network raises.
+    folder: a temporary one for uploads and results. Raises DemoError, AddressError, and what loading a network raises.
     """
     if find_spec("gradio") is None:
-        raise DemoError(f"the page needs the extra web: {how_to_install('web')}")
-    check_free(options.host, options.port)
-    from ..commands.cut_out import load
-    from ..serve.server import warm
-    from .page import Page, launch_words
+        raise DemoError("the page needs the extra web: pip install 'inspyrenet[web]'")
+    from ..serve.server import address_of, listen
 
-    remover = load(options)
-    warm(remover)
-    page = Page(remover, Path(folder), round(options.max_megapixels * 1e6))
-    blocks = page.build()
-    stop = threading.Event()
-    words = launch_words(options.host, options.port, options.max_mb)
-    with Handler(lambda *_: stop.set()):
-        blocks.launch(**words, inbrowser=options.open)
-        print(
-            f"{remover.describe()}: http://{options.host}:{options.port} (Ctrl-C ends it)", file=sys.stderr, flush=True
-        )
-        stop.wait()
-        blocks.close(verbose=False)
+    with listen(options.host, options.port) as listener:
+        from ..commands.cut_out import load
+        from ..serve.codec import Codec
+        from ..serve.hosts import names_for
+        from ..serve.server import run, warm
+        from ..serve.settings import Limits
+        from .application import create_page
+        from .page import Page
+
+        remover = load(options)
+        warm(remover)
+        limits = Limits(round(options.max_mb * 1e6), round(options.max_megapixels * 1e6), seconds=SECONDS)
+        with contextlib.closing(Codec(limits.pixels, limits.decoding, limits.seconds)) as codec:
+            codec.warm()
+            page = Page(remover, Path(folder), codec)
+            app = create_page(page, limits.bytes, names_for(options.host, listener.getsockname()[0]))
+            address = address_of(listener)
+            greeting = f"{remover.describe()}: {address} (Ctrl-C ends it)"
+            run(app, listener, limits, greeting, grace=GRACE_SECONDS, started=opener(address) if options.open else None)
 
 
-def check_free(host: str, port: int) -> None:
-    """Raises DemoError where nothing can listen there; found before a network is loaded."""
-    try:
-        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, proto) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DemoError(f"cannot listen on {host} port {port} ({reason}): choose another --port or --host") from error
+def opener(address: str):
+    """What opens the page in the browser."""
+    return lambda: webbrowser.open(address)
