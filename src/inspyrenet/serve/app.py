@@ -71,9 +71,15 @@ class Service:
     def __init__(self, removers: "Mapping[str, Remover]", limits: Limits, codec: Codec):
         self.removers, self.limits, self.codec = dict(removers), limits, codec
         self.batcher = Batcher(self.removers, limits)
+        self.large = Batcher(self.removers, limits)  # of its own, so that no large image keeps a small one waiting
         self.under_way = 0  # only the event loop counts
         self._pixels = Room(limits.pixels)  # of decoded images that are not large
-        self._large = Room(LARGE)
+        self._large_places = Room(LARGE)
+
+    def close(self) -> None:
+        """Finish what waits for the networks, then end."""
+        self.batcher.close()
+        self.large.close()
 
     async def answer(self, request: Request, query: tuple) -> Response:
         """The picture that a request asks for. Raises ApiError."""
@@ -135,11 +141,11 @@ class Service:
         width, height = await finished(self.codec.measure(file))
         large = width * height > self.limits.pixels / LARGE_PART
         arrived = time.monotonic()
-        async with self._large.hold(1) if large else self._pixels.hold(width * height):
+        async with self._large_places.hold(1) if large else self._pixels.hold(width * height):
             started = time.monotonic()
             job = QueuedJob(await finished(self.codec.decode(file)), params)
             decoded = time.monotonic()
-            array = await self._computed(job)
+            array = await self._computed(job, self.large if large else self.batcher)
             computed = time.monotonic()
             data = await finished(self.codec.encode(array, format))
         seconds = {
@@ -151,14 +157,14 @@ class Service:
         timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
         return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
 
-    async def _computed(self, job: QueuedJob) -> "np.ndarray":
+    async def _computed(self, job: QueuedJob, batcher: Batcher) -> "np.ndarray":
         try:
-            self.batcher.submit(job)
+            batcher.submit(job)
             return await asyncio.wrap_future(job.future)
         except Closed as error:
             raise ApiError(503, str(error), self._retry()) from None
         finally:
-            self.batcher.cancel(job)
+            batcher.cancel(job)
 
     def health(self) -> Health:
         status, reason = self._state()
@@ -168,9 +174,9 @@ class Service:
             version=__version__,
             modes={name: remover.describe() for name, remover in self.removers.items()},
             under_way=self.under_way,
-            waiting=self.batcher.waiting,
-            images=self.batcher.images,
-            batches=self.batcher.batches,
+            waiting=self.batcher.waiting + self.large.waiting,
+            images=self.batcher.images + self.large.images,
+            batches=self.batcher.batches + self.large.batches,
             seconds_per_image=round(self.batcher.seconds_per_image, 4),
             limits=vars(self.limits),
         )
@@ -178,15 +184,15 @@ class Service:
     def _state(self) -> tuple[str, str]:
         """Status and reason."""
         computing = self.batcher.computing
-        if not self.batcher.alive:
-            return "broken", "the thread that runs the networks has ended; start the server again"
+        if not (self.batcher.alive and self.large.alive):
+            return "broken", "a thread that runs the networks has ended; start the server again"
         if self.codec.broken:
             return "broken", self.codec.broken
         if computing > self.limits.seconds:
             return "broken", f"one batch is being computed for {computing:.0f} s, longer than a request may take"
         if self.under_way >= self.limits.requests:
             return "busy", f"{self.under_way} requests are under way, which is the limit"
-        if self.batcher.waiting or self.codec.waiting:
+        if self.batcher.waiting or self.large.waiting or self.codec.waiting:
             return "busy", f"{self.under_way} requests are under way"
         return "ok", ""
 
@@ -232,7 +238,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
-        await run_in_threadpool(service.batcher.close)
+        await run_in_threadpool(service.close)
         if codec is None:
             await run_in_threadpool(service.codec.close)
 

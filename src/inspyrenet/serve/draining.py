@@ -5,17 +5,17 @@ import contextlib
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SECONDS = 5.0
+SECONDS, BYTES = 5.0, 100_000_000  # at the most
 
 
 class Drained:
     """Middleware: before an error leaves, what the client is still sending is taken and thrown away.
 
-    It is the outermost one, so that every refusal passes here, whoever made it. most: bytes that are taken at the most.
+    It is the outermost one, so that every refusal passes here, whoever made it.
     """
 
-    def __init__(self, app: ASGIApp, most: int, seconds: float = SECONDS):
-        self.app, self.most, self.seconds = app, most, seconds
+    def __init__(self, app: ASGIApp):
+        self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -26,7 +26,7 @@ class Drained:
         async def answer(message: Message) -> None:
             # a slow client (408) is not worth more time
             if message["type"] == "http.response.start" and message["status"] >= 400 and message["status"] != 408:
-                await body.drain(self.most, self.seconds)
+                await body.drain()
             await send(message)
 
         await self.app(scope, body.receive, answer)
@@ -50,11 +50,11 @@ class _Body:
         self._complete = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
-    async def drain(self, most: int, seconds: float) -> None:
+    async def drain(self) -> None:
         if self._empty or (self._asks_first and not self._begun):  # it sends nothing before it is told to
             return
         count = 0
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not self._complete and count <= most:
+            async with asyncio.timeout(SECONDS):
+                while not self._complete and count <= BYTES:
                     count += len((await self.receive()).get("body", b""))

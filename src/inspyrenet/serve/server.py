@@ -103,7 +103,7 @@ def run(
     grace: seconds for finishing; None: as long as a request may take. started: called when it can be reached.
     """
     config = uvicorn.Config(
-        Drained(app, 2 * limits.bytes),
+        Drained(app),
         http=guarded(limits.seconds + 5),  # the application itself answers a slow body before that
         ws="none",
         lifespan="on",

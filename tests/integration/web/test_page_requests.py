@@ -9,6 +9,7 @@ import socket
 import time
 import urllib.parse
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,12 +167,12 @@ def test_every_function_with_a_path_in_every_place(page, secret):
 
 def test_a_link_in_the_pages_folder_leads_nowhere(page, secret):
     upload = page.upload(encode(picture(seed=1)))
-    link = os.path.join(os.path.dirname(upload["path"]), "link.png")
-    os.symlink(secret, link)
+    link = Path(upload["path"]).parent / "link.png"
+    link.symlink_to(secret)
     function, _ = page.event("photo")
-    assert '"success":false' in page.call(function, [{**upload, "path": link}])
+    assert '"success":false' in page.call(function, [{**upload, "path": str(link)}])
     assert page.ask("GET", f"/gradio_api/file={link}")[0] == 404
-    os.unlink(link)
+    link.unlink()
 
 
 def test_an_address_instead_of_a_file_is_not_fetched(page):
@@ -180,7 +181,7 @@ def test_an_address_instead_of_a_file_is_not_fetched(page):
         address = f"http://127.0.0.1:{elsewhere.getsockname()[1]}/a.png"
         file = {"path": address, "url": address, "meta": {"_type": "gradio.FileData"}}
         function, inputs = page.event("color")
-        for data in ([file], [file] * len(inputs), usual(page, inputs)[:-1] + [file]):
+        for data in ([file], [file] * len(inputs), [*usual(page, inputs)[:-1], file]):
             page.call(page.event("photo")[0], data)
             page.call(function, data)
         assert page.ask("GET", f"/gradio_api/file={address}")[0] == 404

@@ -217,6 +217,59 @@ def test_a_large_upload_is_told_while_it_is_sent(server):
         assert answer.status == 413 and "1 MB" in json.loads(answer.read())["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "kind", "status"),
+    [
+        ("/api/remove", "multipart/form-data; boundary=other", 413),
+        ("/api/remove", "text/plain", 415),
+        ("/api/remove?type=none", TYPE, 422),
+        ("/api/remove?threshold=x", TYPE, 422),
+        ("/nothing", TYPE, 404),
+        ("/api/health", TYPE, 405),
+    ],
+)
+def test_whatever_is_refused_is_answered_and_not_reset(server, path, kind, status):
+    body = form(bytes(18_000_000))
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nConnection: close\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as client:
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode()) and json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
+
+
+@pytest.mark.parametrize("data", [b"--c\r\n" + bytes(900_000), b"--b" + b"x" * 900_000, b"--b\r\n" * 150_000])
+def test_a_malformed_form_is_answered(server, data):
+    connection = server.connect()
+    connection.request("POST", "/api/remove", data, {"Content-Type": TYPE, "Connection": "close"})
+    answer = connection.getresponse()
+    assert answer.status in (400, 422) and json.loads(answer.read())["error"]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1), (2, 3)])
+@pytest.mark.parametrize("type", ["rgba", "map", "white", "blur", "overlay", "debug"])
+def test_the_smallest_images(server, type, size):
+    status, data = server.post(f"type={type}", encode(np.full((*size, 3), 99, np.uint8)))
+    assert status == 200 and (type == "debug" or array_of(data).shape[:2] == size)
+
+
+def test_bombs_keep_nobody_waiting(server):
+    """Six images that take seconds to decode, and small requests beside them."""
+    buffer = io.BytesIO()
+    Image.new("L", (4000, 4000), 128).save(buffer, "JPEG", progressive=True, quality=10)
+    data = buffer.getvalue()
+    start = data.rfind(b"\xff\xda")
+    bomb = data[:start] + data[start:-2] * 50 + b"\xff\xd9"
+    with ThreadPoolExecutor(6) as clients:
+        answers = [clients.submit(server.post, "type=map", bomb) for _ in range(6)]
+        while server.health()["under_way"] < 6:
+            time.sleep(0.01)
+        for _ in range(3):
+            assert server.post("type=map")[0] == 200 and not answers[-1].done()
+            assert server.health()["status"] in ("ok", "busy")
+        assert {answer.result()[0] for answer in answers} <= {200, 422, 504}
+    settled(server)
+
+
 def test_a_folder_of_the_machine_is_not_served(server):
     for path in ("/../../etc/passwd", "/docs/../../etc/passwd", "//etc/passwd", "/%2e%2e%2fetc/passwd"):
         status, body = server.get(path)

@@ -74,7 +74,7 @@ def test_what_cannot_be_encoded_is_told(codec):
 
 def test_decoding_ends_at_its_deadline_and_the_next_image_is_decoded():
     codec = Codec(pixels=1_000_000, decoding=0.5, encoding=20, workers=1)
-    with pytest.raises(Refused, match="longer than 0.5 s"):
+    with pytest.raises(Refused, match=r"longer than 0\.5 s"):
         codec.decode(slow_image()).future.result()
     codec.seconds["decode"] = 20  # on a busy machine half a second may be too little for any image
     assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().shape == PICTURE.shape

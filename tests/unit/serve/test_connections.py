@@ -46,9 +46,7 @@ async def app(scope, receive, send):
 def serving(protocol):
     """The port of a server in a thread."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as listener:
-        config = uvicorn.Config(
-            Drained(app, 40_000_000, seconds=5), http=protocol, lifespan="off", log_level="critical"
-        )
+        config = uvicorn.Config(Drained(app), http=protocol, lifespan="off", log_level="critical")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from inspyrenet.data.images.encode import encode
 from inspyrenet.remover.image_types import Result
 from inspyrenet.remover.remover import RemoverError
 from inspyrenet.serve.app import create_app
-from inspyrenet.serve.codec import Codec
+from inspyrenet.serve.codec import Call, Codec
 from inspyrenet.serve.settings import Limits, build_parser, read_limits
 
 PICTURE = np.full((20, 30, 3), 90, np.uint8)
@@ -40,7 +41,7 @@ class StandIn:
     def process_batch(self, images, type, threshold, reverse, batch_size, keep_metadata):
         images = [image.array for image in images]
         self.batches.append([int(image.flat[0]) for image in images])
-        assert self.go.wait(5)
+        assert self.go.wait(60)
         if any(image.flat[0] == 13 for image in images):
             raise self.error
         return [Result(np.dstack([image, image[..., 0]]) if type.kind == "rgba" else image) for image in images]
@@ -222,7 +223,7 @@ def test_only_names_of_this_machine_are_answered():
     app = create_app({"small": StandIn()}, LIMITS, frozenset({"localhost", "127.0.0.1", "::1"}))
     for host, status in [("localhost:7000", 200), ("[::1]:7000", 200), ("evil.example", 421), ("", 421)]:
         assert TestClient(app).get("/api/health", headers={"host": host}).status_code == status
-    app.state.service.batcher.close()
+    app.state.service.close()
 
 
 def test_no_other_web_page_may_read_answers(client):
@@ -253,7 +254,7 @@ def at_once(client, network, calls):
     yield results
 
 
-def until(condition, seconds=5):
+def until(condition, seconds=30):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -297,7 +298,7 @@ def test_an_upload_that_takes_too_long_is_ended(network):
     scope = {"type": "http", "method": "POST", "path": "/api/remove", "query_string": b"", "headers": headers}
     asyncio.run(app(scope, receive, send))
     assert sent[0]["status"] == 408 and b"took longer than 0.1 s" in sent[1]["body"]
-    app.state.service.batcher.close()
+    app.state.service.close()
 
 
 def test_no_result_in_time(network, codec):
@@ -310,6 +311,79 @@ def test_no_result_in_time(network, codec):
         network.go.set()
         until(lambda: client.app.state.service.batcher.batches == 1)
         assert post(client).status_code == 200 and len(network.batches) == 2
+
+
+def slow_image(scans=200, side=90):
+    """A progressive JPEG whose last scan comes again and again."""
+    buffer = io.BytesIO()
+    Image.new("L", (side, side), 128).save(buffer, "JPEG", progressive=True)
+    data = buffer.getvalue()
+    start = data.rfind(b"\xff\xda")
+    return data[:start] + data[start:-2] * scans + b"\xff\xd9"
+
+
+def test_an_image_that_asks_for_too_much_work_is_told(client, network):
+    assert "more than 64 scans" in told(post(client, slow_image()), 422)
+    assert network.batches == []
+
+
+def test_small_images_are_answered_while_large_ones_are_computed(client, network):
+    """More than a quarter of the limit on pixels is large: two at a time, in a thread of their own."""
+    gate = network.go
+    gate.clear()
+    large = encode(np.full((60, 60, 3), 77, np.uint8))
+    threads = [threading.Thread(target=post, args=(client, large)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    until(lambda: client.app.state.service.large.waiting == 1)  # one is computed, one waits, one is not decoded
+    assert client.get("/api/health").json()["status"] == "busy"
+    network.go = threading.Event()
+    network.go.set()
+    assert post(client, type="white").status_code == 200
+    assert network.batches == [[77], [90]]
+    assert client.app.state.service.large.computing > 0
+    gate.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_what_is_decoded_for_a_client_that_has_gone_is_stopped(codec):
+    """The body's end is a disconnect: the process that decodes is ended, and the place is free."""
+    app = create_app({"small": StandIn()}, Limits(seconds=20), codec=codec)
+    service, call, sent = app.state.service, Call(), []
+    service.codec = SimpleNamespace(measure=lambda file: call, waiting=0, broken="")
+    body = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nx\r\n--b--\r\n'
+    messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+
+    async def receive():
+        return messages.pop(0) if messages else await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b")]
+    scope = {"type": "http", "method": "POST", "path": "/api/remove", "query_string": b"", "headers": headers}
+    asyncio.run(app(scope, receive, send))
+    assert call.stopped and service.under_way == 0 and sent[0]["status"] == 499
+    service.close()
+
+
+def test_health_is_honest(client, network, monkeypatch):
+    service = client.app.state.service
+    monkeypatch.setattr(type(service.batcher), "computing", 5.5)
+    health = client.get("/api/health")
+    assert health.status_code == 503 and health.json()["status"] == "broken" and "for 6 s" in health.json()["reason"]
+    monkeypatch.undo()
+    monkeypatch.setattr(service, "under_way", 4)
+    health = client.get("/api/health")
+    assert health.status_code == 200 and health.json()["status"] == "busy" and "the limit" in health.json()["reason"]
+    monkeypatch.undo()
+    monkeypatch.setattr(service.codec, "broken", "no process")
+    assert client.get("/api/health").json()["reason"] == "no process"
+    monkeypatch.undo()
+    assert client.get("/api/health").json()["status"] == "ok"
+    service.close()
+    assert client.get("/api/health").json()["status"] == "broken"
 
 
 def test_one_image_that_fails_does_not_take_the_others_with_it(client, network):
