@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import webbrowser
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -41,9 +42,11 @@ def show(options: argparse.Namespace, folder: str) -> None:
             app = create_page(page, limits.bytes, names_for(options.host, listener.getsockname()[0]))
             address = address_of(listener)
             greeting = f"{remover.describe()}: {address} (Ctrl-C ends it)"
-            run(app, listener, limits, greeting, grace=GRACE_SECONDS, started=opener(address) if options.open else None)
-
-
-def opener(address: str):
-    """What opens the page in the browser."""
-    return lambda: webbrowser.open(address)
+            run(
+                app,
+                listener,
+                limits,
+                greeting,
+                grace=GRACE_SECONDS,
+                started=partial(webbrowser.open, address) if options.open else None,
+            )

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 
@@ -159,11 +159,17 @@ class Codec:
         if not call.begin(process):
             raise Refused(503, "it was ended before it began")
         late = threading.Event()
-        timer = threading.Timer(words["seconds"], lambda: (late.set(), process.kill()))
+
+        def end() -> None:
+            late.set()
+            process.kill()
+
+        timer = threading.Timer(words["seconds"], end)
         timer.start()
+        calls, answers = _pipes(process)
         try:
-            write_frame(process.stdin, words, buffers)
-            return read_frame(process.stdout, 16 * self.pixels + 2**20)
+            write_frame(calls, words, buffers)
+            return read_frame(answers, 16 * self.pixels + 2**20)
         except (OSError, EOFError, FrameError, ValueError) as error:
             self._discard(process)
             if late.is_set():
@@ -202,7 +208,7 @@ class Codec:
             timer = threading.Timer(START_SECONDS, process.kill)
             timer.start()
             try:
-                read_frame(process.stdout, 0)
+                read_frame(_pipes(process)[1], 0)
             except EOFError:
                 self._discard(process)
                 raise
@@ -219,10 +225,15 @@ class Codec:
     def _discard(self, process: subprocess.Popen) -> None:
         process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
+        for pipe in _pipes(process):
             with contextlib.suppress(OSError):  # what was not sent any more
                 pipe.close()
         self._processes.discard(process)
+
+
+def _pipes(process: subprocess.Popen) -> tuple[BinaryIO, BinaryIO]:
+    """Its standard input and output."""
+    return cast(BinaryIO, process.stdin), cast(BinaryIO, process.stdout)
 
 
 def _content(file: BinaryIO) -> bytes:
@@ -242,5 +253,5 @@ def _widen(process: subprocess.Popen) -> None:
     with contextlib.suppress(ImportError, AttributeError, OSError):
         import fcntl
 
-        for pipe in (process.stdin, process.stdout):
+        for pipe in _pipes(process):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

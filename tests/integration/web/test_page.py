@@ -163,7 +163,7 @@ def opened(browser, page, photo):
 
 def seen_result(browser):
     """The pixels of the result on the screen, uint8 (h, w, 3)."""
-    browser.wait_for(f"{RESULT}.decode().then(() => true)")
+    browser.wait_for(f"{RESULT}?.decode().then(() => true)")  # none while the next one loads
     box = browser.evaluate(f"(box => [box.x, box.y, box.width, box.height])({RESULT}.getBoundingClientRect())")
     size = browser.evaluate(f"[{RESULT}.naturalWidth, {RESULT}.naturalHeight]")
     scale = min(1, box[2] / size[0], box[3] / size[1])
