@@ -209,13 +209,16 @@ def decoding(label: str) -> Iterator[None]:
 
 def _open(source: Path | io.BytesIO, label: str, max_pixels: int) -> Image.Image:
     """Opened, not decoded; size checked first, so that a small file cannot claim the whole memory."""
-    image = _identify(source, label)
+    image = identify(source, label)
     check_pixels(label, *image.size, max_pixels)
     return image
 
 
-def _identify(source: Path | io.BytesIO, label: str) -> Image.Image:
-    """Image.open for the formats of formats.py. A plug-in is loaded when the first image asks for it."""
+def identify(source: Path | io.BytesIO, label: str) -> Image.Image:
+    """Image.open for the formats of formats.py. A plug-in is loaded when the first image asks for it.
+
+    Raises what Image.open raises, ImageError where a plug-in is not installed.
+    """
     try:
         return Image.open(source, formats=pillow_formats())
     except UnidentifiedImageError:

@@ -58,4 +58,8 @@ class Kept:
 
 
 def _size(prediction: Prediction) -> int:
-    return prediction.image.nbytes + prediction.saliency.nbytes
+    source = prediction.source
+    arrays = {
+        id(one): one for one in (prediction.image, prediction.saliency, source.array, source.alpha) if one is not None
+    }
+    return sum(one.nbytes for one in arrays.values())

@@ -134,11 +134,11 @@ class Page:
         with told():
             wish = read_controls(kind, color, threshold, reverse)
             prediction = self.kept.get(path) or self._predict(path)
-            array = finish(self.remover, prediction, wish.style, wish.threshold, wish.reverse)
-            data = self.codec.encode(array, "png").future.result()
+            result = finish(self.remover, prediction, wish.style, wish.threshold, wish.reverse)
+            data = self.codec.encode(result.array, "png", result.metadata).future.result()
         target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
         write_bytes(data, target)
-        picture = shown(array)
+        picture = shown(result.array, result.metadata.icc)
         return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
     def _predict(self, path: str) -> Prediction:

@@ -26,8 +26,7 @@ from .settings import Limits
 from .uploads import Body, file_of
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from ..remover.image_types import Result
     from ..remover.remover import Remover
 
 MEDIA = {name: f"image/{kind.lower()}" for name, kind in FORMATS.items()}
@@ -145,9 +144,9 @@ class Service:
             started = time.monotonic()
             job = QueuedJob(await finished(self.codec.decode(file)), params)
             decoded = time.monotonic()
-            array = await self._computed(job, self.large if large else self.batcher)
+            result = await self._computed(job, self.large if large else self.batcher)
             computed = time.monotonic()
-            data = await finished(self.codec.encode(array, format))
+            data = await finished(self.codec.encode(result.array, format, result.metadata))
         seconds = {
             "wait": started - arrived + job.waited,
             "decode": decoded - started,
@@ -157,7 +156,7 @@ class Service:
         timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
         return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
 
-    async def _computed(self, job: QueuedJob, batcher: Batcher) -> "np.ndarray":
+    async def _computed(self, job: QueuedJob, batcher: Batcher) -> "Result":
         try:
             batcher.submit(job)
             return await asyncio.wrap_future(job.future)

@@ -12,12 +12,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..data.images.decoded import DecodedImage
 from .query import RequestParams
 from .settings import Limits
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from ..remover.image_types import Result
     from ..remover.remover import Remover
 
 LOG = logging.getLogger("inspyrenet")
@@ -29,12 +29,11 @@ class Closed(RuntimeError):
 
 @dataclass(eq=False)
 class QueuedJob:
-    """An image uint8 (H, W, 3) that waits for the network. `future` gets the result, or the error; cancelled before its turn, it
-    costs nothing."""
+    """An image that waits for the network. `future` gets the result, or the error; cancelled before its turn, it costs nothing."""
 
-    image: "np.ndarray"
+    image: DecodedImage
     params: RequestParams
-    future: "Future[np.ndarray]" = field(default_factory=Future)
+    future: "Future[Result]" = field(default_factory=Future)
     waited: float = 0.0  # seconds, until its batch began
     arrived: float = field(default_factory=time.monotonic)
 
@@ -128,8 +127,9 @@ class Batcher:
         """Through the network together; where that fails one by one, so that an image fails by itself alone."""
         params = jobs[0].params
         try:
-            arrays = self.removers[params.mode].process_batch(
-                [job.image for job in jobs], params.style, params.threshold, params.reverse, batch_size=len(jobs)
+            images = [job.image for job in jobs]
+            results = self.removers[params.mode].process_batch(
+                images, params.style, params.threshold, params.reverse, len(jobs), params.keep_metadata
             )
         except Exception as error:
             if len(jobs) == 1:
@@ -139,8 +139,8 @@ class Batcher:
             for job in jobs:
                 self._compute([job])
             return
-        for job, array in zip(jobs, arrays, strict=True):
-            job.future.set_result(array)
+        for job, result in zip(jobs, results, strict=True):
+            job.future.set_result(result)
 
     def _count(self, images: int, seconds: float) -> None:
         self.images += images
@@ -150,4 +150,5 @@ class Batcher:
 
 
 def _pixels(job: QueuedJob) -> int:
-    return job.image.shape[0] * job.image.shape[1]
+    height, width, _ = job.image.array.shape
+    return height * width

@@ -13,13 +13,16 @@ from typing import Any, BinaryIO, cast
 
 import numpy as np
 
+from ..data.images.decoded import PLAIN, DecodedImage, Metadata
 from .frames import Buffer, FrameError, read_frame, write_frame
+from .packing import packed, unpacked
 
 LOG = logging.getLogger("inspyrenet")
 WORKERS = 3
 START_SECONDS = 60.0  # for a new process to be there
 MEASURE_SECONDS = 5.0
 PIPE_BYTES = 2**20
+BESIDE = 2**25  # bytes of color profile, EXIF and file headers beside the pixels
 PACKAGE_PLACE = str(Path(__file__).resolve().parents[2])  # where this very package lies
 COMMAND = [
     sys.executable,
@@ -87,15 +90,13 @@ class Codec:
         return self._submit({"do": "measure"}, file, lambda words, _: tuple(words["size"]))
 
     def decode(self, file: BinaryIO) -> Call:
-        """Future result: uint8 (H, W, 3)."""
-        return self._submit({"do": "decode"}, file, _array)
+        """Future result: a DecodedImage."""
+        return self._submit({"do": "decode"}, file, unpacked)
 
-    def encode(self, array: np.ndarray, format: str) -> Call:
+    def encode(self, array: np.ndarray, format: str, metadata: Metadata = PLAIN) -> Call:
         """Future result: the bytes of an image file."""
-        whole = np.ascontiguousarray(array)
-        return self._submit(
-            {"do": "encode", "format": format, "shape": whole.shape}, whole.data, lambda _, parts: bytes(parts[0])
-        )
+        words, buffers = packed(DecodedImage(array, None, metadata))
+        return self._submit({"do": "encode", "format": format, **words}, buffers, lambda _, parts: bytes(parts[0]))
 
     @property
     def waiting(self) -> int:
@@ -126,7 +127,7 @@ class Codec:
 
     # -- one thread for each process ----------------------------------------------------------------------------------
 
-    def _submit(self, words: dict[str, Any], source: "BinaryIO | Buffer", finish: Any) -> Call:
+    def _submit(self, words: dict[str, Any], source: "BinaryIO | list[Buffer]", finish: Any) -> Call:
         call = Call()
         words["seconds"] = self.seconds[words["do"]]
         self._count(1)
@@ -137,12 +138,11 @@ class Codec:
         with self._lock:
             self._calls += change
 
-    def _run(self, call: Call, words: dict[str, Any], source: "BinaryIO | Buffer", finish: Any) -> None:
+    def _run(self, call: Call, words: dict[str, Any], source: "BinaryIO | list[Buffer]", finish: Any) -> None:
         try:
             if not call.future.set_running_or_notify_cancel():
                 return
-            data = source if isinstance(source, bytes | bytearray | memoryview) else _content(source)
-            answer, parts = self._ask(call, words, [data])
+            answer, parts = self._ask(call, words, source if isinstance(source, list) else [_content(source)])
             if "error" in answer:
                 if "trace" in answer:
                     LOG.warning("an image could not be used\n%s", answer["trace"])
@@ -169,7 +169,7 @@ class Codec:
         calls, answers = _pipes(process)
         try:
             write_frame(calls, words, buffers)
-            return read_frame(answers, 16 * self.pixels + 2**20)
+            return read_frame(answers, 16 * self.pixels + BESIDE)
         except (OSError, EOFError, FrameError, ValueError) as error:
             self._discard(process)
             if late.is_set():
@@ -242,10 +242,6 @@ def _content(file: BinaryIO) -> bytes:
     if not data:
         raise Refused(422, "the file is empty (0 bytes)")
     return data
-
-
-def _array(words: dict[str, Any], parts: list[bytearray]) -> np.ndarray:
-    return np.frombuffer(parts[0], np.uint8).reshape(words["shape"])
 
 
 def _widen(process: subprocess.Popen) -> None:

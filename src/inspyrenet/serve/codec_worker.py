@@ -14,16 +14,17 @@ import traceback
 import warnings
 from typing import Any
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..data.images.cost import CostError, check_cost
+from ..data.images.decoded import read_decoded
 from ..data.images.encode import FormatError, encode
-from ..data.images.read import ImageError, read_image
+from ..data.images.formats import PICTURES
+from ..data.images.read import ImageError, identify
 from ..utils.system.signals import ignore
 from .frames import Buffer, read_frame, write_frame
+from .packing import packed, unpacked
 
-KINDS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 MEMORY, PIXEL_BYTES = 2**30, 48  # bytes: for the process, and for each pixel while it is decoded from 16 bits
 
 
@@ -68,12 +69,12 @@ def _measure(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tup
     data = bytes(buffers[0])
     try:
         check_cost(data)
-        with Image.open(io.BytesIO(data), formats=KINDS) as image:
+        with identify(io.BytesIO(data), "image bytes") as image:
             width, height = image.size
     except Image.DecompressionBombError:
         return {"status": 413, "error": f"the image has many more pixels than {_most(pixels)}"}, []
     except UnidentifiedImageError:
-        known = ", ".join(KINDS)
+        known = ", ".join(PICTURES)
         return {"status": 415, "error": f"not an image of a known kind ({known}), or damaged at its start"}, []
     except CostError as error:
         return {"status": 422, "error": str(error)}, []
@@ -86,13 +87,12 @@ def _measure(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tup
 
 
 def _decode(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tuple[dict[str, Any], list[Buffer]]:
-    array = read_image(bytes(buffers[0]), pixels)
-    return {"shape": array.shape}, [array.data]
+    return packed(read_decoded(bytes(buffers[0]), pixels))
 
 
 def _encode(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tuple[dict[str, Any], list[Buffer]]:
-    array = np.frombuffer(buffers[0], np.uint8).reshape(call["shape"])
-    return {}, [encode(array, call["format"])]
+    image = unpacked(call, buffers)
+    return {}, [encode(image.array, call["format"], image.metadata)]
 
 
 _CALLS = {"measure": _measure, "decode": _decode, "encode": _encode}

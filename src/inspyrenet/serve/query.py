@@ -1,15 +1,13 @@
 """What a request asks for. Nothing that a client writes is ever taken for a path or an address."""
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 from ..data.images.encode import FORMATS, check_format
-from ..remover.compositing import NAMED, CutoutError, OutputStyle, check_threshold, style_of
+from ..remover.compositing import NAMED, CutoutError, OutputStyle, check_threshold, color_of, style_of
 from .errors import ApiError, explain
 
-COLOR = re.compile(r"#[0-9a-f]{6}|\[?\s*\d{1,3}\s*(,\s*\d{1,3}\s*){2}\]?")
-TYPES = ", ".join(NAMED) + ", or a color such as [255,0,0] or #ff0000"
+TYPES = ", ".join(NAMED) + ", or a color such as red, #ff0000 or [255,0,0]"
 
 
 @dataclass(frozen=True)
@@ -20,10 +18,17 @@ class RequestParams:
     style: OutputStyle
     threshold: float | None
     reverse: bool
+    keep_metadata: bool = False
 
 
 def parse_query(
-    modes: Collection[str], mode: str | None, type: str, format: str, threshold: float | None, reverse: bool
+    modes: Collection[str],
+    mode: str | None,
+    type: str,
+    format: str,
+    threshold: float | None,
+    reverse: bool,
+    keep_metadata: bool = False,
 ) -> tuple[RequestParams, str]:
     """The query of a request → its parameters, and the format's name. Raises ApiError (422) that says what there is.
 
@@ -37,7 +42,7 @@ def parse_query(
     try:
         style = named_style(type)
         check_threshold(threshold)
-        return RequestParams(chosen, style, threshold, reverse), check_format(format, style.transparent)
+        return RequestParams(chosen, style, threshold, reverse, keep_metadata), check_format(format, style.transparent)
     except ValueError as error:
         raise explain(error) from error
 
@@ -45,6 +50,6 @@ def parse_query(
 def named_style(word: str) -> OutputStyle:
     """The output type that a client writes: a name or a color, never a file. Raises CutoutError."""
     plain = word.strip().lower()
-    if plain not in NAMED and not COLOR.fullmatch(plain):  # `style_of` would look for a file of that name
+    if plain not in NAMED and color_of(plain) is None:  # `style_of` would look for a file of that name
         raise CutoutError(f"type is {TYPES}, not {word[:80]!r}")
     return style_of(plain)
