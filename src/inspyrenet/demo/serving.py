@@ -7,6 +7,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..utils.system.extras import how_to_install
+
 SECONDS = 60.0  # for an upload
 GRACE_SECONDS = 5.0  # at the end, for what is being computed
 
@@ -21,7 +23,7 @@ def show(options: argparse.Namespace, folder: str) -> None:
     folder: a temporary one for uploads and results. Raises DemoError, AddressError, and what loading a network raises.
     """
     if find_spec("gradio") is None:
-        raise DemoError("the page needs the extra web: pip install 'inspyrenet[web]'")
+        raise DemoError(f"the page needs the extra web: {how_to_install('web')}")
     from ..serve.server import address_of, listen
 
     with listen(options.host, options.port) as listener:

@@ -3,14 +3,16 @@
 import numpy as np
 import pytest
 
+from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.demo import kept as module
 from inspyrenet.demo.kept import Kept
 from inspyrenet.demo.pictures import Prediction
 
 
 def prediction(pixels):
-    """4 bytes a pixel."""
-    return Prediction(np.zeros((1, pixels, 3), np.uint8), np.zeros((1, pixels), np.uint8), [("level",)])
+    """4 bytes a pixel: the network saw the image as it came."""
+    image = np.zeros((1, pixels, 3), np.uint8)
+    return Prediction(image, np.zeros((1, pixels), np.uint8), [("level",)], DecodedImage(image))
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
+from inspyrenet.data.images.decoded import read_decoded
 from inspyrenet.data.images.encode import encode
 from inspyrenet.serve import codec as module
 from inspyrenet.serve.codec import Codec, Refused
@@ -36,9 +37,23 @@ def slow_image():
 def test_there_and_back(codec):
     file = io.BytesIO(encode(PICTURE))
     assert codec.measure(file).future.result() == (30, 20)
-    array = codec.decode(file).future.result()
+    array = codec.decode(file).future.result().array
     assert np.array_equal(array, PICTURE)
     assert codec.encode(array[:, ::2], "png").future.result() == encode(np.ascontiguousarray(array[:, ::2]))
+
+
+def test_what_goes_with_the_pixels_comes_through(codec):
+    rgba = np.dstack([PICTURE, PICTURE[..., 0]])
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    buffer = io.BytesIO()
+    Image.fromarray(rgba).save(buffer, "PNG", icc_profile=profile, dpi=(300, 300), exif=exif)
+    here, there = read_decoded(buffer.getvalue()), codec.decode(buffer).future.result()
+    assert np.array_equal(there.array, here.array) and np.array_equal(there.alpha, here.alpha)
+    assert there.metadata == here.metadata and here.metadata.dpi and here.metadata.exif
+    data = codec.encode(rgba, "png", there.metadata).future.result()
+    assert data == encode(rgba, "png", here.metadata)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (1, 1, 4), (2, 1, 3)])
@@ -46,7 +61,7 @@ def test_the_smallest_pictures(codec, shape):
     picture = np.full(shape, 77, np.uint8)
     data = codec.encode(picture, "png").future.result()
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), picture)
-    assert codec.decode(io.BytesIO(data)).future.result().shape == (*shape[:2], 3)
+    assert codec.decode(io.BytesIO(data)).future.result().array.shape == (*shape[:2], 3)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +92,7 @@ def test_decoding_ends_at_its_deadline_and_the_next_image_is_decoded():
     with pytest.raises(Refused, match=r"longer than 0\.5 s"):
         codec.decode(slow_image()).future.result()
     codec.seconds["decode"] = 20  # on a busy machine half a second may be too little for any image
-    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().shape == PICTURE.shape
+    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().array.shape == PICTURE.shape
     codec.close()
     assert codec._processes == set()
 
@@ -92,7 +107,7 @@ def test_what_nobody_waits_for_any_more_is_ended(codec):
     assert waiting.future.cancelled()
     call.stop()
     assert process.wait(20) != 0
-    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().shape == PICTURE.shape
+    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().array.shape == PICTURE.shape
 
 
 def test_a_process_that_dies_fails_its_image_alone(codec):
@@ -102,7 +117,7 @@ def test_a_process_that_dies_fails_its_image_alone(codec):
     call._process.kill()
     with pytest.raises(Refused, match="ended the process"):
         call.future.result()
-    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().shape == PICTURE.shape
+    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().array.shape == PICTURE.shape
 
 
 def test_closing_ends_what_is_under_way():
@@ -130,7 +145,7 @@ def test_the_process_runs_nothing_from_the_current_folder(tmp_path, monkeypatch)
     (tmp_path / "json.py").write_text("raise SystemExit('run from the current folder')")
     monkeypatch.chdir(tmp_path)
     codec = Codec(pixels=1000, decoding=20, encoding=5, workers=1)
-    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().shape == PICTURE.shape
+    assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().array.shape == PICTURE.shape
     codec.close()
 
 

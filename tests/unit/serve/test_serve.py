@@ -333,7 +333,9 @@ def test_small_images_are_answered_while_large_ones_are_computed(client, network
     gate.clear()
     large = encode(np.full((60, 60, 3), 77, np.uint8))
     threads = [threading.Thread(target=post, args=(client, large)) for _ in range(3)]
-    for thread in threads:
+    threads[0].start()
+    until(lambda: client.app.state.service.large.computing > 0)
+    for thread in threads[1:]:
         thread.start()
     until(lambda: client.app.state.service.large.waiting == 1)  # one is computed, one waits, one is not decoded
     assert client.get("/api/health").json()["status"] == "busy"
