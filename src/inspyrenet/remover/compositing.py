@@ -222,12 +222,17 @@ def seen_by_network(image: "DecodedImage") -> "np.ndarray":
     return on_ground(image.srgb().array, image.alpha)
 
 
-def composite(front: "np.ndarray | Color", behind: "np.ndarray | Color", alpha: "np.ndarray") -> "np.ndarray":
-    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3). Both may be one color (3,)."""
+def composite(
+    front: "np.ndarray | Color", behind: "np.ndarray | Color", alpha: "np.ndarray", result: "np.ndarray | None" = None
+) -> "np.ndarray":
+    """alpha · front + (1 − alpha) · behind, rounded to nearest; (H, W, 3). Both may be one color (3,).
+
+    result: the array to write to, which may be `behind` itself; a new one where it is None.
+    """
     import numpy as np
 
     front, behind = (np.broadcast_to(np.asarray(one, np.uint8), (*alpha.shape, 3)) for one in (front, behind))
-    result = np.empty(front.shape, np.uint8)
+    result = np.empty(front.shape, np.uint8) if result is None else result
     for top, stop in bands(alpha.shape[1], len(alpha)):  # since the products take six times the picture
         band = slice(top, stop)
         weight = alpha[band, :, None].astype(np.uint16)
@@ -317,7 +322,8 @@ def _on_picture(image, alpha, style):
 
 
 def _blur(image, alpha, style):
-    return composite(image, blurred_background(image, alpha), alpha)
+    behind = blurred_background(image, alpha)
+    return composite(image, behind, alpha, result=behind)
 
 
 def _overlay(image, alpha, style):
