@@ -27,7 +27,7 @@ SIDES = 100, 700  # pixels, of random sizes
 TORCHS_OWN = 1024  # entries of each cache
 CACHES = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"
 LARGE = [("png", "rgba"), ("png", "map"), ("jpg", "white"), ("jpg", "blur")]  # format and type of the result
-MEGAPIXELS = (49, 120)
+MEGAPIXELS = (49, 110)
 
 
 def grow(pipe, caches: str, sizes: str, resize: str, images: int) -> None:

@@ -6,7 +6,7 @@ and one wide, and every row of it would be stretched to the width of the network
 
 from collections.abc import Iterator
 
-MAX_PIXELS = 120_000_000  # takes under 2 GB on any way through this package; phones' photographs have up to 108 million
+MAX_PIXELS = 110_000_000  # takes under 2 GB on any way through this package; phones' photographs have up to 108 million
 MAX_SIDE = 200_000  # pixels; panoramas have up to 100,000
 BAND = 2**20  # pixels that are worked on at a time, where a whole image would take several copies
 
