@@ -10,7 +10,7 @@ M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8  # glibc's malloc.h
 DEFAULTS = {M_TRIM_THRESHOLD: 128 * 1024, M_MMAP_MAX: 65536, M_ARENA_MAX: 0}
 KEEPING = {M_TRIM_THRESHOLD: 2**31 - 1, M_MMAP_MAX: 0, M_ARENA_MAX: 1}
 
-KERNELS = 256  # compiled kernels of about half a megabyte; a pass of the bundled network uses 97
+KERNELS = 160  # compiled kernels of one to two megabytes; a pass of the bundled network uses 97
 
 
 @contextlib.contextmanager
