@@ -18,6 +18,7 @@ from .read import (
     loaded_bytes,
     orientation_of,
     to_8_bits,
+    unknown_scale,
     upright,
     without_palette,
 )
@@ -148,13 +149,12 @@ def _of_array(values: np.ndarray, name: str) -> Channel:
     lowest, highest = float(values.min()), float(values.max())
     if lowest >= 0 and highest <= 1 and values.dtype.kind == "f":
         return np.rint(values * 255).astype(np.uint8), "gray", None, 32
-    if lowest >= 0 and highest <= 255:
-        return np.rint(values).astype(np.uint8), "gray", None, 24
+    certain = values.dtype.kind in "ui" or bool(((values == 0) | (values == 255)).all())
+    if lowest >= 0 and highest <= 255 and certain:
+        return values.astype(np.uint8), "gray", None, 24
     if lowest >= 0 and highest <= 65535 and values.dtype.kind in "ui":
         return to_8_bits(values), "gray", None, 16
-    raise ImageError(
-        f"{name}: gray values from {lowest:g} to {highest:g} have no known scale; save the image with 8 or 16 bits"
-    )
+    raise ImageError(f"{name}: {unknown_scale(values)}")
 
 
 # -- palettes and colors ------------------------------------------------------------------------------------------

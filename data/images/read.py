@@ -17,9 +17,11 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from . import headers
 from .bounds import MAX_PIXELS, bands, size_problem
+from .cost import CostError, check_cost
 from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
 ORIENTATION_TAG = 0x0112
+TIFF = (b"II*\0", b"MM\0*")
 
 Source = Path | str | bytes | BinaryIO
 
@@ -158,6 +160,10 @@ def loaded(source: Source, max_pixels: int = MAX_PIXELS) -> Iterator[tuple[Image
 @contextlib.contextmanager
 def loaded_bytes(data: bytes, label: str, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
     """`loaded` for encoded bytes that messages call `label`."""
+    try:
+        check_cost(data)
+    except CostError as error:
+        raise ImageError(f"{label}: {error}") from error
     with decoding(label), _open(io.BytesIO(data), label, max_pixels) as image:
         image.load()
         yield image
@@ -222,7 +228,11 @@ def identify(source: Path | io.BytesIO, label: str) -> Image.Image:
     try:
         return Image.open(source, formats=pillow_formats())
     except UnidentifiedImageError:
-        plugin = plugin_of(_prefix(source))
+        prefix = _prefix(source)
+        plugin = plugin_of(prefix)
+        if prefix.startswith(TIFF):
+            text = "a TIFF of a kind that is not read, such as floating point colors; save it with 8 or 16 bits"
+            raise ImageError(f"{label}: {text}") from None
         if plugin is None:
             raise
         if not load_plugin(plugin):
@@ -315,10 +325,17 @@ def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
     lowest, highest = float(values.min()), float(values.max())
     if image.mode == "F" and lowest >= 0 and highest <= 1:
         return np.rint(values * 255).astype(np.uint8)
-    if lowest >= 0 and highest <= 255:
-        return np.rint(values).astype(np.uint8)
-    span = f"from {lowest:g} to {highest:g}"
-    raise ImageError(f"{label}: gray values {span} have no known scale; save the image with 8 or 16 bits")
+    if image.mode != "F" and lowest >= 0 and highest <= 255:
+        return values.astype(np.uint8)
+    raise ImageError(f"{label}: {unknown_scale(values)}")
+
+
+def unknown_scale(values: np.ndarray) -> str:
+    """What is wrong with gray values of no known scale, and what to do."""
+    span = f"{float(values.min()):g} to {float(values.max()):g}"
+    if values.dtype.kind == "f":
+        return f"floating point values are 0..1, not {span}; scale them, or save the image with 8 or 16 bits"
+    return f"gray values from {span} have no known scale; save the image with 8 or 16 bits"
 
 
 def to_8_bits(values: np.ndarray) -> np.ndarray:

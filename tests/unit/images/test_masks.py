@@ -169,7 +169,7 @@ REFUSED = {
     "a cut-out": (with_alpha(photo(), SHAPE), "alpha channel"),
     "an opaque photograph": (with_alpha(photo(), EMPTY + 255), "several colors"),
     "a palette that starts with the object": (labels(1, [255, 0, 0, 0, 0, 0]), "black is not index 0"),
-    "values without a scale": (SOFT.astype(np.float32) * 9, "no known scale"),
+    "values without a scale": (SOFT.astype(np.float32) * 9, "floating point values are 0..1"),
 }
 
 

@@ -95,10 +95,27 @@ def test_16_bit_color_is_rounded(extension, alpha):
 def test_floating_point_tiff_in_0_to_1_and_out_of_range():
     data = encode(Image.fromarray(RAMP.astype(np.float32) / 255), "TIFF")
     np.testing.assert_array_equal(read_mask(data), RAMP)
-    with pytest.raises(ImageError, match="no known scale"):
-        read_mask(encode(Image.fromarray(RAMP.astype(np.float32) - 99), "TIFF"))
-    with pytest.raises(ImageError, match="no known scale"):
-        read_mask(encode(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF"))
+    np.testing.assert_array_equal(read_image(data), np.repeat(RAMP[..., None], 3, axis=2))
+    for values in (RAMP - 99.0, RAMP * 1.0, RAMP / 254, np.full((4, 4), np.nan)):
+        data = encode(Image.fromarray(values.astype(np.float32)), "TIFF")
+        for read in (read_image, read_mask):
+            with pytest.raises(ImageError, match=r"floating point values are 0\.\.1"):
+                read(data)
+
+
+def test_a_tiff_of_floating_point_colors_is_refused_by_name():
+    ok, data = cv2.imencode(".tiff", COLOR.astype(np.float32) / 255)
+    assert ok
+    with pytest.raises(ImageError, match="floating point colors"):
+        read_image(data.tobytes())
+
+
+def test_an_image_that_asks_for_absurd_work_is_refused():
+    """A JPEG whose last pass over the pixels is repeated a thousand times."""
+    data = encode(Image.fromarray(COLOR), "JPEG", progressive=True)
+    start = data.rfind(b"\xff\xda")
+    with pytest.raises(ImageError, match="64 scans"):
+        read_image(data[:start] + data[start:-2] * 1000 + b"\xff\xd9")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
