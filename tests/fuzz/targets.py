@@ -200,6 +200,54 @@ def _read_archive(data: bytes, folder: Path) -> None:
 KEPT = ("tiny.yaml", "tiny.safetensors")
 
 
+# -- videos and lists ---------------------------------------------------------------------------------------------
+
+
+def _video_seeds(folder: Path) -> list[bytes]:
+    import av
+
+    seeds = []
+    for kind, codec in (("mp4", "libx264"), ("webm", "libvpx-vp9"), ("avi", "mpeg4"), ("matroska", "libx264")):
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format=kind) as container:
+            stream = container.add_stream(codec, rate=5)
+            stream.width, stream.height, stream.pix_fmt = 48, 36, "yuv420p"
+            for number in range(3):
+                frame = av.VideoFrame.from_ndarray(np.roll(_photo(36, 48), number, axis=0), "rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+        seeds.append(buffer.getvalue())
+    return seeds
+
+
+def _read_video(data: bytes, folder: Path) -> None:
+    from inspyrenet.video.reading import VideoFile
+    from inspyrenet.video.source import Picture
+
+    path = folder / "video.mp4"
+    path.write_bytes(data)
+    video = VideoFile(path)
+    try:
+        for number, item in enumerate(video):
+            assert not isinstance(item, Picture) or item.array.dtype == np.uint8
+            if number > 20:
+                break
+    finally:
+        video.close()
+
+
+def _list_seeds(folder: Path) -> list[bytes]:
+    return [b"a.png\nb/c.jpg\n# more\n'd e.png'\n", '\ufeffé.png\r\n"f.png"\r\n'.encode(), b"/absolute/g.png\n"]
+
+
+def _read_list(data: bytes, folder: Path) -> None:
+    from inspyrenet.batch.inputs import find_inputs
+
+    path = folder / "list.txt"
+    path.write_bytes(data)
+    find_inputs(str(path), folder / "out")
+
+
 # -- requests -----------------------------------------------------------------------------------------------------
 
 
@@ -262,5 +310,7 @@ TARGETS = {
     "safetensors": Target(_tensor_seeds, _read_tensors, ".safetensors"),
     "configs": Target(_config_seeds, _read_config, ".yaml"),
     "archives": Target(_archive_seeds, _read_archive, ".zip"),
+    "videos": Target(_video_seeds, _read_video, ".mp4"),
+    "lists": Target(_list_seeds, _read_list, ".txt"),
     "requests": Target(_request_seeds, _send, ".http"),
 }

@@ -21,12 +21,13 @@ import numpy as np
 from tqdm import tqdm
 
 from ..system.cores import usable_cores
+from ..system.failures import one_line
 from ..system.signals import ignore
 from .accumulate import Accumulator, Result
 from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
 from .files import ScorePair, decode_pair, load
-from .prepare import MapError, prepare
+from .prepare import prepare
 from .registry import MetricError, check_metrics, sources
 from .score import ImageScores, join, measure, still_wanted
 
@@ -218,12 +219,12 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
         if kept and not wanted:
             return Answer(kept.scores, kept.resized, reused=True)
         prediction, truth, resized = decode_pair(pair, prediction, truth)
-    except (MapError, OSError) as error:
-        return Answer(None, error=str(error))
+    except Exception as error:  # a decoder's, of any class, is that of its file
+        return Answer(None, error=one_line(error))
     try:
         scores = measure(prepare(prediction, truth, job.conventions.stretch), wanted, job.conventions, job.skeletons)
-    except MapError as error:
-        return Answer(None, error=f"{_where(pair)}{error}")
+    except Exception as error:  # too little memory for one image, say: the others are scored
+        return Answer(None, error=f"{_where(pair)}{one_line(error)}")
     return Answer(join(kept.scores, scores) if kept else scores, resized, key)
 
 

@@ -150,7 +150,7 @@ def _open(av: Any, path: Path) -> Any:
     if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
     try:
-        return av.open(f"file:{path}", options=dict(SELF_CONTAINED))
+        return av.open(f"file:{path}", options=dict(SELF_CONTAINED), metadata_errors="replace")
     except (av.error.InvalidDataError, av.error.ArgumentError) as error:  # the latter: not on the list
         index = "its index is missing, so it was cut short or its recording never ended"
         hint = index if _begins_as_mp4(path) else "not a video of a known kind, or damaged at its start"

@@ -43,6 +43,16 @@ def test_pictures_are_rgb_and_in_order(tmp_path):
     assert seconds(pictures, file) == pytest.approx([n / 20 for n in range(8)])
 
 
+@pytest.mark.parametrize("form", ["mp4", "avi"])
+def test_titles_in_another_encoding_are_no_damage(tmp_path, form):
+    path = make_video(tmp_path / f"a.{form}", 3, form=form)
+    data = path.read_bytes()
+    assert b"Lavf" in data  # the program that wrote it, as a text in the file
+    path.write_bytes(data.replace(b"Lavf", b"L\xe9v\xf6"))
+    pictures, _, file = read(path)
+    assert len(pictures) == 3 and file.warning is None
+
+
 @pytest.mark.parametrize("size", [(48, 64), (720, 1280)])
 def test_colors_are_converted_as_the_size_suggests(tmp_path, size):
     """An untagged small video is BT.601, a large one BT.709; the helper writes BT.601."""
