@@ -2,11 +2,10 @@
 
 import contextlib
 import gc
-import logging
+import sys
 import traceback
 from collections.abc import Iterator
 
-LOG = logging.getLogger(__name__)
 EXPECTED = (ValueError, OSError, RuntimeError, ImportError)  # all errors of this project derive from these
 
 
@@ -53,15 +52,16 @@ class Failures(dict[str, str]):
 
     @contextlib.contextmanager
     def noted(self, name: str) -> Iterator[None]:
-        """Note an error instead of raising it. What cannot be expected is logged with its traceback."""
+        """Note an error instead of raising it, and say so on stderr; of what cannot be expected with its traceback."""
         try:
             yield
         except Exception as error:
             if self.of == 1:
                 raise
             self[name] = one_line(error)
-            trace = "" if is_expected(error) else "\n" + "".join(traceback.format_exception(error)).rstrip()
-            LOG.error("%s: failed: %s%s", name, self[name], trace)
+            if not is_expected(error):
+                traceback.print_exception(error)
+            print(f"{name}: failed: {self[name]}", file=sys.stderr)
         if name in self:
             gc.collect()  # a network and its gradients, before the next item needs the memory
 

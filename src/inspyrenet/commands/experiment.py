@@ -51,18 +51,19 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     check_one_table(configs)
     first = STEPS.index(options.extra.start)
     failures = failures_of(configs)
-    trained: dict[str | None, str] = {}  # folder → the run that trained it; points of a grid may share their weights
-    predicted = set()  # or their maps too
+    begun: dict[str | None, str] = {}  # folder → the run that trains it; points of a grid may share their weights
+    trained, predicted = set(), set()  # or their maps too
     for config in configs:
         folder = config.Train.Checkpoint.checkpoint_dir if config.Train else None
         with failures.noted(config.name):
-            if trained.get(folder) in failures:
-                raise SharedTrainingError(f"it shares the training of {trained[folder]}")
+            if folder is not None and folder in begun and folder not in trained:
+                raise SharedTrainingError(f"it shares the training of {begun[folder]}, which failed")
             if first <= STEPS.index("train") and (folder is None or folder not in trained):
-                trained[folder] = config.name
+                begun[folder] = config.name
                 outcome = train.train(config, options)
                 if outcome.stopped:
                     return outcome.exit_code or TERMINATED
+                trained.add(folder)
             if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
                 test.test(config, options)
                 predicted.add(config.Eval.pred_root)
