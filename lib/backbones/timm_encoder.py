@@ -49,6 +49,8 @@ class TimmEncoder(nn.Module):
         try:
             self.net = timm.create_model(name, pretrained=pretrained, features_only=True)
         except (AssertionError, AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError) as error:
+            if pretrained and isinstance(error, RuntimeError):
+                raise  # it lacks weights, or they cannot be fetched: the caller knows what to do about that
             reason = str(error).partition("\n")[0] or type(error).__name__
             raise ValueError(f"timm cannot give maps of the encoder {name!r} ({reason}): take another") from error
         channels, strides = self.net.feature_info.channels(), self.net.feature_info.reduction()

@@ -80,7 +80,8 @@ class Scored:
 
     @property
     def notes(self) -> list[str]:
-        return [f"{self.config.name}: {self.config.note}"] if self.config.note else []
+        own = [f"{self.config.name}: {self.config.note}"] if self.config.note else []
+        return own + [note for matched, _ in self.sets for note in _coding_notes(matched)]
 
     @property
     def methods(self) -> list[MethodScores]:
@@ -202,6 +203,17 @@ def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Sc
     return Scored(config, tuple((matched, table[matched.dataset]) for matched in sets))
 
 
+def _coding_notes(matched: DatasetPairs) -> list[str]:
+    """What is to be known of the masks of a set, where they are not of 0 and 255 or all empty."""
+    coding = matched.pairs[0].reader
+    if not isinstance(coding, Coding):
+        return []
+    notes = [f"The masks of {matched.dataset} were read as masks {coding.text}."] if coding.text != Coding.text else []
+    if coding.without_objects:
+        notes.append(f"No mask of {matched.dataset} has an object: F, IoU and Dice cannot be above 0.")
+    return notes
+
+
 def _row(method: str, matched: DatasetPairs, scores: SetScores) -> Row:
     result = scores.result()
     remarks = []
@@ -209,11 +221,6 @@ def _row(method: str, matched: DatasetPairs, scores: SetScores) -> Row:
         remarks.append(f"{result.images} of {matched.masks} masks have a prediction; the others do not count")
     if matched.without_truth:
         remarks.append(f"{len(matched.without_truth)} predictions have no mask")
-    coding = matched.pairs[0].reader
-    if isinstance(coding, Coding) and coding.text != Coding.text:
-        remarks.append(f"its masks were taken for masks {coding.text}")
-    if isinstance(coding, Coding) and coding.without_objects:
-        remarks.append("no mask has an object: F, IoU and Dice cannot be above 0")
     if scores.resized:
         remarks.append(f"{len(scores.resized)} predictions had another size than their mask and were resized")
         log.warning("%s on %s: %s, e.g. %s", method, matched.dataset, remarks[-1], scores.resized[0])

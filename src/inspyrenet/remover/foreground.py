@@ -12,7 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..utils.system.extras import how_to_install
 
@@ -87,12 +87,11 @@ def _load_pymatting() -> Callable[..., "np.ndarray"]:
         if "cannot cache" not in str(error):
             raise
         LOG.warning("pymatting compiles anew at every start, since no folder for its cache can be written to")
-        import numba
-
+        numba: Any = sys.modules["numba"]  # pymatting's
         # of a name that nobody can foresee, since what lies there is run
         folder = tempfile.mkdtemp(prefix="inspyrenet-numba-")
         atexit.register(shutil.rmtree, folder, ignore_errors=True)
-        vars(numba.config)["CACHE_DIR"] = folder
+        numba.config.CACHE_DIR = folder
         from pymatting import estimate_foreground_ml
     return estimate_foreground_ml
 

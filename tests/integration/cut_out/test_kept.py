@@ -1,5 +1,6 @@
 """Transparency, color profile, resolution and EXIF: the same from whatever an image is given as, and to whatever asks for it."""
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from inspyrenet.demo.page import Page
 from inspyrenet.engine.network_options import NetworkOptions
 from inspyrenet.remover.compositing import GROUND, OutputStyle, style_of
 from inspyrenet.serve.app import create_app
+from inspyrenet.serve.codec import Codec
 from tests.exif_thumbnail import with_thumbnail
 from tests.profiles import wide_gamut
 from tests.tiny_network import picture, write_tiny
@@ -252,9 +254,11 @@ def test_batch(remover, place, keep, together):
 
 
 def test_page(remover, place):
-    page = Page(remover, place, 10**6)
-    prediction = page.on_photo(str(place / "photo.png"))[0]
-    shown, _, button = page.on_control(prediction, "photo.png", "Transparent", "#000000", 0, False)
+    with contextlib.closing(Codec(pixels=10**6, decoding=20, encoding=20, workers=1)) as codec:
+        page = Page(remover, place, codec)
+        path = str(place / "photo.png")
+        page.on_photo(path)
+        shown, _, button = page.on_control(path, "Transparent", "#000000", 0, False)
     check(Path(button["value"]).read_bytes(), keep=False)
     solid = np.full((80, 48, 4), (*RED, 255), np.uint8)
     assert np.abs(pictures.shown(solid, wide_gamut()).astype(int) - SRGB_RED).max() <= 2

@@ -206,7 +206,7 @@ def test_perfect_maps_score_perfectly_whatever_the_masks_coding(data, coding, ca
         CODINGS[coding](mask).save(file)
     run = ["--config", config(data, metrics="[maxFm, mae, maxIoU]", datasets="[A]"), "--debug"]
     assert evaluate.main(run) == 0
-    assert ("A: its masks were taken for masks " in capsys.readouterr().out) == (coding != "16 bit")
+    assert ("The masks of A were read as masks " in capsys.readouterr().out) == (coding != "16 bit")
     row = table(data / "results" / "exp" / "scores.csv")["exp", "A"]
     assert [float(row[name]) for name in ("maxFm", "mae", "maxIoU")] == [1, 0, 1]
 
@@ -228,7 +228,7 @@ def test_a_set_of_empty_masks_is_said(data, capsys):
         write(file, np.zeros((48, 64), np.uint8))
     assert evaluate.main(["--config", config(data)]) == 0
     assert "A: all of its 5 masks are empty" in capsys.readouterr().err
-    assert "no mask has an object" in (data / "results" / "exp" / "scores.md").read_text()
+    assert "No mask of A has an object" in (data / "results" / "exp" / "scores.md").read_text()
 
 
 def test_accents_in_either_form_are_the_same_name(data):

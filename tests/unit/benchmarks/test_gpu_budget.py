@@ -82,6 +82,7 @@ LENT = {  # a machine with torch and much else
     **{"torch": "2.11.0+cu130", "torchvision": "0.26.0", "timm": "1.0.30", "numpy": "2.5.2", "pyyaml": "6.0.3"},
     **{"tqdm": "4.67", "safetensors": "0.8.0", "tensorboard": "2.21", "matplotlib": "3.11", "pandas": "3.0"},
     **{"pillow": "12.0", "scipy": "1.17", "scikit-image": "0.26", "setuptools": "80.9", "opencv-python": "4.13"},
+    "huggingface-hub": "0.36",  # timm brings it
 }
 
 
