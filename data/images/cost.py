@@ -62,7 +62,7 @@ def _check_tiff(data: bytes, order: str, big: bool) -> None:
         first, step = place + struct.calcsize(order + count), 20 if big else 12
         entries = (struct.unpack_from(order + entry, data, first + step * index) for index in range(number))
         size = sum(TYPE_BYTES.get(kind, 1) * values for _, kind, values in entries)
-    except struct.error:  # cut short: the reader says what is missing
+    except (struct.error, OverflowError):  # cut short, or beyond any file: the reader says what is wrong
         return
     if size > max(TAG_BYTES, len(data)):
         raise CostError(f"the TIFF's tags claim {size / 1e6:.0f} MB; save it again with a usual program")

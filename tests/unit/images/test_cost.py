@@ -78,6 +78,7 @@ def test_a_file_that_asks_for_too_much(data, message):
         b"\xff\xd8",
         b"II*\0",
         b"II*\0\xff\xff\xff\xff",
+        b"II+\0\x08\0\0\0" + b"\xff" * 8,  # the first page beyond what a machine can address
         b"\x89PNG\r\n\x1a\n",
     ],
 )
