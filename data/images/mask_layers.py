@@ -108,9 +108,9 @@ def _plain_png(data: bytes, name: str, max_pixels: int) -> np.ndarray | None:
 
 def _channel(image: Image.Image, data: bytes, name: str) -> Channel:
     if image.mode == "1":
-        return np.asarray(image).view(np.uint8) * np.uint8(255), "gray", None, 1
+        return np.asarray(image.convert("L")), "gray", None, 1
     if image.mode == "L" and "transparency" not in image.info:
-        return np.asarray(image), "gray", None, 8
+        return _of_few_bits(np.asarray(image), data, name), "gray", None, 8
     if is_deep_gray(image):
         return _of_array(np.asarray(image), name)
     if is_deep(image, data):
@@ -128,6 +128,14 @@ def _channel(image: Image.Image, data: bytes, name: str) -> Channel:
 
 
 # -- gray ---------------------------------------------------------------------------------------------------------
+
+
+def _of_few_bits(levels: np.ndarray, data: bytes, name: str) -> np.ndarray:
+    """Gray levels as Pillow scales them. Of a PNG with 2 or 4 bits the middle ones may as well be labels: MaskError."""
+    header = headers.parse(data[: headers.PREFIX]) if data.startswith(headers.PNG_SIGNATURE) else None
+    if header is not None and header.depth in (2, 4) and present(levels) & ~(1 | 1 << 255):
+        raise MaskError(f"{name}: is a PNG of {header.depth} bits, whose values may be labels or gray levels; {REMEDY}")
+    return levels
 
 
 def _load_array(data: bytes, name: str) -> np.ndarray:
@@ -170,12 +178,10 @@ def _of_palette(image: Image.Image, name: str) -> Channel:
     used = [index for index in range(256) if values >> index & 1]
     colors = palette[used]
     levels = set(colors[:, 0].tolist())
-    if (colors == colors[:, :1]).all() and (len(used) > 2 or levels <= {0, 255}):
+    if (colors == colors[:, :1]).all() and len(levels) == len(used) and (len(used) > 2 or levels <= {0, 255}):
         return cv2.LUT(indices, np.ascontiguousarray(palette[:, 0])), "gray", None, 8
-    if palette[0].any() and not colors[np.array(used) > 0].any(axis=1).all():
-        raise MaskError(
-            f"{name}: has a palette in which black is not index 0, so either may be the background; {REMEDY}"
-        )
+    if palette[0].any() and used[0] == 0 and (colors != colors[0]).any():
+        raise MaskError(f"{name}: has a palette whose index 0 is not black, so it may not be the background; {REMEDY}")
     return indices, "index", None, 8
 
 
@@ -212,14 +218,21 @@ def _with_alpha(pixels: np.ndarray, alpha: np.ndarray, name: str, bits: int = 8)
     if lowest == 255:
         array, kind, color, bits = _of_colors(np.ascontiguousarray(pixels), name, bits)
         return array, kind if array.any() else "black", color, bits
-    seen = pixels[alpha > min(GT_THRESHOLD, max(0, highest - 1))]  # of a faint pixel the color is rounded
-    seen = seen if seen.size else pixels.reshape(-1, 3)
-    flat = int((seen.max(axis=0).astype(int) - seen.min(axis=0)).max()) <= _NEAR
-    if (flat and (lowest < highest or not highest)) or (pixels == alpha[..., None]).all():
+    if lowest == 0 and _is_flat(pixels, alpha, highest):
         return np.ascontiguousarray(alpha), "alpha", None, bits
     raise MaskError(
         f"{name}: is a picture with transparency; if its alpha channel is the mask, save that alone, else {REMEDY}"
     )
+
+
+def _is_flat(pixels: np.ndarray, alpha: np.ndarray, highest: int) -> bool:
+    """Whether the colors say nothing else than alpha: one color wherever it is seen, and nothing drawn where it is not."""
+    opaque = alpha > min(GT_THRESHOLD, max(0, highest - 1))  # of a faint pixel the color is rounded
+    seen = pixels[opaque] if opaque.any() else pixels.reshape(-1, 3)
+    spread = (seen.max(axis=0).astype(int) - seen.min(axis=0)).max()
+    hidden = pixels[alpha == 0]
+    same = not hidden.size or (np.abs(hidden.astype(int) - seen[0]).max() <= _NEAR) or not hidden.any()
+    return bool(spread <= _NEAR and same) or bool((pixels == alpha[..., None]).all())
 
 
 def _of_deep_pixels(pixels: np.ndarray, name: str) -> Channel:

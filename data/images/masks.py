@@ -15,6 +15,8 @@ from .mask_layers import GT_THRESHOLD, REMEDY, Kind, Layer, MaskError, decode_la
 from .read import MAX_PIXELS, Source, bytes_of
 
 HIGHEST_LABEL = 33  # classes end at 20 in VOC and at 33 in Cityscapes; a value above can as well be a gray level
+_WHITE = 250  # what is at least so bright is meant as white
+_HALF = (127, 128)  # "unknown" in masks of three levels
 _SHOWN = 6  # values that a message lists
 
 
@@ -163,14 +165,22 @@ def _check_levels(objects: Sequence[Named]) -> int:
         union |= layer.values
     highest, inner = union.bit_length() - 1, union & ~(1 | 1 << 255)
     name, layer = max(objects, key=lambda one: one[1].values.bit_count())
-    numbered = inner and inner.bit_length() - 1 <= HIGHEST_LABEL and all(one.bits in (8, 24) for _, one in objects)
-    if numbered:
+    _check_pairs_of_levels(objects)
+    middle = inner & ~sum(1 << value for value in _HALF)
+    if middle and not middle >> GT_THRESHOLD + 1:  # opacities would lie above half, too
+        name, layer = max(objects, key=lambda one: (one[1].values & middle).bit_count())
         raise MaskError(f"{name}: holds {_listed(layer.values)}, which may be labels{_void(union)}; {REMEDY}")
-    if highest <= GT_THRESHOLD:
-        raise MaskError(
-            f"{name}: its set has no value above {highest} of 255, so no pixel would be foreground; {REMEDY}"
-        )
+    if highest < _WHITE:
+        raise MaskError(f"{name}: its set ends at {highest} of 255, so its values may be labels; {REMEDY}")
     return highest
+
+
+def _check_pairs_of_levels(objects: Sequence[Named]) -> None:
+    """Refuses a file of 0 and one gray level, beside others in which white is the object."""
+    white = next((name for name, layer in objects if layer.highest >= _WHITE), None)
+    for name, layer in objects:
+        if white and layer.highest < _WHITE and (layer.values & ~1).bit_count() == 1:
+            raise MaskError(f"{name}: holds {_listed(layer.values)}, but the object is white in {white}; {REMEDY}")
 
 
 def _first(objects: Sequence[Named], kind: Kind) -> str:

@@ -26,7 +26,7 @@ from ..system.signals import ignore
 from .accumulate import Accumulator, Result
 from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
-from .files import ScorePair, decode_pair, load
+from .files import ScorePair, decode_pair, is_faint, load
 from .prepare import prepare
 from .registry import MetricError, check_metrics, sources
 from .score import ImageScores, join, measure, still_wanted
@@ -65,12 +65,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a worker found: scores, or the reason why there are none. `new` is the key of what the cache does not have yet."""
+    """What a worker found: scores, or the reason why there are none. `new` is the key of what the cache does not have yet.
+
+    faint: as `is_faint` says; scores of such maps are not kept.
+    """
 
     scores: ImageScores | None
     resized: bool = False
     new: bytes | None = None
     reused: bool = False
+    faint: bool | None = False
     error: str = ""
 
 
@@ -96,6 +100,7 @@ def evaluate_folder(
     job = Job(sources(metrics), conventions, cache, skeletons)
     table = {pair.dataset: SetScores(pair.dataset, Accumulator(metrics, conventions)) for pair in pairs}
     failed = []
+    kinds: dict[str, set[bool | None]] = {dataset: set() for dataset in table}  # of their maps: faint, blank, neither
     new: list[Record] = []
     with ScoreCache(cache) if cache else nullcontext() as kept, closing(_answers(pairs, job, workers)) as answers:
         try:
@@ -104,6 +109,7 @@ def evaluate_folder(
                     failed.append(f"{pair.dataset}/{pair.name}: {answer.error}")
                     continue
                 _collect(table[pair.dataset], pair.name, answer, answer.scores)
+                kinds[pair.dataset].add(answer.faint)
                 if answer.new is not None:
                     new.append(Record(answer.new, answer.scores, answer.resized))
                 if kept is not None and len(new) == _BATCH:
@@ -116,6 +122,10 @@ def evaluate_folder(
         rest = len(failed) - _LISTED
         lines = "\n  ".join(failed[:_LISTED] + ([f"… and {rest} more"] if rest > 0 else []))
         raise MetricError(f"{len(failed)} of {len(pairs)} pairs could not be scored:\n  {lines}")
+    dark = [dataset for dataset, kind in kinds.items() if True in kind and False not in kind]
+    if dark:
+        text = "no map holds anything above 1 of 255: if they are of 0 and 1, save them with 0 and 255"
+        raise MetricError("\n".join(f"{dataset}: {text}" for dataset in dark))
     return table
 
 
@@ -225,7 +235,8 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
         scores = measure(prepare(prediction, truth, job.conventions.stretch), wanted, job.conventions, job.skeletons)
     except Exception as error:  # too little memory for one image, say: the others are scored
         return Answer(None, error=f"{_where(pair)}{one_line(error)}")
-    return Answer(join(kept.scores, scores) if kept else scores, resized, key)
+    faint = is_faint(prediction)
+    return Answer(join(kept.scores, scores) if kept else scores, resized, None if faint else key, faint=faint)
 
 
 def _where(pair: ScorePair) -> str:

@@ -20,6 +20,7 @@ EXTENSIONS = (  # of images, the same as everywhere (a test compares), and of ar
     ".psd", ".qoi", ".pcx", ".sgi", ".ras", ".tga", ".heic", ".heif", ".hif", ".jxl", ".npy",
 )  # fmt: skip
 
+_NEARLY_GRAY = 16 / 255  # by which channels differ through JPEG
 _LISTED = 50  # names that an error message shows per set
 
 
@@ -193,8 +194,8 @@ def listing(names: Sequence[str]) -> str:
 def read_pair(pair: ScorePair) -> tuple[np.ndarray, np.ndarray, bool]:
     """(prediction, mask, whether the prediction was resized to the mask: bilinear, as the field does).
 
-    Predictions are uint8, uint16 or float in 0..1. Color becomes gray, alpha is dropped, EXIF is applied. Masks are uint8,
-    read by `pair.reader`. MapError names a file that cannot be read.
+    Predictions are gray: uint8, uint16 or float in 0..1; EXIF is applied. Masks are uint8, read by `pair.reader`.
+    MapError names a file that cannot be read, and a prediction that is a picture and no map.
     """
     return decode_pair(pair, load(pair.prediction), load(pair.truth))
 
@@ -206,6 +207,8 @@ def load(source: Path | np.ndarray) -> np.ndarray:
 
 def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
     """`read_pair` of what `load` gave."""
+    if not isinstance(pair.prediction, np.ndarray):
+        _refuse_pictures(pair.prediction, prediction)
     prediction = _decode(pair.prediction, prediction, cv2.IMREAD_GRAYSCALE | cv2.IMREAD_ANYDEPTH)
     truth = _decode_truth(pair, truth)
     if prediction.shape == truth.shape or prediction.ndim != 2 or truth.ndim != 2:
@@ -216,6 +219,28 @@ def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> t
         prediction = prediction.astype(np.uint8) * 255
     height, width = truth.shape
     return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR), truth, True
+
+
+def _refuse_pictures(source: Path, data: np.ndarray) -> None:
+    """MapError for a prediction in color or with transparency: a cut-out, or a label map in a palette, is no saliency map."""
+    gray_png = data[:8].tobytes() == b"\x89PNG\r\n\x1a\n" and data[25:26].tobytes() == b"\0"
+    if gray_png or source.suffix.lower() == ".npy" or not data.size:
+        return
+    pixels = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.ndim == 2:
+        return
+    color, most = pixels[..., :3], {"uint8": 255, "uint16": 65535}.get(pixels.dtype.name, 1)
+    if pixels.shape[2] == 4 and pixels[..., 3].min() < most:
+        raise MapError(f"{source}: is a picture with transparency and no map; make maps (--type map) and score those")
+    if np.ptp(color, axis=2).max() > most * _NEARLY_GRAY:
+        raise MapError(f"{source}: is a picture in color and no map; save maps as gray PNG, 0 to 255")
+
+
+def is_faint(prediction: np.ndarray) -> bool | None:
+    """Whether an integer map holds nothing above 1 of 255 (255 of 65535), as masks of 0 and 1 do; None: it is all 0."""
+    most = {np.dtype(np.uint8): 1, np.dtype(np.uint16): 255}.get(prediction.dtype)
+    highest = prediction.max(initial=0)
+    return None if highest == 0 else most is not None and bool(highest <= most)
 
 
 def _decode_truth(pair: ScorePair, data: np.ndarray) -> np.ndarray:

@@ -209,6 +209,8 @@ def _coding_notes(matched: DatasetPairs) -> list[str]:
     if not isinstance(coding, Coding):
         return []
     notes = [f"The masks of {matched.dataset} were read as masks {coding.text}."] if coding.text != Coding.text else []
+    if coding.empty:
+        notes.append(f"{coding.empty:,} of the {coding.count:,} masks of {matched.dataset} are empty.")
     if coding.without_objects:
         notes.append(f"No mask of {matched.dataset} has an object: F, IoU and Dice cannot be above 0.")
     return notes

@@ -352,3 +352,29 @@ def test_every_image_in_parquet_as_in_csv(data):
     assert len(rows) == 8 and set(rows[0]) == set(stored)
     assert [float(row["mae"]) for row in rows] == pytest.approx(stored["mae"], abs=1e-6)
     assert [row["dataset"] for row in rows] == stored["dataset"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda map_: np.dstack([map_, map_, map_, map_]), "1.png: is a picture with transparency and no map"),
+        (lambda map_: np.dstack([map_ * 0, map_ * 0, map_]), "1.png: is a picture in color and no map"),
+        (lambda map_: (map_ > 128).astype(np.uint8), "A: no map holds anything above 1 of 255"),
+        (lambda map_: (map_ > 128).astype(np.uint16) * 255, "A: no map holds anything above 1 of 255"),
+    ],
+    ids=["cut-out", "red", "0 and 1", "16 bit, 0 and 255"],
+)
+def test_what_is_no_map_is_not_scored(data, change, message, capsys):
+    for file in (data / "gt" / "A").rglob("*.png"):
+        mask = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        write(data / "maps" / "A" / file.relative_to(data / "gt" / "A" / "masks"), change(mask))
+    for _ in range(2):  # nothing of it is kept
+        assert evaluate.main(["--config", config(data, datasets="[A]")]) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_empty_masks_are_counted(data):
+    first = next((data / "gt" / "A").rglob("*.png"))
+    write(first, np.zeros((48, 64), np.uint8))
+    assert evaluate.main(["--config", config(data)]) == 0
+    assert "1 of the 5 masks of A are empty" in (data / "results" / "exp" / "scores.md").read_text()

@@ -2,6 +2,8 @@
 
 import io
 import pickle
+import struct
+import zlib
 
 import cv2
 import numpy as np
@@ -49,6 +51,18 @@ def deep_png(array) -> bytes:
     return cv2.imencode(".png", array)[1].tobytes()
 
 
+def few_bits(values, depth) -> bytes:
+    """A gray PNG with 2 or 4 bits, which Pillow does not write."""
+    rows = np.packbits(np.unpackbits(values[..., None], axis=2)[..., -depth:].reshape(len(values), -1), axis=1)
+    lines = b"".join(b"\0" + row.tobytes() for row in rows)
+    head = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], depth, 0, 0, 0, 0)
+    chunks = [(b"IHDR", head), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")]
+    parts = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
 def array_file(array) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array)
@@ -66,6 +80,10 @@ BINARY = {
     "0 and 255": encoded(SHAPE),
     "JPEG": encoded(np.kron(SHAPE, np.ones((8, 8), np.uint8)), "JPEG", quality=100),
     "1 bit": encoded(Image.fromarray(SHAPE).convert("1")),
+    "1 bit BMP": encoded(Image.fromarray(SHAPE).convert("1"), "BMP"),
+    "1 bit TIFF": encoded(Image.fromarray(SHAPE).convert("1"), "TIFF", compression="group4"),
+    "1 bit PBM": encoded(Image.fromarray(SHAPE).convert("1"), "PPM"),
+    "2 bits, black and white": few_bits(np.uint8(INSIDE) * 3, 2),
     "0 and 1": encoded(labels(1)),
     "0 and 2": encoded(labels(2)),
     "label 20": encoded(labels(20)),
@@ -74,6 +92,7 @@ BINARY = {
     "palette, 1 bit": encoded(labels(1, VOC[:6]), bits=1),
     "palette, black and white": encoded(labels(1, bytes([0, 0, 0, 255, 255, 255]))),
     "palette, white first": encoded(in_palette(np.uint8(~INSIDE), [255, 255, 255, 0, 0, 0])),
+    "palette of one color": encoded(labels(1, bytes(6))),
     "palette, transparent ground": encoded(labels(1, VOC), transparency=0),
     "gray RGB": encoded(colored((255, 255, 255))),
     "red": encoded(RED),
@@ -160,15 +179,23 @@ REFUSED = {
     ),
     "several labels in a palette": (in_palette(several(0, 1, 2), VOC), "0, 1 and 2"),
     "a gray level": (several(0, 38), "0 and 38"),
-    "too dark": (SOFT // 3, "no pixel would be foreground"),
-    "too dark for 16 bits": (SOFT.astype(np.uint16) * 4, "no pixel would be foreground"),
+    "high labels and void": (several(0, 3, 17, 90, 255), "border"),
+    "high labels": (several(0, 3, 17, 87, 142), "ends at 142"),
+    "instances": (np.arange(960, dtype=np.uint8).reshape(24, 40) % 201, "ends at 200"),
+    "2 bits": (few_bits(np.uint8(INSIDE) * 2, 2), "of 2 bits"),
+    "4 bits": (few_bits(several(0, 1, 7, 15), 4), "of 4 bits"),
+    "a transparent object": (with_alpha(colored((255, 255, 255)), 255 - SHAPE), "picture with transparency"),
+    "a ground that is half transparent": (with_alpha(WHITE, SHAPE | 128), "picture with transparency"),
+    "a palette that is red first": (in_palette(np.uint8(~INSIDE), [255, 255, 255, 255, 0, 0]), "index 0 is not black"),
+    "too dark": (SOFT // 3, "may be labels"),
+    "too dark for 16 bits": (SOFT.astype(np.uint16) * 4, "may be labels"),
     "several colors": (np.where((np.arange(40) < 20)[:, None], RED, RED[..., ::-1]), "several colors"),
     "classes in one hue": (np.dstack([several(0, 64, 192), EMPTY, EMPTY]), "several colors"),
     "two colors without black": (colored((255, 0, 0), (0, 0, 255)), "several colors"),
     "a photograph": (photo(), "several colors"),
     "a cut-out": (with_alpha(photo(), SHAPE), "alpha channel"),
     "an opaque photograph": (with_alpha(photo(), EMPTY + 255), "several colors"),
-    "a palette that starts with the object": (labels(1, [255, 0, 0, 0, 0, 0]), "black is not index 0"),
+    "a palette that starts with the object": (labels(1, [255, 0, 0, 0, 0, 0]), "index 0 is not black"),
     "values without a scale": (SOFT.astype(np.float32) * 9, "floating point values are 0..1"),
 }
 
@@ -177,7 +204,8 @@ REFUSED = {
 def test_what_is_not_certain_is_refused_with_file_and_remedy(name, tmp_path):
     image, message = REFUSED[name]
     path = tmp_path / "mask.tiff"
-    path.write_bytes(encoded(image, "TIFF" if "scale" in name else "PNG"))
+    data = image if isinstance(image, bytes) else encoded(image, "TIFF" if "scale" in name else "PNG")
+    path.write_bytes(data)
     with pytest.raises(ImageError, match=r"mask\.tiff.*" + message + ".*save"):
         read_mask(path)
 
@@ -189,6 +217,8 @@ def layers(**files):
 CONTRADICTIONS = {
     "0 and 1 among 0 and 255": {"a": SHAPE, "b": labels(1)},
     "0 and 1 among soft": {"a": SOFT, "b": labels(1)},
+    "a gray level among 0 and 255": {"a": SHAPE, "b": several(0, 40)},
+    "gray levels among 0 and 255": {"a": SHAPE, "b": several(0, 200)},
     "two labels": {"a": labels(1), "b": labels(2)},
     "two labels of a palette": {"a": labels(1, VOC), "b": labels(2, VOC)},
     "palette among 0 and 255": {"a": SHAPE, "b": labels(1, VOC)},
@@ -210,7 +240,10 @@ def test_files_that_contradict_each_other_are_both_named(name):
 SAID = {
     "2 masks of 0 and 255, 1 of them empty": {"a": SHAPE, "b": EMPTY},
     "3 masks of soft values, 0 to 255": {"a": SHAPE, "b": several(0, 128, 255), "c": BINARY["16 bit, 0 and 65535"]},
-    "2 masks of soft values, 0 to 255, 1 of them empty": {"a": several(0, 3, 90, 255), "faint": several(0, 2, 3, 4, 5)},
+    "2 masks of soft values, 0 to 255, 1 of them empty": {
+        "a": several(0, 3, 90, 200, 255),
+        "faint": several(0, 2, 3, 4, 5),
+    },
     "1 mask of 0 and 1": {"a": labels(1)},
     "2 masks of 0 and 1": {"a": labels(1), "full": EMPTY + 1},
     "1 mask of the palette indices 0 and 3": {"a": labels(3, VOC)},
