@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 
 from .bounds import MAX_PIXELS
 from .color_profile import is_rgb, to_srgb, usable_profile
@@ -20,6 +21,7 @@ from .read import (
     without_palette,
 )
 
+X_RESOLUTION = 282  # tag of TIFF and EXIF
 EXTRA_SAMPLES = 338  # TIFF's tag of channels beside the colors
 
 
@@ -121,8 +123,19 @@ def straight(color: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return np.minimum((color * np.uint16(255) + divisor // 2) // divisor, 255).astype(np.uint8)
 
 
+def _states_dpi(image: Image.Image) -> bool:
+    """False where a TIFF or JPEG has no resolution, for which Pillow says 1 and 72."""
+    if isinstance(image, TiffImageFile) and image.format == "TIFF":
+        return X_RESOLUTION in image.tag_v2
+    if image.format == "JPEG" and "jfif_density" not in image.info:
+        return X_RESOLUTION in image.getexif()
+    return True
+
+
 def _dpi(image: Image.Image, turned: bool) -> tuple[float, float] | None:
     """Dots per inch of the upright image, where the file says something sensible."""
+    if not _states_dpi(image):
+        return None
     try:
         across, down = (float(value) for value in image.info["dpi"])
     except (KeyError, TypeError, ValueError, ZeroDivisionError):

@@ -24,7 +24,10 @@ def exif_of(image: Image.Image, size: tuple[int, int], label: str) -> bytes | No
     keep. A damaged block is said in the log, and is no error.
     """
     try:
-        return _rewritten(image.getexif(), size)
+        exif = image.getexif()
+        if image.info.get("exif") and not exif:
+            raise ValueError("nothing in it can be read")
+        return _rewritten(exif, size)
     except Exception as error:  # Pillow's reader and writer of EXIF fail in many ways on damaged blocks
         LOG.warning("%s: its EXIF data is damaged and is left out (%s)", label, error)
         return None

@@ -63,6 +63,7 @@ _MAGIC = (
     b"DDS ",
 )
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+_AVIF_BRANDS = (b"avif", b"avis")  # beside mif1, which HEIC has, too
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n")
 
 
@@ -74,7 +75,8 @@ def pillow_formats() -> list[str]:
 
 def plugin_of(data: bytes) -> str | None:
     """The key of PLUGINS whose files begin like `data`."""
-    if data[4:8] == b"ftyp" and any(brand in data[8:PREFIX] for brand in _HEIF_BRANDS):
+    brands = data[8:PREFIX] if data[4:8] == b"ftyp" else b""
+    if any(brand in brands for brand in _HEIF_BRANDS) and not any(brand in brands for brand in _AVIF_BRANDS):
         return "HEIF"
     return "JXL" if data.startswith(_JXL) else None
 
@@ -92,6 +94,8 @@ def load_plugin(name: str) -> bool:
 
 def is_picture(path: Path) -> bool:
     """The file begins as pictures do, whatever it is called; False where it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for somebody who writes to it
+        return False
     try:
         with path.open("rb") as file:
             data = file.read(PREFIX)
@@ -114,6 +118,8 @@ def is_known(path: Path) -> bool:
 
 def _is_transport_stream(path: Path) -> bool:
     """MPEG-TS: packets of 188 bytes, with 4 bytes more in front of each on some disks, that begin with 0x47."""
+    if not path.is_file():
+        return True  # reading it says why
     try:
         with path.open("rb") as file:
             data = file.read(197)

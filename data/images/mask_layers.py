@@ -117,9 +117,9 @@ def _channel(image: Image.Image, data: bytes, name: str) -> Channel:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3:
             return _of_deep_pixels(pixels, name)
-    if image.mode == "P" and "transparency" not in image.info:
+    if image.mode == "P" and not image.has_transparency_data:
         return _of_palette(image, name)
-    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+    if image.has_transparency_data:
         pixels = np.asarray(without_palette(image).convert("RGBA"))
         if image.mode == "P" and pixels[..., 3].min() == 255:
             return _of_palette(image, name)

@@ -7,6 +7,7 @@ dropped. Whatever cannot be read raises `ImageError` with the file and what to d
 import contextlib
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -40,6 +41,10 @@ class ImageError(ValueError):
     """A file or byte string is not a usable image. The message names it and the remedy."""
 
 
+class UnknownFormat(ImageError):
+    """The file is of a kind that is not read, or not read here."""
+
+
 def read_image(source: Source, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """An image as a contiguous uint8 array (H, W, 3), RGB, 0..255, upright.
 
@@ -70,6 +75,7 @@ def upright_size(path: Path) -> tuple[int, int]:
 
     Raises ImageError where the file is unreadable or shorter than it says. Damage in its middle is found on reading.
     """
+    check_regular(path)
     try:
         header, complete = headers.probe(path)
         if header is None:
@@ -86,9 +92,20 @@ def upright_size(path: Path) -> tuple[int, int]:
     return size
 
 
+def check_regular(path: Path | str | os.PathLike) -> None:
+    """Raises ImageError for a pipe, a socket or a device, which nobody may ever write to. What is not there passes."""
+    try:
+        mode = Path(path).stat().st_mode
+    except (OSError, ValueError):
+        return
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise ImageError(f"{path}: is no regular file, but a pipe, a socket or a device; copy it into a file first")
+
+
 def count_pixels(path: Path | str) -> int:
     """Pixels of an image file by its header; 0 where it cannot be read, which reading it will say."""
     try:
+        check_regular(path)
         with decoding(str(path)), _open(Path(path), str(path), MAX_PIXELS) as image:
             return image.width * image.height
     except ImageError:
@@ -180,6 +197,7 @@ def bytes_of(source: Source) -> tuple[bytes, str]:
         data, label = bytes(source), "image bytes"
     elif isinstance(source, str | os.PathLike):
         label = str(source)
+        check_regular(source)
         try:
             data = Path(source).read_bytes()
         except FileNotFoundError as error:
@@ -204,7 +222,7 @@ def decoding(label: str) -> Iterator[None]:
         raise ImageError(f"{label}: {error}; scale the image down first") from error
     except UnidentifiedImageError as error:
         known = " ".join(EXTENSIONS)
-        raise ImageError(f"{label}: not an image of a known kind ({known}), or damaged at its start") from error
+        raise UnknownFormat(f"{label}: not an image of a known kind ({known}), or damaged at its start") from error
     except MemoryError as error:
         raise ImageError(f"{label}: not enough memory to decode it; scale the image down first") from error
     except Exception as error:
@@ -232,12 +250,12 @@ def identify(source: Path | io.BytesIO, label: str) -> Image.Image:
         plugin = plugin_of(prefix)
         if prefix.startswith(TIFF):
             text = "a TIFF of a kind that is not read, such as floating point colors; save it with 8 or 16 bits"
-            raise ImageError(f"{label}: {text}") from None
+            raise UnknownFormat(f"{label}: {text}") from None
         if plugin is None:
             raise
         if not load_plugin(plugin):
             package = PLUGINS[plugin][1]
-            raise ImageError(f"{label}: reading {plugin} needs a package: pip install {package}") from None
+            raise UnknownFormat(f"{label}: reading {plugin} needs a package: pip install {package}") from None
         return Image.open(source, formats=pillow_formats())
 
 
@@ -285,7 +303,7 @@ def without_palette(image: Image.Image) -> Image.Image:
     """Without premultiplied or palette transparency, which a direct conversion would warn about or mix in."""
     if image.mode in ("RGBa", "La"):
         return image.convert("RGBA" if image.mode == "RGBa" else "LA")
-    if image.mode == "PA" or (image.mode == "P" and "transparency" in image.info):
+    if image.mode in ("P", "PA") and image.has_transparency_data:  # of one color, or of every color of the palette
         return image.convert("RGBA")
     return image
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ class ExitCode:
 def reported() -> Iterator[ExitCode]:
     """Print an expected error as `error: …` and set exit code 1; bugs keep their traceback."""
     outcome = ExitCode()
+    quiet_pillow()
     try:
         yield outcome
     except KeyboardInterrupt:
@@ -27,6 +29,12 @@ def reported() -> Iterator[ExitCode]:
             raise
         print(f"error: {error}", file=sys.stderr)
         outcome.code = 1
+
+
+def quiet_pillow() -> None:
+    """No raw warnings about images without their names: what they say is said by our own readers, or is bounded by them."""
+    warnings.filterwarnings("ignore", message="Corrupt EXIF data", category=UserWarning)
+    warnings.filterwarnings("ignore", message="Image size .* exceeds limit", category=Warning)
 
 
 def failures_of(runs: Sized) -> Failures:

@@ -90,7 +90,8 @@ def _look(source: str, dest: Path | None) -> Sources:
         matches = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
         names, root = [name for name in matches if name.is_file()], _fixed_part(path)
     else:
-        raise JobError(f"{source}: no such file or folder")
+        there = "a pipe, a socket or a device; a pipe goes in by -" if path.exists() else "no such file or folder"
+        raise JobError(f"{source}: {there}")
     if dest is not None and is_inside(dest, root):
         names = [name for name in names if not is_inside(name, dest)]
     known = [name for name in names if is_known(name)]

@@ -99,7 +99,10 @@ class _Resolver:
 
     def __call__(self, path: Path) -> Path:
         whole = self.folder(path.parent) / path.name
-        return whole.resolve() if whole.is_symlink() else whole
+        try:
+            return whole.resolve() if os.path.islink(whole) else whole  # noqa: PTH114 (False where a name is too long)
+        except (OSError, RuntimeError):  # links in a circle, which reading it will say
+            return whole
 
 
 def _candidates(stem: str, name: str, ending: str) -> Iterable[str]:

@@ -187,6 +187,8 @@ class Remover:
         keep_metadata: bool = False,
     ) -> list[Any]:
         """As `process` for each image, several at a time through the network. Results come in the order of the images."""
+        if isinstance(images, str | bytes | Path):
+            raise RemoverError("images is a list of images; for one there is process")
         style = style_of(type)
         check_threshold(threshold)
         results = []

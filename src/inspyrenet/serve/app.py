@@ -20,7 +20,7 @@ from .codec import Call, Codec
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
 from .hosts import HostCheck
 from .page import PAGE, PAGE_HEADERS
-from .query import TYPES, RequestParams, parse_query
+from .query import TYPES, RequestParams, check_names, parse_query
 from .room import Room
 from .settings import Limits
 from .uploads import Body, file_of
@@ -278,6 +278,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
         reverse: Annotated[bool, Query(description="take the object away, keep the rest")] = False,
         keep_metadata: Annotated[bool, Query(description="keep EXIF data, such as camera, author and place")] = False,
     ) -> Response:
+        check_names(request.query_params, ("type", "mode", "format", "threshold", "reverse", "keep_metadata"))
         return await service.answer(request, (mode, type, format, threshold, reverse, keep_metadata))
 
     @app.get("/api/health", summary="How the server does: ok, busy, or broken (503)")

@@ -20,7 +20,7 @@ from ..data.images.cost import CostError, check_cost
 from ..data.images.decoded import read_decoded
 from ..data.images.encode import FormatError, encode
 from ..data.images.formats import PICTURES
-from ..data.images.read import ImageError, identify
+from ..data.images.read import ImageError, UnknownFormat, identify
 from ..utils.system.signals import ignore
 from .frames import Buffer, read_frame, write_frame
 from .packing import packed, unpacked
@@ -61,7 +61,8 @@ def _answer(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tupl
             call["do"] != "encode"
         )  # what a decoder raises is about its file, what an encoder raises is a fault of ours
         text = f"the image is damaged ({type(error).__name__}: {error})"[:300]
-        return {"status": 422 if known else 500, "error": text, "trace": traceback.format_exc()[-4000:]}, []
+        trace = {} if known else {"trace": traceback.format_exc()[-4000:]}
+        return {"status": 422 if known else 500, "error": text, **trace}, []
 
 
 def _measure(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tuple[dict[str, Any], list[Buffer]]:
@@ -73,7 +74,7 @@ def _measure(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tup
             width, height = image.size
     except Image.DecompressionBombError:
         return {"status": 413, "error": f"the image has many more pixels than {_most(pixels)}"}, []
-    except UnidentifiedImageError:
+    except (UnidentifiedImageError, UnknownFormat):
         known = ", ".join(PICTURES)
         return {"status": 415, "error": f"not an image of a known kind ({known}), or damaged at its start"}, []
     except CostError as error:

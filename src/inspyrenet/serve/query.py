@@ -1,7 +1,9 @@
 """What a request asks for. Nothing that a client writes is ever taken for a path or an address."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+from starlette.datastructures import QueryParams
 
 from ..data.images.encode import FORMATS, check_format
 from ..remover.compositing import NAMED, CutoutError, OutputStyle, check_threshold, color_of, style_of
@@ -45,6 +47,15 @@ def parse_query(
         return RequestParams(chosen, style, threshold, reverse, keep_metadata), check_format(format, style.transparent)
     except ValueError as error:
         raise explain(error) from error
+
+
+def check_names(given: QueryParams, known: Sequence[str]) -> None:
+    """Raises ApiError (422) for a parameter that there is not, or that is given twice."""
+    for name in given:
+        if name not in known:
+            raise ApiError(422, f"there is no parameter {name[:40]!r}; there is {', '.join(known)}")
+        if len(given.getlist(name)) > 1:
+            raise ApiError(422, f"the parameter {name} is given twice")
 
 
 def named_style(word: str) -> OutputStyle:

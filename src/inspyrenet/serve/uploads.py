@@ -59,13 +59,17 @@ class Body:
 
 
 def file_of(form: FormData) -> BinaryIO:
-    """The part called file. Raises ApiError (422) where there is none."""
+    """The part called file. Raises ApiError (422) where there is none, or something beside it."""
     part = form.get("file")
+    others = ", ".join(sorted({str(name)[:40] for name in form if name != "file"})) or "nothing"
     if isinstance(part, UploadFile):
+        if len(form.multi_items()) > 1:
+            raise ApiError(
+                422, f"beside the file there is {others}; options are in the address: /api/remove?type=white"
+            )
         return part.file
     if part is not None:
         raise ApiError(422, "the part called file has no file name: curl -F file=@photo.jpg, with the @")
-    others = ", ".join(sorted({str(name)[:40] for name in form})) or "nothing"
     raise ApiError(
         422, f"no part called file (there is {others}); addresses are not fetched, and a cut form has no end"
     )

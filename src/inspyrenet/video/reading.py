@@ -147,6 +147,8 @@ class VideoFile:
 
 
 def _open(av: Any, path: Path) -> Any:
+    if path.exists() and not path.is_file():
+        raise VideoError(f"{path}: is no regular file, but a pipe, a socket, a device or a folder")
     if path.is_file() and path.stat().st_size == 0:
         raise VideoError(f"{path}: the file is empty (0 bytes); replace it or leave it out")
     try:

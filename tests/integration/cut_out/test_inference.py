@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import shutil
 import struct
 import sys
@@ -278,6 +279,19 @@ def test_whatever_an_encoder_raises_ends_one_image(run, photos, tmp_path, monkey
     monkeypatch.setattr(jobs, "write_picture", write)
     code, said = run(photos, tmp_path / "out")
     assert code == 1 and "3 done, 1 failed" in said and "b.webp: error: ushort" in said and "Traceback" not in said
+
+
+def test_what_is_no_file_ends_itself_alone(run, photos, tmp_path):
+    """A pipe that nobody writes to, links in a circle, a link to nothing, a name that has no room for what a result is called."""
+    os.mkfifo(photos / "pipe.jpg")
+    os.mkfifo(photos / "pipe.ts")
+    (photos / "circle.jpg").symlink_to("circle.jpg")
+    (photos / "nothing.jpg").symlink_to("absent.jpg")
+    (photos / f"{'y' * 251}.png").write_bytes((photos / "a.png").read_bytes())
+    code, said = run(photos, tmp_path / "out", "--format", "webp")
+    assert code == 1 and "4 done, 5 failed" in said and len(tree(tmp_path / "out")) == 4
+    assert "pipe.jpg: is no regular file" in said and "pipe.ts: is no regular file" in said
+    assert "nothing.jpg: no such file" in said and "File name too long" in said
 
 
 def test_ctrl_c_is_no_error_of_an_image(run, photos, tmp_path, shared, monkeypatch):

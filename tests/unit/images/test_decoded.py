@@ -134,6 +134,26 @@ def test_dpi(kind):
     assert image.metadata.dpi == pytest.approx((300, 150), abs=0.05)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG"])
+def test_no_dpi_is_made_up(kind):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    data = (
+        encoded(Image.fromarray(COLORS), kind, exif=exif) if kind == "JPEG" else encoded(Image.fromarray(COLORS), kind)
+    )
+    if kind == "JPEG":  # without JFIF's own block, as cameras write it
+        start = data.index(b"\xff\xe0")
+        data = data[:start] + data[start + 2 + int.from_bytes(data[start + 2 : start + 4], "big") :]
+    assert read_decoded(data).metadata.dpi is None
+
+
+def test_transparency_of_every_color_of_a_palette_is_read():
+    alpha = np.repeat(np.where(np.arange(COLORS.shape[1]) < 5, np.uint8(0), np.uint8(255))[None], len(COLORS), axis=0)
+    image = Image.fromarray(np.dstack([np.full_like(COLORS, 200), alpha])).quantize(4)
+    assert image.mode == "P" and "transparency" not in image.info
+    assert np.array_equal(decode(image).alpha, alpha)
+
+
 def test_dpi_turns_with_the_image():
     exif = Image.Exif()
     exif[0x0112] = 8

@@ -92,6 +92,13 @@ def test_a_plugin_that_is_not_here_is_named(data, package, tmp_path, monkeypatch
             read_image(source)
 
 
+def test_a_damaged_avif_asks_for_no_package():
+    buffer = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(buffer, "AVIF")
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(buffer.getvalue()[:200])
+
+
 def test_a_plugin_that_is_here_is_loaded_when_an_image_asks_for_it(monkeypatch, tmp_path):
     monkeypatch.setattr(Image, "OPEN", dict(Image.OPEN))
     monkeypatch.setattr(Image, "ID", list(Image.ID))

@@ -4,6 +4,7 @@ import io
 import sys
 import threading
 import time
+from functools import cache
 
 import numpy as np
 import pytest
@@ -25,13 +26,30 @@ def codec():
     codec.close()
 
 
-def slow_image():
-    """A progressive JPEG that takes many seconds to decode: few pixels for its limit, hundreds of scans over them."""
+SLOW_SIDE, SLOW_PIXELS = 5000, 25_000_000
+
+
+@cache
+def slow_bytes(side, scans):
+    """A progressive JPEG with so many passes over its pixels."""
     buffer = io.BytesIO()
-    Image.new("L", (1000, 1000), 128).save(buffer, "JPEG", progressive=True, quality=10)
+    Image.new("L", (side, side), 128).save(buffer, "JPEG", progressive=True, quality=10)
     data = buffer.getvalue()
     start = data.rfind(b"\xff\xda")
-    return io.BytesIO(data[:start] + data[start:-2] * 30_000 + b"\xff\xd9")
+    return data[:start] + data[start:-2] * (scans - data.count(b"\xff\xda") + 1) + b"\xff\xd9"
+
+
+def slow_image():
+    """As many passes as are allowed: takes many seconds to decode."""
+    return io.BytesIO(slow_bytes(SLOW_SIDE, 64))
+
+
+@pytest.fixture(scope="module")
+def patient():
+    """A codec that takes the slow image."""
+    codec = Codec(pixels=SLOW_PIXELS, decoding=60, encoding=20, workers=1)
+    yield codec
+    codec.close()
 
 
 def test_there_and_back(codec):
@@ -69,7 +87,7 @@ def test_the_smallest_pictures(codec, shape):
     [
         (b"", 422, "0 bytes"),
         (b"text", 415, "not an image"),
-        (slow_image().read(), 422, "64 scans"),
+        (slow_bytes(100, 65), 422, "64 scans"),
         (encode(np.zeros((1001, 1000), np.uint8)), 413, "more than the limit of 1 million"),
         (encode(np.zeros((2100, 1000), np.uint8)), 413, "many more pixels"),
     ],
@@ -88,7 +106,7 @@ def test_what_cannot_be_encoded_is_told(codec):
 
 
 def test_decoding_ends_at_its_deadline_and_the_next_image_is_decoded():
-    codec = Codec(pixels=1_000_000, decoding=0.5, encoding=20, workers=1)
+    codec = Codec(pixels=SLOW_PIXELS, decoding=0.5, encoding=20, workers=1)
     with pytest.raises(Refused, match=r"longer than 0\.5 s"):
         codec.decode(slow_image()).future.result()
     codec.seconds["decode"] = 20  # on a busy machine half a second may be too little for any image
@@ -97,7 +115,8 @@ def test_decoding_ends_at_its_deadline_and_the_next_image_is_decoded():
     assert codec._processes == set()
 
 
-def test_what_nobody_waits_for_any_more_is_ended(codec):
+def test_what_nobody_waits_for_any_more_is_ended(patient):
+    codec = patient
     call = codec.decode(slow_image())
     waiting = codec.decode(slow_image())
     while call._process is None:
@@ -110,7 +129,8 @@ def test_what_nobody_waits_for_any_more_is_ended(codec):
     assert codec.decode(io.BytesIO(encode(PICTURE))).future.result().array.shape == PICTURE.shape
 
 
-def test_a_process_that_dies_fails_its_image_alone(codec):
+def test_a_process_that_dies_fails_its_image_alone(patient):
+    codec = patient
     call = codec.decode(slow_image())
     while call._process is None:
         time.sleep(0.005)
@@ -121,7 +141,7 @@ def test_a_process_that_dies_fails_its_image_alone(codec):
 
 
 def test_closing_ends_what_is_under_way():
-    codec = Codec(pixels=1_000_000, decoding=20, encoding=20, workers=2)
+    codec = Codec(pixels=SLOW_PIXELS, decoding=20, encoding=20, workers=2)
     codec.warm()
     assert len(codec._processes) == 2
     call = codec.decode(slow_image())

@@ -200,6 +200,17 @@ def test_bytes_are_counted_where_no_length_is_said(client):
         ({"files": {"image": ("a.png", PNG)}}, 422, "no part called file (there is image)"),
         ({"files": {"url": (None, "http://host/a.png")}}, 422, "addresses are not fetched"),
         ({"files": {"file": (None, "photo.png")}}, 422, "with the @"),
+        (
+            {"files": {"file": ("a.png", PNG)}, "data": {"type": "white"}},
+            422,
+            "beside the file there is type; options are",
+        ),
+        (
+            {"files": {"file": ("a.png", PNG)}, "params": {"tpye": "white"}},
+            422,
+            "no parameter 'tpye'; there is type, mode",
+        ),
+        ({"files": {"file": ("a.png", PNG)}, "params": {"type": ["map", "white"]}}, 422, "type is given twice"),
         ({"files": [("file", ("a.png", PNG)), ("file", ("b.png", PNG))]}, 400, "many files"),
         ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "boundary"),
         ({"content": b"xyz", "headers": {"content-type": "multipart/form-data; boundary=b"}}, 400, "nvalid multipart"),
