@@ -34,6 +34,13 @@ def one_form(name: str) -> str:
 
 def set_folder(root: Path, name: str) -> Path:
     """The folder `name` below `root`, which the disk may spell with accented letters in another form."""
+    folder = root
+    for part in Path(name).parts:
+        folder = _spelled(folder, part)
+    return folder
+
+
+def _spelled(root: Path, name: str) -> Path:
     folder = root / name
     if folder.exists() or name.isascii() or not root.is_dir():
         return folder

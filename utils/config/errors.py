@@ -22,6 +22,8 @@ def explain(error: ValidationError, document: Document, source: str) -> dict[Key
     """One line `file:line: Section.key: what is wrong` for each key that pydantic complains about."""
     found: dict[Keys, list[str]] = {}
     for item in error.errors(include_url=False):
+        if item["type"] == "too_short" and len(item["input"]) >= item["ctx"]["min_length"]:
+            continue  # pydantic does not count the values that are wrong, which have lines of their own
         keys = _real_keys(item["loc"], document.data, item["type"])
         text = _text(item, keys, document)
         if text not in found.setdefault(keys, []):

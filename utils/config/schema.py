@@ -3,6 +3,7 @@
 Only shapes and ranges live here. `load.py` reads files, overrides and `extends`; `errors.py` says what is refused, and where.
 """
 
+import os
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -32,12 +33,19 @@ def _folder_name(text: str) -> str:
     return text
 
 
+def _below_root(text: str) -> str:
+    if os.path.normpath(text.strip()) in (".", ".."):
+        raise ValueError(f"must be the name of a folder below the root of the data sets, not {text!r}")
+    return text
+
+
 Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]  # (height, width)
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
+SetName = Annotated[str, AfterValidator(_below_root)]
 Sides = Annotated[tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]], AfterValidator(_ordered)]
 
 
@@ -197,7 +205,7 @@ class Transforms(Section):
 class DatasetSection(Section):
     type: Literal["RGB_Dataset", "Synthetic"] = "RGB_Dataset"  # Synthetic: `limit` pairs per set, painted where absent
     root: str
-    sets: Annotated[tuple[str, ...], Field(min_length=1)]
+    sets: Annotated[tuple[SetName, ...], Field(min_length=1)]
     transforms: Transforms
     on_bad_pair: Literal["error", "skip"] = "error"
     cache: Literal["none", "ram", "disk"] = "none"
@@ -247,7 +255,7 @@ class TrainCheckpointSection(Section):
 class ValidationSection(Section):
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     root: str | None = None
-    sets: tuple[str, ...] | None = None
+    sets: tuple[SetName, ...] | None = None
     every: Count = 1  # epochs
     metric: str = "maxFm"
     mode: Literal["max", "min"] | None = None  # null: known from the metric
@@ -337,7 +345,7 @@ class EvalSection(Section):
     gt_root: str | None = None  # null: Test.Dataset.root
     pred_root: str | None = None  # null: snapshots/<name>
     result_path: str = "results"
-    datasets: tuple[str, ...] | None = None  # null: Test.Dataset.sets
+    datasets: tuple[SetName, ...] | None = None  # null: Test.Dataset.sets
     metrics: tuple[str, ...] = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
     conventions: Literal["pysod", "published"] = "pysod"
     num_workers: Annotated[int, Field(ge=0)] = 0  # 0: one process per core

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from ..data.datasets.layout import set_folder
 from ..lib.losses.build import criterion_choices
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError
@@ -87,7 +88,13 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
             yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
     painted = test is not None and test.Dataset.type == "Synthetic"
     if "eval" in steps and config.Eval.gt_root is not None and not painted:
-        yield from _missing_folders("Eval.gt_root", "Eval.datasets", config.Eval.gt_root, config.Eval.datasets or ())
+        root, sets = config.Eval.gt_root, config.Eval.datasets or ()
+        tested = test is not None and (root, sets) == (
+            test.Dataset.root,
+            test.Dataset.sets,
+        )  # as where they are left out
+        keys = ("Test.Dataset.root", "Test.Dataset.sets") if tested else ("Eval.gt_root", "Eval.datasets")
+        yield from _missing_folders(*keys, root, sets)
 
 
 def _missing_training(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -116,6 +123,6 @@ def _missing_folders(root_key: str, sets_key: str, root: str, sets: Collection[s
         yield root_key, f"no such folder {root} (the root of the data sets)"
         return
     for name in sets:
-        if not (Path(root) / name).is_dir():
+        if not set_folder(Path(root), name).is_dir():
             present = ", ".join(sorted(entry.name for entry in Path(root).iterdir() if entry.is_dir())) or "nothing"
             yield sets_key, f"no such set {Path(root) / name}; {root} has {present}"

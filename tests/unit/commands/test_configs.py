@@ -1,5 +1,6 @@
 """What a command says about its configs before it builds anything: all of it, at once."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,28 @@ def test_a_point_of_a_grid_is_blamed_for_its_own_mistake():
     assert said(SOUND, ["train"], "Train.Dataset.sets=[mine],[other]") == [
         "override: Train.Dataset.sets: no such set here/other; here has mine"
     ]
+
+
+def test_a_set_is_found_in_either_form_of_its_accents():
+    composed, apart = (unicodedata.normalize(form, "Ünïcode") for form in ("NFC", "NFD"))
+    Path("here", apart, "Çaf").mkdir(parents=True)
+    Path("a.yaml").write_text(SOUND)
+    words = (f"Train.Dataset.sets=[{composed},{composed}/Çaf]", f"Test.Dataset.sets=[{composed}]")
+    assert load(Options(("a.yaml",), words), ["train", "test", "eval"])
+
+
+def test_a_mistake_is_said_once_though_scoring_reads_what_testing_does():
+    assert said(SOUND.replace("mine", "yours", 2), ["train", "test", "eval"]) == [
+        "a.yaml:2: Train.Dataset.sets: no such set here/yours; here has mine",
+        "a.yaml:3: Test.Dataset.sets: no such set here/yours; here has mine",
+    ]
+    assert said(SOUND, ["eval"], "Eval.datasets=[yours]") == [
+        "override: Eval.datasets: no such set here/yours; here has mine"
+    ]
+
+
+@pytest.mark.parametrize("name", ["''", "' '", ".", "./", "mine/..", ".."])
+@pytest.mark.parametrize("key", ["Train.Dataset.sets", "Test.Dataset.sets", "Train.Validation.sets", "Eval.datasets"])
+def test_the_root_is_no_set_of_itself(key, name):
+    (line,) = said(SOUND, [], f"{key}=[{name}]")
+    assert line.startswith(f"override: {key}[0]: must be the name of a folder below the root of the data sets, not")
