@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from ..hub.archives import ArchiveError
-from ..images.damage import JPEG_SUFFIXES, check_whole, warned_jpegs
+from ..images.damage import check_whole, is_jpeg, warned_jpegs
 from ..images.formats import EXTENSIONS
 from ..images.masks import Coding, MaskError, read_mask
 from ..images.read import ImageError, find_images, upright_size
@@ -214,10 +214,11 @@ def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
 def _check_files(pairs: list[Pair], whole: bool) -> tuple[list[Pair], list[str]]:
     """(readable pairs of equal size, problems)."""
     good, problems = [], []
-    found = answers(lambda pair: _check_pair(pair, whole), pairs, "pairs")
-    damaged = _damaged_jpegs(pairs) if whole else {}
+    found = list(answers(lambda pair: _check_pair(pair, whole), pairs, "pairs"))
+    readable = [pair for pair, answer in zip(pairs, found, strict=True) if not answer]
+    damaged = _damaged_jpegs(readable) if whole else {}
     for pair, answer in zip(pairs, found, strict=True):
-        answer += [damaged[path] for path in (pair.image, pair.mask) if path in damaged and not answer]
+        answer += [damaged[path] for path in (pair.image, pair.mask) if path in damaged]
         if answer:
             problems += answer
         else:
@@ -226,9 +227,9 @@ def _check_files(pairs: list[Pair], whole: bool) -> tuple[list[Pair], list[str]]
 
 
 def _damaged_jpegs(pairs: list[Pair]) -> dict[Path | None, str]:
-    """File -> problem, of the images and masks that are JPEG files with damage in their middle."""
+    """File -> problem, of the images and masks that are JPEG files with damage in their middle, whatever their names say."""
     files = [path for pair in pairs for path in (pair.image, pair.mask) if path is not None]
-    jpegs = [path for path in files if path.suffix.lower() in JPEG_SUFFIXES]
+    jpegs = [path for path in files if is_jpeg(path)]
     parts = [jpegs[start : start + _PER_PROCESS] for start in range(0, len(jpegs), _PER_PROCESS)]
     return {
         path: problem

@@ -198,6 +198,21 @@ def test_whole_jpegs_that_a_camera_filled_up_are_kept(tmp_path):
     assert len(find_pairs(tmp_path, ["set"], on_bad_pair="skip")) == 3
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpe", "bmp"])
+def test_a_damaged_jpeg_is_one_by_its_bytes_not_its_name(tmp_path, suffix):
+    folder = make_set(tmp_path)
+    for name in ("0", "1"):
+        (folder / "images" / f"{name}.jpg").unlink(missing_ok=True)
+        (folder / "images" / f"{name}.png").unlink(missing_ok=True)
+        path = noise(folder / "images" / f"{name}.jpg", quality=90)
+        path = path.rename(path.with_suffix(f".{suffix}"))
+        save(folder / "masks" / f"{name}.png", 64, 96)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
+    path.write_bytes(data)
+    assert [pair.name for pair in find_pairs(tmp_path, ["set"], on_bad_pair="skip")] == ["0", "2"]
+
+
 def test_accents_in_either_form_are_the_same_name(tmp_path):
     composed, apart = (unicodedata.normalize(form, "café/été") for form in ("NFC", "NFD"))
     save(tmp_path / "set" / "images" / f"{apart}.jpg")
