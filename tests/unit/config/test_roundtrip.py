@@ -33,6 +33,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampl
 )
 SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT
 PLAIN = st.recursive(SCALAR, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3))
+SET = TEXT.map(lambda text: "a" + text.replace("/", ""))  # never the root itself
 WORD = st.from_regex(r"[a-zA-Z0-9_][a-zA-Z0-9_./~-]{0,8}", fullmatch=True)
 FRACTION = st.floats(0, 1)
 POSITIVE = st.floats(min_value=1e-300, max_value=1e300)
@@ -53,7 +54,7 @@ TRANSFORMS = st.fixed_dictionaries(
     },
 )
 DATASET = st.fixed_dictionaries(
-    {"root": WORD, "sets": st.lists(TEXT, min_size=1, max_size=3), "transforms": TRANSFORMS},
+    {"root": WORD, "sets": st.lists(SET, min_size=1, max_size=3), "transforms": TRANSFORMS},
     optional={"limit": st.integers(1) | st.none()},
 )
 CONFIG = some(
@@ -78,7 +79,7 @@ CONFIG = some(
         },
     ),
     Test=st.fixed_dictionaries({"Dataset": DATASET}, optional={"Checkpoint": some(checkpoint_dir=WORD)}),
-    Eval=some(pred_root=WORD, metrics=st.lists(TEXT, max_size=3), datasets=st.lists(TEXT, max_size=2) | st.none()),
+    Eval=some(pred_root=WORD, metrics=st.lists(TEXT, max_size=3), datasets=st.lists(SET, max_size=2) | st.none()),
 )
 
 
