@@ -3,9 +3,10 @@
 import difflib
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from .schema import Config, Section
 from .yaml_loader import Document, Keys, dotted
@@ -82,7 +83,7 @@ def _text(item: Mapping[str, Any], keys: Keys, document: Document) -> str:
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return f"must be a section with keys below it, not {value!r}"
     if kind == "tuple_type":
-        return f"must be a list, such as [{value}], not {value!r}"
+        return f"must be a list{_such_as(value, keys)}, not {value!r}"
     if kind == "string_type":
         return f"must be text, not {value!r}" + ("" if isinstance(value, dict | list) else " (write it in quotes)")
     if kind == "value_error":
@@ -97,9 +98,8 @@ def _text(item: Mapping[str, Any], keys: Keys, document: Document) -> str:
 def _suggest_key(keys: Keys) -> str:
     """The nearest key of the same section, or the place where a key of this name belongs."""
     *parents, last = keys
-    section: type[Section] | None = Config
-    for part in parents:
-        section = _inner(section.model_fields[part].annotation) if section and part in section.model_fields else None
+    above = _field(tuple(parents))
+    section = _inner(above.annotation) if above else None if parents else Config
     siblings = [*section.model_fields] if section else []
     if not parents and last != "extends":
         siblings.append("extends")
@@ -107,6 +107,35 @@ def _suggest_key(keys: Keys) -> str:
         return near
     elsewhere = [name for name in _all_keys() if name.rpartition(".")[2].lower() == str(last).lower()]
     return f"; did you mean {' or '.join(elsewhere)}?" if elsewhere else ""
+
+
+def _such_as(value: Any, keys: Keys) -> str:
+    """`, such as [value, value]` with as many as the schema accepts; nothing where it accepts none."""
+    field = _field(keys)
+    accepted = TypeAdapter(field.rebuild_annotation() if field else None)
+    for count in (1, 2, 3):
+        try:
+            accepted.validate_python([value] * count)
+        except ValidationError:
+            continue
+        return f", such as [{', '.join([str(value)] * count)}]"
+    return ""
+
+
+def is_section(keys: Keys) -> bool:
+    """Whether the schema has keys below this one."""
+    field = _field(keys)
+    return field is not None and (_inner(field.annotation) is not None or get_origin(field.annotation) is dict)
+
+
+def _field(keys: Keys) -> FieldInfo | None:
+    """What the schema says of a key; None where it does not know it."""
+    section: type[Section] | None = Config
+    field = None
+    for key in keys:
+        field = section.model_fields.get(str(key)) if section else None
+        section = _inner(field.annotation) if field else None
+    return field
 
 
 def _inner(annotation: Any) -> type[Section] | None:

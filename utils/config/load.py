@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import yaml_loader
-from .errors import explain_choices, suggest
+from .errors import explain_choices, is_section, suggest
 from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
 from .validate import touches, validated
@@ -71,7 +71,7 @@ def load_config(
     A file may be given as a path or as the name of a shipped config (`InSPyReNet_SwinB`). `choices` limits text values
     to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`. `check` finds what else the schema cannot
     know in a config, whose folders are filled in: it gives (dotted key, what is wrong). It sees a config without the mistakes
-    that were found before, and what it says of them does not count.
+    that were found before, but for unknown names, and what it says of them does not count.
     Raises ConfigError with all problems of all files and words; nothing is built or created here.
     """
     problems: list[str] = []
@@ -151,7 +151,7 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
     where = f"{document.locations.pop(('extends',))}: extends"
     if not isinstance(target, str):
         problems.append(f"{where}: must be the name of one YAML file, not {target!r}")
-        return document
+        return None
     base = Path(os.path.normpath(path.parent / target))
     beside = base.is_file() and base.resolve() != path.resolve()  # an own file may have the name of the one it extends
     shipped = None if beside else _shipped(Path(target))
@@ -174,8 +174,11 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
 
 
 def merge(base: Document, top: Document) -> Document:
-    """`top` laid over `base`: sections are merged key by key, everything else (lists too) is replaced."""
-    locations = dict(base.locations)
+    """`top` laid over `base`: sections are merged key by key, everything else (lists too) is replaced.
+
+    What stands where the base should have a section stays, so that it is the mistake, and not what the top leaves to the base.
+    """
+    locations, kept = dict(base.locations), []
 
     def deep_merge(low: dict, high: dict, keys: Keys) -> dict:
         out = dict(low)
@@ -184,12 +187,17 @@ def merge(base: Document, top: Document) -> Document:
             if isinstance(value, dict) and isinstance(out.get(key), dict):
                 out[key] = deep_merge(out[key], value, here)
                 continue
+            if isinstance(value, dict) and out.get(key) is not None and is_section(here):
+                kept.append(here)
+                continue
             for stale in [known for known in locations if known[: len(here)] == here]:
                 del locations[stale]
             out[key] = value
         return out
 
-    return Document(deep_merge(base.data, top.data, ()), {**locations, **top.locations})
+    data = deep_merge(base.data, top.data, ())
+    new = {k: place for k, place in top.locations.items() if not any(k[: len(keys)] == keys for keys in kept)}
+    return Document(data, {**locations, **new}, base.unread | top.unread)
 
 
 # -- building -----------------------------------------------------------------------------------------------------
@@ -208,12 +216,12 @@ def _build(
         document = merge(document, choice.document())
     data = {"name": path.stem, **document.data}
     unknown = explain_choices(data, document, choices)
-    config, mistakes, left_out = validated(data, document, str(path), unknown)
+    config, mistakes, left_out = validated(data, document, str(path))
     wrong = [*unknown.values(), *_shared_folder(data, document, point), *mistakes]
     config = _complete(config, document, path, point)
     for key, text in check(config) if check is not None else ():
         keys: Keys = tuple(key.split("."))
-        if not touches(keys, left_out):
+        if not touches(keys, {*left_out, *unknown}):
             wrong.append(f"{document.location(keys) or path}: {key}: {text}")
     problems += wrong
     return None if wrong else config

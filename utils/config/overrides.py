@@ -32,7 +32,7 @@ class Choice:
             data = {key: data}
         locations = {self.keys[:end]: SourceLocation(SOURCE) for end in range(1, len(self.keys) + 1)}
         locations |= {(*self.keys, *inner): SourceLocation(SOURCE) for inner in self.value.locations}
-        return Document(data, locations)
+        return Document(data, locations, {(*self.keys, *inner) for inner in self.value.unread})
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,14 @@ STAND_INS = {
 }  # without which a data set, and all that is in it, cannot be looked at
 
 
-def validated(
-    data: dict, document: Document, source: str, wrong: Iterable[Keys]
-) -> tuple[Config, list[str], set[Keys]]:
+def validated(data: dict, document: Document, source: str) -> tuple[Config, list[str], set[Keys]]:
     """The config without its mistakes, one line for each mistake, and the keys that were left out.
 
-    wrong: keys that are known to be mistakes; they are left out without a word. A section that cannot be without one of them
-    is left out too.
+    What the document has as unread is left out without a word. A section that cannot be without a mistake is left out too.
     """
     lines: list[str] = []
     left_out: set[Keys] = set()
-    new = set(wrong)
+    new = {_removable(data, keys) for keys in document.unread}
     while True:
         for keys in new:
             data = _without(data, keys, stand_in=keys not in left_out)  # which may be as wrong, in another section

@@ -50,10 +50,14 @@ class SourceLocation:
 
 @dataclass
 class Document:
-    """Plain data, and for each key and list item the place where it was written."""
+    """Plain data, and for each key and list item the place where it was written.
+
+    unread: what has been said to be unreadable and is None in the data.
+    """
 
     data: Any
     locations: dict[Keys, SourceLocation] = field(default_factory=dict)
+    unread: set[Keys] = field(default_factory=set)
 
     def location(self, keys: Keys) -> SourceLocation | None:
         """Place of this value, or of the nearest section around it that was written."""
@@ -125,6 +129,7 @@ class _Reader:
     def __init__(self, source: str, has_lines: bool, problems: list[str]) -> None:
         self.source, self.has_lines, self.problems = source, has_lines, problems
         self.locations: dict[Keys, SourceLocation] = {}
+        self.unread: set[Keys] = set()
 
     def at(self, node: yaml.Node) -> SourceLocation:
         return SourceLocation(self.source, node.start_mark.line + 1 if self.has_lines else None)
@@ -144,8 +149,9 @@ class _Reader:
                 return _SCALAR_VALUES[kind](node.value)
             except ValueError:
                 self.blame(node, keys, f"{_short(node.value)} cannot be read as a number")
-                return None
-        self.blame(node, keys, f"the tag {_short(node.tag)} is not used here: write the plain value")
+        else:
+            self.blame(node, keys, f"the tag {_short(node.tag)} is not used here: write the plain value")
+        self.unread.add(keys)
         return None
 
     def mapping(self, node: yaml.MappingNode, keys: Keys) -> dict[str, Any]:
@@ -209,7 +215,8 @@ def parse(text: str, source: str, problems: list[str], has_lines: bool = True) -
         loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(source, has_lines, problems)
-        return Document(None if node is None else reader.plain(node, ()), reader.locations)
+        data = None if node is None else reader.plain(node, ())
+        return Document(data, reader.locations, reader.unread)
     except yaml.YAMLError as error:
         problems.append(_syntax(error, source, has_lines))
     except _TooDeepError:
@@ -242,7 +249,7 @@ def read(path: Path, source: str, problems: list[str]) -> Document | None:
     document = parse(text, source, problems)
     if document is not None and not isinstance(document.data, dict):
         what = "is empty" if document.data is None else "must consist of sections (`key: value`)"
-        problems.append(f"{source}: {what}")
+        problems += [f"{source}: {what}"] if () not in document.unread else []
         return None
     return document
 

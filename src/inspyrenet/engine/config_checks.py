@@ -1,10 +1,13 @@
 """What in a config does not fit together, or names what the schema does not know; found before anything is built."""
 
+import inspect
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..data.datasets.layout import set_folder
-from ..lib.losses.build import criterion_choices
+from ..lib import MODELS
+from ..lib.backbones.timm_encoder import check_name
+from ..lib.losses.build import CRITERIA, criterion_choices
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError
 from ..utils.config.errors import suggest
@@ -23,10 +26,26 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
             if name.lower() not in {metric.lower() for metric in METRICS}:
                 hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
                 yield key, f"unknown metric {name!r}{hint}"
+    if config.Model is not None:
+        yield from _encoder_errors(config.Model)
     if config.Model is not None and config.Test is not None:
         yield from _test_errors(config.Model, config.Test)
     if config.Model is not None and config.Train is not None:
         yield from _training_errors(config.Model, config.Train)
+
+
+def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
+    """An encoder that timm does not have, or of a model that has its own."""
+    if model.encoder is None:
+        return
+    if model.name in MODELS and "encoder" not in inspect.signature(MODELS[model.name]).parameters:
+        takers = [name for name, build in MODELS.items() if "encoder" in inspect.signature(build).parameters]
+        yield "Model.encoder", f"{model.name} has its own: set it to null, or Model.name to {' or '.join(takers)}"
+        return
+    try:
+        check_name(model.encoder)
+    except ValueError as error:
+        yield "Model.encoder", str(error)
 
 
 def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, str]]:
@@ -37,7 +56,14 @@ def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, 
 
 
 def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple[str, str]]:
-    """Losses and data that the model's criterion does not take."""
+    """Losses and data that the model's criterion does not take; of an unknown model, losses that none has."""
+    family = model.name.split("_")[0]
+    if family not in CRITERIA:
+        known = {loss for name in CRITERIA for loss in criterion_choices(name)[0]}
+        if train.Loss not in known:
+            hint = suggest(train.Loss, known) or f"; there is {', '.join(sorted(known))}"
+            yield "Train.Loss", f"no model has a loss called {train.Loss!r}{hint}"
+        return
     sized = train.Dataset.transforms.static_resize
     for key, size in (
         ("Model.base_size", model.base_size),
@@ -48,7 +74,6 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
         except SizeError as error:
             yield key, str(error)
     losses, arguments, extras = criterion_choices(model.name)
-    family = model.name.split("_")[0]
     if train.Loss not in losses:
         hint = suggest(train.Loss, losses) or f"; there is {', '.join(losses)}"
         yield "Train.Loss", f"{family} has no loss called {train.Loss!r}{hint}"
@@ -84,7 +109,8 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
     if "test" in steps and test is not None:
         yield from _missing_sets("Test.Dataset", test.Dataset)
         source = str(test.Checkpoint.checkpoint_dir)
-        if source not in made and not Path(source).exists():
+        known = train is not None or "train" not in steps  # else its folder is not
+        if known and source not in made and not Path(source).exists():
             yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
     painted = test is not None and test.Dataset.type == "Synthetic"
     if "eval" in steps and config.Eval.gt_root is not None and not painted:

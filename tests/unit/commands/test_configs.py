@@ -118,3 +118,28 @@ def test_a_mistake_is_said_once_though_scoring_reads_what_testing_does():
 def test_the_root_is_no_set_of_itself(key, name):
     (line,) = said(SOUND, [], f"{key}=[{name}]")
     assert line.startswith(f"override: {key}[0]: must be the name of a folder below the root of the data sets, not")
+
+
+def test_an_encoder_is_checked_before_the_first_point_of_a_sweep_trains():
+    words = "Model.encoder=mobilenetv4_conv_small,nonsense_enc,hf-hub:a/b"
+    unknown, address = said(SOUND, [], words)
+    assert unknown == "override: Model.encoder: timm has no encoder called 'nonsense_enc'"
+    assert address.startswith("override: Model.encoder: encoder is a name that timm has")
+    (line,) = said(SOUND, [], "Model.name=InSPyReNet_SwinT", "Model.encoder=mobilenetv4_conv_small")
+    assert line.endswith("InSPyReNet_SwinT has its own: set it to null, or Model.name to InSPyReNet_Light")
+
+
+@pytest.mark.parametrize("name", ["InSPyReNet_Ligth", "Nobody"])
+def test_an_unknown_model_hides_no_other_mistake(name):
+    words = (f"Model.name={name}", "Model.encoder=nonsense_enc", "Train.Loss=relesed", "Train.Scheduler.epoch=many")
+    keys = [line.split(": ")[1] for line in said(SOUND, ["train", "test", "eval"], *words)]
+    assert sorted(keys) == ["Model.encoder", "Model.name", "Train.Loss", "Train.Scheduler.epoch"]
+    assert [line.split(": ")[1] for line in said(SOUND, [], f"Model.name={name}", "Train.Loss=region")] == [
+        "Model.name"
+    ]
+
+
+@pytest.mark.parametrize("train", ["[1, 2]", "{Dataset: 7}", "!!x {}"])
+def test_a_mistake_in_training_does_not_ask_to_train_first(train):
+    (line,) = said(SOUND.replace(f"Train: {{Dataset: {DATA}}}", f"Train: {train}"), ["train", "test", "eval"])
+    assert line.startswith("a.yaml:2: Train")
