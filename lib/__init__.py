@@ -23,8 +23,11 @@ def inspyrenet(encoder: Callable[..., Encoder], pretrained: bool = False, **argu
 
 
 def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments: Any) -> InSPyReNet:
-    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have."""
-    return InSPyReNet(TimmEncoder(encoder, pretrained), **arguments)
+    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have, or a size that it does not take."""
+    backbone = TimmEncoder(encoder, pretrained)
+    model = InSPyReNet(backbone, **arguments)
+    backbone.check_size(model.base_size)
+    return model
 
 
 def birefnet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> BiRefNet:

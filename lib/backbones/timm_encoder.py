@@ -8,6 +8,7 @@ import timm
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.cpu_bfloat16 import train_in_float32
@@ -87,6 +88,52 @@ class TimmEncoder(nn.Module):
         """(B, 3, H, W) → five maps at `strides`."""
         maps = self.net(image * self.scale + self.shift if self._normalizes else image)
         return (maps[0], *maps) if self._repeat_first else tuple(maps)
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Raise ValueError unless an image of this (height, width), of multiples of 32 pixels, gives the maps that are promised.
+
+        Some encoders take one size only, and some have channels last. Found out on the meta device, in a tenth of a second.
+        """
+        reason = self._misfit(size)
+        if reason is None:
+            return
+        own = tuple(self.net.pretrained_cfg["input_size"][1:])
+        ways = ["take another encoder, such as mobilenetv4_conv_small"]
+        if own != tuple(size) and not any(side % 32 for side in own) and self._misfit(own) is None:
+            ways.insert(0, f"set base_size to {list(own)}, and test at that size")
+        name = self.net.pretrained_cfg["architecture"]
+        raise ValueError(
+            f"encoder {name!r} cannot be used at {size[0]}×{size[1]} (height×width; {reason}): {', or '.join(ways)}"
+        )
+
+    def _misfit(self, size: tuple[int, int]) -> str | None:
+        """Why an image of this size does not give the maps that are promised; None where it does."""
+        expected = [
+            (1, channels, size[0] // stride, size[1] // stride)
+            for channels, stride in zip(self.out_channels, self.strides, strict=True)
+        ]
+        reason: str | None = None
+        own = next(self.parameters()).device
+        fixed = self.net.pretrained_cfg["fixed_input_size"]  # some of these look up by size, which takes data
+        for device in (own,) if fixed else (torch.device("meta"), own):  # where an operation needs data, too
+            try:
+                shapes = self._shapes(size, device)
+            except Exception as error:  # a third-party network raises whatever it stumbles over
+                reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
+                continue
+            wrong = next(((found, due) for found, due in zip(shapes, expected, strict=True) if found != due), None)
+            return f"its maps are {wrong[0]}, not {wrong[1]}" if wrong else None
+        return reason
+
+    def _shapes(self, size: tuple[int, int], device: torch.device) -> list[tuple[int, ...]]:
+        state = {name: value.to(device) for name, value in (*self.named_parameters(), *self.named_buffers())}
+        training = self.training
+        try:
+            with torch.no_grad():
+                maps = functional_call(self.eval(), state, (torch.zeros(1, 3, *size, device=device),))
+        finally:
+            self.train(training)
+        return [tuple(found.shape) for found in maps]
 
     def stages(self) -> list[list[nn.Module]]:
         """The modules behind each of the five maps, first to last."""
