@@ -67,7 +67,8 @@ def load_state(model: nn.Module, state: Any, source: str | None = None) -> nn.Mo
 
     state: a state dict as it is, or whatever `normalize_state` takes.
     source: path or name of the file that it comes from; some models know published files by it.
-    Raises WeightsError that names what is missing, unexpected or of another shape, what the file looks like, and what fits it.
+    Raises WeightsError that names what is missing, unexpected, of another shape or of another kind of number (complex ones
+    and whole ones are no weights), what the file looks like, and what fits it.
     """
     state = normalize_state(state, source)
     if (from_published := getattr(model, "from_published", None)) is not None:
@@ -75,9 +76,8 @@ def load_state(model: nn.Module, state: Any, source: str | None = None) -> nn.Mo
     own = {name: value for name, value in model.state_dict().items() if not name.endswith(DERIVED)}
     missing = [name for name in own if name not in state and counts(name)]
     unexpected = [name for name in state if name not in own]
-    shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
-    if missing or unexpected or shapes:
-        raise WeightsError(_mismatch(state, own, missing, unexpected, shapes))
+    if misfit := _mismatch(state, own, missing, unexpected):
+        raise WeightsError(misfit)
     model.load_state_dict(state, strict=False)  # derived buffers stay as they are
     return model
 
@@ -102,9 +102,8 @@ def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> li
     state = {names.get(name, name): value for name, value in state.items()}
     absent = [name for name in own if name not in state and counts(name)]
     missing = [name for name in absent if name in needed]
-    shapes = [name for name in own if name in state and own[name].shape != state[name].shape]
-    if missing or unexpected or shapes:
-        raise WeightsError("encoder " + _mismatch(state, own, missing, unexpected, shapes))
+    if misfit := _mismatch(state, own, missing, unexpected):
+        raise WeightsError(f"encoder {misfit}")
     backbone.load_state_dict({name: state[name] for name in own if name in state}, strict=False)
     return absent
 
@@ -130,12 +129,23 @@ def _part(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _mismatch(state: Mapping, own: Mapping, missing: list[str], unexpected: list[str], shapes: list[str]) -> str:
+def _mismatch(state: Mapping, own: Mapping, missing: list[str], unexpected: list[str]) -> str | None:
+    """What does not fit, or None. No cast makes weights of complex or whole numbers."""
+    both = [name for name in own if name in state]
+    shapes = [name for name in both if own[name].shape != state[name].shape]
+    kinds = [name for name in both if own[name].is_floating_point() != state[name].is_floating_point()]
+    if not (missing or unexpected or shapes or kinds):
+        return None
     lines = ["weights do not fit this model:"]
     if shapes:
         name = shapes[0]
         lines.append(
             f"  {len(shapes)} of another shape, e.g. {name}: file {tuple(state[name].shape)}, model {tuple(own[name].shape)}"
+        )
+    if kinds:
+        name = kinds[0]
+        lines.append(
+            f"  {len(kinds)} of another kind of number, e.g. {name}: file {state[name].dtype}, model {own[name].dtype}"
         )
     for what, names in (("missing", missing), ("unexpected", unexpected)):
         if names:

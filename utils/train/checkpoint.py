@@ -4,6 +4,7 @@ A checkpoint is a dictionary of tensors and plain Python values with `format` an
 says what a training run puts in. Everything is read with `weights_only=True`: no file can run code.
 """
 
+import codecs
 import errno
 import logging
 import pickle
@@ -137,7 +138,7 @@ def _refuse_bomb(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _refuse_other_kinds(path: Path) -> None:
-    """Name the usual wrong files: an error page, a pointer, a picture."""
+    """Name the usual wrong files: an error page, a pointer, a picture, a text."""
     with path.open("rb") as stream:
         head = stream.read(256)
     kinds = {
@@ -153,8 +154,19 @@ def _refuse_other_kinds(path: Path) -> None:
         what = "empty"
     elif head.lstrip()[:1] == b"<":
         what = "a web page: the download failed or asked for a confirmation"
+    elif what is None and _is_text(head):
+        what = f"a text file, not weights; it begins with {head.decode(errors='ignore').strip()[:40]!r}"
     if what:
         raise CheckpointError(f"{path} is {what}")
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are those of a text in UTF-8; the last character may be cut."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(char.isprintable() or char.isspace() for char in text)
 
 
 def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
@@ -184,7 +196,11 @@ def _checked(content: Any, source: str | Path) -> Mapping[str, Any]:
 
 
 def _is_state_dict(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items())
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in value.items())
+    )
 
 
 def _is_ours(content: Any) -> bool:

@@ -18,6 +18,7 @@ from .state import (
     ResumeError,
     differences,
     load_optimizer,
+    misread_progress,
     plain,
     require_same_model,
     rng_state,
@@ -98,7 +99,7 @@ def restore(state: TrainState, content: Mapping[str, Any], path: Path, force: bo
     Raises:
         ResumeError: another model, optimizer or (without `force`) data set; a malformed checkpoint.
     """
-    _check_parts(content, path)
+    _check_parts(state, content, path)
     try:
         _restore(state, content, path, force)
     except ResumeError:
@@ -108,14 +109,19 @@ def restore(state: TrainState, content: Mapping[str, Any], path: Path, force: bo
         raise ResumeError(f"{path} cannot be continued; it seems malformed ({reason}): {REMEDY}") from error
 
 
-def _check_parts(content: Mapping[str, Any], path: Path) -> None:
+def _check_parts(state: TrainState, content: Mapping[str, Any], path: Path) -> None:
     """Raise ResumeError unless everything is there that `snapshot` puts in."""
     if "progress" not in content:
         raise ResumeError(f"{path} holds weights only: it can start a run (FineTune.weights), but not continue one")
     wrong = [name for name, kind in PARTS.items() if name not in content or not isinstance(content[name], kind)]
-    wrong = wrong or [f"progress.{name}" for name in Progress().state_dict() if name not in content["progress"]]
+    wrong = wrong or [f"progress.{name}" for name in misread_progress(content["progress"])]
+    wrong = wrong or [
+        f"schedule.{name}" for name in state.schedule.state_dict() if content["schedule"].get(name) is None
+    ]
     if wrong:
-        what = "holds something else" if wrong[0] in content else "is missing"
+        section, _, name = wrong[0].rpartition(".")
+        there = name in (content[section] if section else content)
+        what = "holds something else" if there else "is missing"
         raise ResumeError(f"{path} cannot be continued: its {wrong[0]} {what}; {REMEDY}")
 
 

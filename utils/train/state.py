@@ -35,6 +35,17 @@ class Progress:
         return asdict(self)
 
 
+def misread_progress(saved: Mapping[str, Any]) -> list[str]:
+    """Names of a progress that `saved` lacks, or has as something else than counts from 0 on and, of the sums, numbers."""
+    return [name for name, start in Progress().state_dict().items() if not _is_progress(saved.get(name), start)]
+
+
+def _is_progress(value: Any, start: Any) -> bool:
+    if isinstance(start, dict):
+        return isinstance(value, Mapping) and all(type(part) in (int, float) for part in value.values())
+    return type(value) is int and value >= 0
+
+
 # -- random numbers -----------------------------------------------------------------------------------------------
 
 
@@ -148,16 +159,25 @@ def require_same_model(saved: Mapping[str, Any], model: nn.Module, path: Path, w
         now: what this run calls its own.
 
     Raises:
-        ResumeError: names or shapes differ.
+        ResumeError: names, shapes or kinds of numbers differ.
     """
     mine = model.state_dict()
     missing = [name for name in mine if name not in saved]
     extra = [name for name in saved if name not in mine]
     other = [name for name in mine if name in saved and saved[name].shape != mine[name].shape]
-    if not (missing or extra or other):
+    kinds = [
+        name for name in mine if name in saved and saved[name].is_floating_point() != mine[name].is_floating_point()
+    ]
+    if not (missing or extra or other or kinds):
         return
     parts = []
-    for label, names in (("lacks", missing), ("has in addition", extra), ("has in another shape", other)):
+    found = {
+        "lacks": missing,
+        "has in addition": extra,
+        "has in another shape": other,
+        "has as another kind of number": kinds,
+    }
+    for label, names in found.items():
         if names:
             parts.append(f"{label} {len(names)} of the parameters (the first is {names[0]})")
     raise ResumeError(

@@ -102,3 +102,15 @@ def test_a_dictionary_that_is_inside_itself_is_refused():
     content["model"] = content
     with pytest.raises(WeightsError, match="not a tensor"):
         normalize_state(content, "file.pth")
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.int64, torch.bool])
+def test_numbers_of_another_kind_are_no_weights(tmp_path, kind):
+    content = {**WEIGHTS, "0.bias": WEIGHTS["0.bias"].to(kind)}
+    torch.save(content, tmp_path / "w.pth")
+    for source in (content, tmp_path / "w.pth"):
+        with pytest.raises(
+            WeightsError, match=rf"1 of another kind of number, e\.g\. 0\.bias: file {kind}, model torch\.float32"
+        ):
+            load_weights(network(), source)
+    assert_loads({name: value.half() for name, value in WEIGHTS.items()}, tmp_path / "h.pth")

@@ -143,8 +143,10 @@ def test_averaged_weights_are_preferred_unless_told_otherwise(tmp_path: Path) ->
         ("w.safetensors", b"<html>", "a web page"),
         ("w.pth", b"\x89PNG\r\n", "a PNG picture"),
         ("w.pth", b"version https://git-lfs.github.com/spec/v1", "git lfs pull"),
-        ("w.pth", b"what is this?", "no torch file"),
-        ("w.safetensors", b"what is this?", "no safetensors file"),
+        *[(f"w.{kind}", b"what is this?\n", "a text file.*'what is this[?]'") for kind in ("pth", "safetensors")],
+        ("w.pth", ("\ufeff" + "é" * 200).encode(), "a text file, not weights"),
+        ("w.pth", b"what\0is this?", "no torch file"),
+        ("w.safetensors", b"what\0is this?", "no safetensors file"),
     ],
 )
 def test_a_wrong_file_is_named_for_what_it_is(tmp_path: Path, name: str, data: bytes, message: str) -> None:
@@ -202,7 +204,7 @@ def test_zipped_weights_that_unpack_to_absurd_sizes_are_refused_unread(tmp_path:
     "change",
     [
         {"version": None}, {"version": "1"}, {"version": 0}, {"version": True}, {"version": torch.ones(2)},
-        {"model": None}, {"model": [1]}, {"model": {"a": 1}}, {"model": {1: torch.ones(1)}},
+        {"model": {}}, {"model": None}, {"model": [1]}, {"model": {"a": 1}}, {"model": {1: torch.ones(1)}},
         {"ema": 3}, {"ema": {}}, {"ema": {"weights": {"a": None}}},
     ],
 )  # fmt: skip

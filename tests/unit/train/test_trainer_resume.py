@@ -281,6 +281,31 @@ def test_a_malformed_checkpoint_does_not_continue_a_run(tmp_path: Path, value: o
     assert {"model", "optimizer", "progress", "rng", "version"} <= set(refused)
 
 
+@pytest.mark.parametrize(
+    ("part", "change", "message"),
+    [
+        ("progress", {"epoch": -1}, "its progress.epoch holds something else"),
+        ("progress", {"samples": -4}, "its progress.samples holds something else"),
+        ("progress", {"iteration": 1.5}, "its progress.iteration holds something else"),
+        ("progress", {"sums": {"total": "much"}}, "its progress.sums holds something else"),
+        ("progress", None, "its progress.epoch is missing"),
+        ("schedule", None, r"its schedule\.\w+ is missing"),
+        ("model", "complex", "has as another kind of number 1 of the parameters"),
+    ],
+)
+def test_a_part_of_a_checkpoint_that_makes_no_sense_is_named(tmp_path: Path, part: str, change, message: str) -> None:
+    trainer = make_trainer(tmp_path, epochs=1)
+    trainer.fit()
+    good = read_checkpoint(trainer.folder.files()[0])
+    if part == "model":
+        name = next(iter(good["model"]))
+        change = {name: good["model"][name].to(torch.complex64)}
+    torch.save({**good, part: {} if change is None else {**good[part], **change}}, tmp_path / "bad.pth")
+    with pytest.raises(ResumeError, match=message) as caught:
+        make_trainer(tmp_path / "other", epochs=1).resume(tmp_path / "bad.pth")
+    assert str(tmp_path / "bad.pth") in str(caught.value)
+
+
 def test_changed_settings_are_taken_and_told(tmp_path: Path, caplog) -> None:
     make_trainer(tmp_path, epochs=1).fit()
     model = ToyNet()
