@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..metrics import GT_THRESHOLD, METRICS, PYSOD, Conventions, Interval
 
+OF_SCORES = ("seeds.csv", "per_image.csv", "per_image.parquet", "curves.csv", "report.html")  # beside tables
 SEEDS = "Mean ± sample standard deviation over seeds"
 
 
@@ -216,12 +217,25 @@ def write_tables(
             table.writerow(["method", "dataset", "images", "masks", *metrics, *bounds, *failures])
             for row in rows:
                 table.writerow([*_csv_line(row, metrics, with_bounds), *(row.failure for _ in failures)])
+        (folder / "seeds.csv").unlink(missing_ok=True)  # of an earlier command
         if seeds:
             with (folder / "seeds.csv").open("w", newline="", encoding="utf-8") as file:
                 csv.writer(file).writerows(seeds)
         for name, text in texts.items():
             (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in ("scores.csv", *texts)]
+
+
+def write_failures(folder: Path | str, failures: Mapping[str, str]) -> None:
+    """The tables of runs (name -> reason) that all failed, in place of everything that earlier runs left in the folder.
+
+    ReportError says where and why not.
+    """
+    rows = [Row.failed(name, reason) for name, reason in failures.items()]
+    write_tables(folder, rows, (), [f"{row.method} failed: {row.failure}" for row in rows])
+    with writing(folder) as folder:
+        for name in OF_SCORES:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _csv_line(row: Row, metrics: Sequence[str], with_bounds: bool) -> list[str | int]:

@@ -69,13 +69,21 @@ def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failure
     """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code.
 
     failures: runs that have failed before; they are listed in the table. The exit code is 1 where one of several failed.
+    Where all of several failed, the joint tables say so, and NothingScored is raised.
     """
-    from ..engine.evaluate import score_runs
+    from pathlib import Path
+
+    from ..engine.evaluate import JOINT, NothingScored, score_runs
+    from ..utils.report.tables import write_failures
     from ..utils.system.failures import Failures
 
     failures = Failures(len(configs)) if failures is None else failures
-    with _log(options):
-        table = score_runs(configs, _how(options), failures)
+    try:
+        with _log(options):
+            table = score_runs(configs, _how(options), failures)
+    except NothingScored:
+        write_failures(Path(configs[0].Eval.result_path) / JOINT, failures)
+        raise
     print(table)
     return failures.exit_code
 

@@ -116,6 +116,19 @@ def test_points_that_share_a_training_that_failed_say_so(tiny, capsys):
     assert "error: no run could be scored:" in error
 
 
+def test_the_joint_table_of_a_sweep_whose_points_all_failed_is_not_an_earlier_one(tiny, tmp_path, monkeypatch):
+    joint = tmp_path / "results" / "joint"
+    joint.mkdir(parents=True)
+    for name in ("scores.csv", "per_image.csv"):
+        (joint / name).write_text("of an earlier sweep")
+    monkeypatch.setattr(testing, "predict_sets", lambda *_, **__: 1 / 0)
+    words = ["Test.normalize=none,minmax", "Eval.pred_root=null"]
+    assert expr(["-c", str(tiny), *words, "--device", "cpu"]) == 1
+    lines = list(csv.reader((joint / "scores.csv").open()))
+    assert [line[0] for line in lines] == ["method", "tiny_normalize-none", "tiny_normalize-minmax"]
+    assert not (joint / "per_image.csv").exists()
+
+
 def test_a_mistake_in_one_point_is_found_before_any_starts(tiny, tmp_path, capsys):
     assert expr(["-c", str(tiny), "Train.Optimizer.lr=1e-3,-1", *APART, "--device", "cpu"]) == 1
     assert "Train.Optimizer.lr: must be greater than 0" in capsys.readouterr().err

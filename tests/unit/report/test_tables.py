@@ -5,7 +5,18 @@ import math
 import pytest
 
 from inspyrenet.utils.metrics import Interval, find_conventions
-from inspyrenet.utils.report.tables import ReportError, Row, footnotes, latex, markdown, ranks, text_table, write_tables
+from inspyrenet.utils.report.tables import (
+    OF_SCORES,
+    ReportError,
+    Row,
+    footnotes,
+    latex,
+    markdown,
+    ranks,
+    text_table,
+    write_failures,
+    write_tables,
+)
 
 ROWS = [
     Row("ours", "ECSSD", {"mae": 0.03456, "mBA": math.nan}, 10, 10),
@@ -57,6 +68,27 @@ def test_a_run_that_failed_has_a_line_and_its_reason_in_every_file(tmp_path):
     texts = [path.read_text() for path in write_tables(tmp_path, rows, METRICS, notes)]
     assert texts[0].splitlines()[-1] == "broken,-,0,0,,,the loss is not finite"
     assert all("the loss is not finite" in text for text in texts)
+
+
+def test_tables_of_runs_that_all_failed_replace_what_was_there(tmp_path):
+    write_tables(tmp_path, ROWS, METRICS, seeds=[["method"], ["old"]])
+    for name in OF_SCORES:
+        (tmp_path / name).write_text("old")
+    write_failures(tmp_path, {"one": "the loss is not finite", "two": "a, b"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["scores.csv", "scores.md", "scores.tex"]
+    assert (tmp_path / "scores.csv").read_text().splitlines() == [
+        "method,dataset,images,masks,failure",
+        "one,-,0,0,the loss is not finite",
+        'two,-,0,0,"a, b"',
+    ]
+    for name in ("scores.md", "scores.tex"):
+        assert "two failed: a, b" in (tmp_path / name).read_text()
+
+
+def test_the_spread_over_seeds_of_an_earlier_command_goes(tmp_path):
+    write_tables(tmp_path, ROWS, METRICS, seeds=[["method"], ["old"]])
+    write_tables(tmp_path, ROWS, METRICS)
+    assert not (tmp_path / "seeds.csv").exists()
 
 
 def competing() -> list[Row]:
