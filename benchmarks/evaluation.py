@@ -25,6 +25,8 @@ import cv2
 import numpy as np
 
 from inspyrenet.commands.parser import Parser
+from inspyrenet.data.datasets.checking import say_coding, survey_masks
+from inspyrenet.data.images.masks import read_mask
 from inspyrenet.engine.eval_sets import find_sets, with_readers
 from inspyrenet.utils.metrics import DEFAULT_METRICS, evaluate_folder, match_folders, score
 from inspyrenet.utils.metrics.reference import default_table
@@ -97,12 +99,16 @@ def pairs(options: argparse.Namespace, size: str | None, kind: str) -> Iterator[
 
 
 def masks(folder: Path | None, count: int, size: str | None) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, mask of 0 and 255), read as training does. Raises MaskError where it is not certain what the masks mean."""
     if folder is None:
         yield from generated(count, size or "300x400")
         return
     files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".png", ".jpg"))
+    layers, unreadable = survey_masks(files)
+    coding = say_coding(folder.name, layers)
+    files = [path for path in files if path not in unreadable]
     for path in files[:: max(1, len(files) // count)][:count]:
-        mask = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        mask = read_mask(path, coding)
         if size:
             height, width = map(int, size.split("x"))
             mask = cv2.resize(mask, (width, height))
@@ -174,8 +180,8 @@ def end_to_end(predictions: Path, masks: Path) -> dict:
 
     def plain() -> None:
         for pair in matched.pairs:
-            prediction, mask = (cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in (pair.prediction, pair.truth))
-            default_table(prediction, mask)
+            prediction = cv2.imread(str(pair.prediction), cv2.IMREAD_GRAYSCALE)
+            default_table(prediction, pair.reader.read(pair.truth.read_bytes(), str(pair.truth)))
 
     seconds = interleave({"ours": ours, "pysodmetrics": plain}, rounds=3, warmup=0)
     return {
