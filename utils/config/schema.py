@@ -39,14 +39,15 @@ def _below_root(text: str) -> str:
     return text
 
 
-Size = tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]]  # (height, width)
+Side = Annotated[int, Field(ge=32, le=65_536)]
+Size = tuple[Side, Side]  # (height, width)
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Range = Annotated[tuple[float, float], AfterValidator(_ordered)]
 SetName = Annotated[str, AfterValidator(_below_root)]
-Sides = Annotated[tuple[Annotated[int, Field(ge=32)], Annotated[int, Field(ge=32)]], AfterValidator(_ordered)]
+Sides = Annotated[tuple[Side, Side], AfterValidator(_ordered)]
 
 
 class Section(BaseModel):
