@@ -139,6 +139,8 @@ def _is_wanted(entry: zipfile.ZipInfo) -> bool:
 def _check_entry(archive: Path, entry: zipfile.ZipInfo) -> None:
     """Refuse what could write elsewhere or read something else."""
     name = entry.filename.replace("\\", "/")
+    if not name:
+        raise ArchiveError(f"{archive}: has an entry without a name; it is damaged")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or re.match(r"[A-Za-z]:", name) or "\0" in name:
         raise ArchiveError(f"{archive}: the entry {entry.filename!r} would be written outside its folder")

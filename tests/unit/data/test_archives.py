@@ -3,6 +3,7 @@
 import io
 import shutil
 import stat
+import struct
 import zipfile
 from types import SimpleNamespace
 
@@ -70,6 +71,18 @@ def test_an_entry_cannot_leave_its_folder(tmp_path, name):
     with pytest.raises(ArchiveError, match="outside its folder"):
         unpack_dataset(path, tmp_path / "out" / "set")
     assert tree(tmp_path) == ["a.zip"]
+
+
+def test_an_entry_without_a_name_is_refused(tmp_path):
+    """The name is cut to nothing in the list at the archive's end."""
+    path = archive(tmp_path / "a.zip", "images/a.jpg", "masks/a.png")
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\1\2")
+    data[entry + 28 : entry + 32] = struct.pack("<HH", 0, len("images/a.jpg"))  # its bytes count as extra field
+    data[entry + 46 : entry + 50] = struct.pack("<HH", 0x9999, len("images/a.jpg") - 4)
+    path.write_bytes(data)
+    with pytest.raises(ArchiveError, match="without a name"):
+        unpack_dataset(path, tmp_path / "out" / "set")
 
 
 def test_a_link_is_refused(tmp_path):
