@@ -63,6 +63,9 @@ class Encoder(nn.Module):
             nn.Conv2d(a, b, 3, step, 1) for a, b, step in zip(widths, widths[1:], steps, strict=False)
         )
 
+    def check_size(self, size: tuple[int, int]) -> None:
+        """It takes any."""
+
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         maps = []
         for conv in self.convs:

@@ -130,10 +130,14 @@ def _part(name: str) -> str:
 
 
 def _mismatch(state: Mapping, own: Mapping, missing: list[str], unexpected: list[str]) -> str | None:
-    """What does not fit, or None. No cast makes weights of complex or whole numbers."""
+    """What does not fit, or None. No cast makes weights of complex or whole numbers; counters may come as either kind."""
     both = [name for name in own if name in state]
     shapes = [name for name in both if own[name].shape != state[name].shape]
-    kinds = [name for name in both if own[name].is_floating_point() != state[name].is_floating_point()]
+    kinds = [
+        name
+        for name in both
+        if state[name].is_complex() or (own[name].is_floating_point() and not state[name].is_floating_point())
+    ]
     if not (missing or unexpected or shapes or kinds):
         return None
     lines = ["weights do not fit this model:"]

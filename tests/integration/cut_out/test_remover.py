@@ -79,7 +79,9 @@ def test_every_mode_of_pillow_is_taken(remover, mode):
     image = Image.fromarray(picture())
     if mode == "I;16":
         image = Image.fromarray(picture()[..., 0].astype(np.uint16) * 257)
-    elif mode in ("F", "LA", "1"):
+    elif mode == "F":
+        image = Image.fromarray(picture()[..., 0].astype(np.float32) / 255)
+    elif mode in ("LA", "1"):
         image = image.convert("L").convert(mode)
     else:
         image = image.convert(mode)
