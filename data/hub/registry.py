@@ -157,7 +157,7 @@ def cache_folder() -> Path:
     """Folder of fetched weights: $INSPYRENET_HOME, else the platform's cache folder. It may not exist yet."""
     home = os.environ.get(HOME_VARIABLE)
     if home:
-        return Path(home).expanduser()
+        return Path(os.path.expanduser(home))  # noqa: PTH111
     import pooch  # here: it takes longer to import than everything else in this file
 
     return Path(pooch.os_cache("inspyrenet"))

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..system.paths import expanded
 from . import yaml_loader
 from .errors import explain_choices, is_section, suggest
 from .overrides import SOURCE, GridPoint, read_overrides
@@ -120,7 +121,7 @@ def save_resolved(config: Config, path: str | Path) -> None:
 
 def _locate(file: str | Path, problems: list[str]) -> tuple[Path | None, str]:
     """The file, or the shipped config of that name; and how to call it in messages."""
-    path = Path(file).expanduser()
+    path = expanded(file)
     if path.is_file():
         return path, os.path.normpath(file)
     if shipped := _shipped(path):
@@ -290,7 +291,7 @@ def _home_of(location: SourceLocation, here: Path) -> Path:
 
 def _place(text: str, home: Path, here: Path) -> str:
     """`text` as it is if it is right from the current folder, else absolute."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not path.is_absolute() and home != here:
         return str(home / path)
     return str(path)

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..files.report import named_like_results, named_others
 from ..files.sources import find_sources
 from ..remover.output_paths import kind_of, plan
+from ..utils.system.paths import expanded
 from .errors import BatchError, load_arrow
 
 LISTS = (".txt", ".lst", ".parquet")  # files that name images
@@ -58,7 +59,7 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     root: the folder whose structure is kept; default: a pattern's part before the first wildcard, the folder, or of a list
     the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
     """
-    place = Path(source).expanduser()
+    place = expanded(source)
     like_results: tuple[Path, ...] = ()
     others: tuple[Path, ...] = ()
     if place.is_file() and place.suffix.lower() in LISTS:
@@ -91,7 +92,7 @@ def _read_list(place: Path, root: Path | None) -> tuple[list[Path], Path]:
     names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place, base)
     if not names:
         raise BatchError(f"{place}: the list is empty")
-    paths = [Path(os.path.normpath(base / Path(name).expanduser())) for name in names]
+    paths = [Path(os.path.normpath(base / expanded(name))) for name in names]
     return paths, Path(os.path.commonpath([path.parent for path in paths]))
 
 
@@ -122,7 +123,7 @@ def _names_of_table(place: Path) -> list[str]:
 def _checked_root(root: Path | None, own: Path, images: Sequence[Path]) -> Path:
     if root is None:
         return own
-    root = Path(os.path.normpath(root.expanduser().absolute()))
+    root = Path(os.path.normpath(expanded(root).absolute()))
     outside = [image for image in images if not image.is_relative_to(root)]
     if outside:
         raise BatchError(f"{outside[0]} does not lie below --root {root} ({len(outside)} images do not)")

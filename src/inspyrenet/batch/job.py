@@ -17,6 +17,7 @@ from ..engine.network_options import NetworkOptions
 from ..files.request import check_folder_name, check_writable
 from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
+from ..utils.system.paths import expanded
 from ..utils.system.signals import Handler
 from .cluster import RayEngine
 from .errors import BatchError, load_arrow
@@ -78,15 +79,13 @@ def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summ
     say = say or _say
     output = _check(request)
     check_folder_name(request.output)
-    dest = Path(request.output).expanduser().absolute()
+    dest = expanded(request.output).absolute()
     say(f"looking for images: {request.input}")
     inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
     items = lay_out(inputs, dest, output.format, request.shard_size)
     network = resolve_network(request.network)
     check_writable(dest)
-    manifest = Manifest(
-        Path(request.manifest).expanduser().absolute() if request.manifest else dest / "manifest.parquet"
-    )
+    manifest = Manifest(expanded(request.manifest).absolute() if request.manifest else dest / "manifest.parquet")
     try:
         table = manifest.open(_made_with(request, output, network), request.overwrite)
         table = without_replaced(table, items)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engine.network_options import NetworkOptions
+from ..utils.system.paths import expanded
 
 
 @dataclass(frozen=True)
@@ -25,9 +26,9 @@ def resolve_network(options: NetworkOptions) -> Network:
 
     mode, ckpt = options.mode, options.ckpt
     if ckpt is not None and Path(ckpt).suffix.lower() == ".onnx":
-        return _of_graph(options, mode, Path(ckpt).expanduser())
+        return _of_graph(options, mode, expanded(ckpt))
     if ckpt is None and mode is not None and Path(mode).suffix.lower() == ".onnx":
-        return _of_graph(options, None, Path(mode).expanduser())
+        return _of_graph(options, None, expanded(mode))
     spec = resolve_model(mode, ckpt, options.overrides)
     weights = spec.weights
     if weights.is_dir():
@@ -37,7 +38,7 @@ def resolve_network(options: NetworkOptions) -> Network:
     name, digest = spec.name, _digest(weights)
     if mode is None and ckpt is None:  # the bundled model, which every installation has
         return Network(name, options, digest)
-    is_weights = ckpt is None and mode is not None and Path(mode).expanduser() == spec.weights
+    is_weights = ckpt is None and mode is not None and expanded(mode) == spec.weights
     pinned = replace(options, mode=None if is_weights else _absolute(mode), ckpt=str(weights.absolute()))
     return Network(name, pinned, digest)
 
@@ -54,7 +55,7 @@ def _of_graph(options: NetworkOptions, mode: str | Path | None, graph: Path) -> 
 
 def _absolute(mode: str | Path | None) -> str | Path | None:
     """A config's file by its whole path, a name as it is."""
-    return str(Path(mode).expanduser().absolute()) if mode is not None and Path(mode).expanduser().is_file() else mode
+    return str(expanded(mode).absolute()) if mode is not None and expanded(mode).is_file() else mode
 
 
 def _digest(weights: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.hub import registry
+from ..utils.system.paths import expanded
 
 if TYPE_CHECKING:
     from ..utils.config.schema import Config
@@ -49,7 +50,7 @@ def resolve_model(
     if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
         mode, ckpt = None, mode
     if mode is None:
-        return _from_bundled(overrides) if ckpt is None else _from_checkpoint(Path(ckpt).expanduser(), overrides)
+        return _from_bundled(overrides) if ckpt is None else _from_checkpoint(expanded(ckpt), overrides)
     entry = registry.load("weights").get(str(mode))
     if entry is not None and entry.config is not None and entry.config != entry.name:
         return _from_registry(entry, entry.config, ckpt, overrides)
@@ -62,7 +63,7 @@ def has_default() -> bool:
 
 
 def _is_checkpoint(path: Path) -> bool:
-    path = path.expanduser()
+    path = expanded(path)
     return path.suffix.lower() in WEIGHT_SUFFIXES or (path.is_dir() and any(path.glob("*.pth")))
 
 
@@ -78,7 +79,7 @@ def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
 def _from_registry(
     entry: registry.Published, config: str, ckpt: str | Path | None, overrides: Sequence[str]
 ) -> ModelSpec:
-    place = Path(ckpt).expanduser() if ckpt is not None else registry.place_of(entry)
+    place = expanded(ckpt) if ckpt is not None else registry.place_of(entry)
     if not place.exists():
         hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
         raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
@@ -90,7 +91,7 @@ def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[
     if config.Model is None:
         raise ModeError(f"{mode}: has no section Model, so there is nothing to run")
     if ckpt is not None:
-        place = Path(ckpt).expanduser()
+        place = expanded(ckpt)
         if not place.exists():
             raise MissingWeights(f"no such weights: {place}")
         return ModelSpec(config.name, config, place)

@@ -10,6 +10,7 @@ from ..data.images.encode import FORMATS, FormatError, check_format
 from ..data.images.formats import KNOWN
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, style_of
 from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside, plan
+from ..utils.system.paths import expanded
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
 from .sources import JobError, Sources, find_all, find_sources
@@ -62,14 +63,14 @@ def parse_request(request: Request) -> Work:
     style = style_of(request.type)
     check_threshold(request.threshold)
     words = [request.source] if isinstance(request.source, str) else [*request.source]
-    dest = Path(request.dest).expanduser() if request.dest else None
+    dest = expanded(request.dest) if request.dest else None
     found: list[Sources] = []
     if len(words) == 1 and is_camera(words[0]):
         form, video_form = _formats(request, style, {"video"}, alone=True)
         jobs, folders = _camera_target(words[0], request.dest, video_form)
     else:
         found = [find_sources(words[0], dest)] if len(words) == 1 else find_all(words, dest)
-        alone = len(words) == 1 and Path(words[0]).expanduser().is_file()
+        alone = len(words) == 1 and expanded(words[0]).is_file()
         forms = _formats(request, style, {kind_of(source) for one in found for source in one.files}, alone)
         jobs, folders = _targets(words, found, request.dest, forms)
         form = forms[0]
@@ -105,7 +106,7 @@ def is_camera(source: str) -> bool:
 
 def _camera_target(number: str, dest: str | None, form: str) -> tuple[list[FileJob], list[Path]]:
     """camera0.out.webm here, camera0.webm in a folder, or a file's name."""
-    target = Path(dest).expanduser() if dest else Path(f"camera{number}{SUFFIX}.{form}")
+    target = expanded(dest) if dest else Path(f"camera{number}{SUFFIX}.{form}")
     if dest and not names_file(dest):
         target = target / f"camera{number}.{form}"
     return [FileJob(Path(number), target, "camera")], [target.parent]
@@ -128,14 +129,14 @@ def _targets(
     if dest is None:
         pairs = [_beside(word, one, forms) for word, one in zip(words, found, strict=True) if one.files]
         return [job for jobs, _ in pairs for job in jobs], list(dict.fromkeys(folder for _, folder in pairs))
-    path = Path(dest).expanduser()
+    path = expanded(dest)
     if len(found) > 1:
         sources = [source for one in found for source in one.files]
         roots = [one.root for one in found for _ in one.files]
         inner = [place for word, one in zip(words, found, strict=True) for place in _below_parent(word, one)]
         return plan(sources, roots, path, *forms, inner), [path]
     source = found[0].files[0]
-    if not (Path(words[0]).expanduser().is_file() and names_file(dest)):
+    if not (expanded(words[0]).is_file() and names_file(dest)):
         return plan(found[0].files, found[0].root, path, *forms), [path]
     if path.resolve() == source.resolve():
         raise JobError(f"{dest}: the result would replace the {kind_of(source)} itself; choose another name")
@@ -144,7 +145,7 @@ def _targets(
 
 def _beside(word: str, found: Sources, forms: tuple[str, str]) -> tuple[list[FileJob], Path]:
     """Results without a destination: NAME.out.png beside a file, FOLDER.out beside a folder, in place for a pattern."""
-    place, source = Path(word).expanduser(), found.files[0]
+    place, source = expanded(word), found.files[0]
     if place.is_file():
         kind = kind_of(source)
         return [FileJob(source, output_path_beside(source, forms[kind == "video"]), kind)], source.parent
@@ -154,7 +155,7 @@ def _beside(word: str, found: Sources, forms: tuple[str, str]) -> tuple[list[Fil
 
 def _below_parent(word: str, found: Sources) -> list[Path]:
     """Where the files lie below a destination of several words: a folder keeps its name there, as with cp -r."""
-    name = found.root.resolve().name if Path(word).expanduser().is_dir() else ""
+    name = found.root.resolve().name if expanded(word).is_dir() else ""
     return [name / file.relative_to(found.root) for file in found.files]
 
 
@@ -210,7 +211,7 @@ def picture_format(dest: str | None, asked: str | None, style: OutputStyle) -> s
 
 def can_be_output(word: str, type: OutputType) -> bool:
     """The second of two words may be meant as the destination: it is no image or video, or one that could be written so."""
-    path = Path(word).expanduser()
+    path = expanded(word)
     if word == "-" or not path.is_file() or path.suffix.lower() not in KNOWN:
         return True
     check = check_video_format if kind_of(path) == "video" else check_format
@@ -228,7 +229,7 @@ def _same_format(one: str, other: str) -> bool:
 
 def names_file(dest: str) -> bool:
     """`dest` looks like a file and not like a folder: it has a suffix, no / at its end, and is no folder that is there."""
-    path = Path(dest).expanduser()
+    path = expanded(dest)
     return bool(path.suffix) and not dest.endswith(("/", os.sep)) and not path.is_dir()
 
 

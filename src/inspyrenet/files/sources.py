@@ -8,6 +8,7 @@ from pathlib import Path
 from ..data.images.formats import JUNK, KNOWN, is_known
 from ..data.images.read import find_files
 from ..remover.output_paths import is_inside, is_result
+from ..utils.system.paths import expanded
 from .report import named_like_results, named_others
 
 
@@ -36,7 +37,7 @@ def find_sources(source: str, dest: Path | None = None) -> Sources:
     """
     found = _look(source, dest)
     if not found.files:
-        empty = f"{source}: no image" + ("s in this folder" if Path(source).expanduser().is_dir() else " matches")
+        empty = f"{source}: no image" + ("s in this folder" if expanded(source).is_dir() else " matches")
         left_out = [named_like_results(found.like_results)] if found.like_results else []
         left_out += [named_others(found.others)] if found.others else []
         raise JobError("; ".join([f"{empty} (looked for {' '.join(KNOWN)})", *left_out]))
@@ -75,13 +76,13 @@ def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
 
 def is_there(word: str) -> bool:
     """The word names a file or folder, or is a pattern."""
-    return Path(word).expanduser().exists() or glob.has_magic(word)
+    return expanded(word).exists() or glob.has_magic(word)
 
 
 def _look(source: str, dest: Path | None) -> Sources:
     if "://" in source:
         raise JobError(f"{source}: addresses are not fetched; download the image first")
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_file():
         return Sources([path], path.parent)
     if path.is_dir():

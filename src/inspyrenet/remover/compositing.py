@@ -8,10 +8,10 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..data.images.bounds import bands
+from ..utils.system.paths import expanded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,7 +83,7 @@ def style_of(type: OutputType) -> OutputStyle:
 
 
 def _background(text: str) -> OutputStyle:
-    path = Path(text).expanduser()
+    path = expanded(text)
     if path.is_file():
         from ..data.images.decoded import read_decoded
 

@@ -33,6 +33,7 @@ from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import available_devices, describe_device, resolve_device
+from ..utils.system.paths import expanded
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
@@ -94,7 +95,7 @@ class Remover:
                 "overrides": overrides,
                 "precision": precision not in FULL,
             }
-            self._open_graph(Path(graph).expanduser(), device, resize, [name for name, value in unfit.items() if value])
+            self._open_graph(expanded(graph), device, resize, [name for name, value in unfit.items() if value])
             return
         bound_kernel_caches()
         self.device = resolve_device("auto" if device is None else str(device))

@@ -294,6 +294,13 @@ def test_what_is_no_file_ends_itself_alone(run, photos, tmp_path):
     assert "nothing.jpg: no such file" in said and "File name too long" in said
 
 
+def test_a_name_that_begins_like_a_home_is_a_name(run, photos, tmp_path, monkeypatch):
+    monkeypatch.chdir(photos)
+    (photos / "a.png").rename("~tmp.png")
+    assert run("~tmp.png")[0] == 0
+    assert (photos / "~tmp.out.png").is_file()
+
+
 def test_ctrl_c_is_no_error_of_an_image(run, photos, tmp_path, shared, monkeypatch):
     def cut(*arguments, **options):
         raise KeyboardInterrupt
