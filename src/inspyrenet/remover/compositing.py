@@ -105,6 +105,9 @@ def color_of(text: str) -> Color | None:
     try:
         color = ImageColor.getrgb(text)
     except ValueError:
+        if re.match(r"(rgb|hs[lvb])a?\(", text, re.IGNORECASE):
+            example = "such as rgb(255,0,0) or hsl(0,100%,50%)"
+            raise CutoutError(f"a color is opaque, with commas, {example}, not {text}") from None
         return None
     if len(color) == 4 and color[3] != 255:
         raise CutoutError(

@@ -80,6 +80,12 @@ def test_a_color_that_is_not_opaque_is_refused(written):
         style_of(written)
 
 
+@pytest.mark.parametrize("written", ["rgba(255,0,0,.5)", "hsl(120 50% 50%)", "RGB(1,2)"])
+def test_a_function_of_css_that_is_not_understood_is_told_as_a_color(written):
+    with pytest.raises(CutoutError, match=r"a color is opaque, with commas, such as rgb\(255,0,0\)"):
+        style_of(written)
+
+
 def test_a_path_is_never_a_color(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (4, 3), (9, 9, 9)).save("red", "PNG")
