@@ -7,6 +7,8 @@ at one place, a PNG for a million empty chunks. No camera and no program writes 
 import re
 import struct
 
+from .headers import PNG_SIGNATURE
+
 SCANS = 64  # of a JPEG: ten are usual, a pass of its own for every bit of every color is about 40
 TAGS, TAG_BYTES = 1000, 2**24  # of a TIFF's first page: their number, and the bytes that they point at
 CHUNKS = 50_000  # of a PNG; 20 MB in pieces of 8 kB, as libpng writes them, are 2,500
@@ -23,7 +25,7 @@ def check_cost(data: bytes) -> None:
     """Raises CostError for a JPEG, TIFF or PNG that is over a limit. Any other format, and damage, are left to the reader."""
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
-    elif data.startswith(b"\x89PNG\r\n\x1a\n"):
+    elif data.startswith(PNG_SIGNATURE):
         _check_png(data)
     elif data[:4] in TIFF_ORDERS:
         _check_tiff(data, TIFF_ORDERS[data[:4]], big=b"+" in data[:4])

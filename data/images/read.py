@@ -18,11 +18,10 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from . import headers
 from .bounds import MAX_PIXELS, bands, size_problem
-from .cost import CostError, check_cost
+from .cost import TIFF_ORDERS, CostError, check_cost
 from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
 ORIENTATION_TAG = 0x0112
-TIFF = (b"II*\0", b"MM\0*")
 
 Source = Path | str | bytes | BinaryIO
 
@@ -248,7 +247,7 @@ def identify(source: Path | io.BytesIO, label: str) -> Image.Image:
     except UnidentifiedImageError:
         prefix = _prefix(source)
         plugin = plugin_of(prefix)
-        if prefix.startswith(TIFF):
+        if prefix[:4] in TIFF_ORDERS:
             text = "a TIFF of a kind that is not read, such as floating point colors; save it with 8 or 16 bits"
             raise UnknownFormat(f"{label}: {text}") from None
         if plugin is None:

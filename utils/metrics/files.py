@@ -134,7 +134,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     twice = []
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS or path.name.startswith("."):
+        if path.suffix.lower() not in EXTENSIONS or path.name.startswith(".") or not path.is_file():
             continue
         key = _key(path, folder)
         if key in found:

@@ -7,11 +7,8 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
-UNABLE = (
-    errno.EINVAL,
-    errno.ENOTSUP,
-    errno.EACCES,
-)  # of file systems that sync no folders, and folders nobody may list
+# of file systems that sync no folders, and folders that nobody may list
+UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EACCES)
 
 
 @contextlib.contextmanager

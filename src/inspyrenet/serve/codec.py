@@ -24,12 +24,7 @@ MEASURE_SECONDS = 5.0
 PIPE_BYTES = 2**20
 BESIDE = 2**25  # bytes of color profile, EXIF and file headers beside the pixels
 PACKAGE_PLACE = str(Path(__file__).resolve().parents[2])  # where this very package lies
-COMMAND = [
-    sys.executable,
-    "-P",
-    "-m",
-    "inspyrenet.serve.codec_worker",
-]  # -P: nothing is imported from the current folder
+COMMAND = [sys.executable, "-P", "-m", "inspyrenet.serve.codec_worker"]  # -P: not from the current folder
 
 
 class Refused(ValueError):

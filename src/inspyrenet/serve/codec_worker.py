@@ -57,9 +57,8 @@ def _answer(call: dict[str, Any], buffers: list[bytearray], pixels: int) -> tupl
     except (ImageError, FormatError) as error:
         return {"status": 422, "error": str(error).removeprefix("image bytes: ")}, []
     except Exception as error:
-        known = (
-            call["do"] != "encode"
-        )  # what a decoder raises is about its file, what an encoder raises is a fault of ours
+        # what a decoder raises is about its file, what an encoder raises is a fault of ours
+        known = call["do"] != "encode"
         text = f"the image is damaged ({type(error).__name__}: {error})"[:300]
         trace = {} if known else {"trace": traceback.format_exc()[-4000:]}
         return {"status": 422 if known else 500, "error": text, **trace}, []
