@@ -32,8 +32,8 @@ def statuses(folder: Path) -> Counter:
 
 
 def results(folder: Path) -> dict[str, int]:
-    """Name of each result → when it was written."""
-    return {path.stem: path.stat().st_mtime_ns for path in folder.rglob("*.png")}
+    """Name of each result → when it was written; without hidden files, which are not finished yet."""
+    return {path.stem: path.stat().st_mtime_ns for path in folder.rglob("[!.]*.png")}
 
 
 # -- with a network -----------------------------------------------------------------------------------------------
