@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from .types import PyramidNetwork, Size, SizeError
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,6 @@ def rule_for(name: str, arguments: Mapping[str, Any] | None = None) -> SizeRule:
     return PSPNET_8N1 if family == "PSPNet" and (arguments or {}).get("sizes") == "8n+1" else RULES[family]
 
 
-def size_rule(model: nn.Module | PyramidNetwork) -> SizeRule:
+def size_rule(model: "nn.Module | PyramidNetwork") -> SizeRule:
     """The rule of a network that is built; one that states none has the encoders' strides."""
     return getattr(model, "size_rule", RULES["InSPyReNet"])

@@ -3,10 +3,13 @@
 Legend for shape comments in lib/: B batch, C channels, H W height and width of the input image, h w of a map, d decoder depth.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from __future__ import annotations
 
-from torch import Tensor, nn
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:  # sizes and their errors are asked for where torch is not installed, too
+    from torch import Tensor, nn
 
 Size = tuple[int, ...]  # (height, width): no more is known of a tensor's shape until it is there
 

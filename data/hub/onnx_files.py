@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from ..images.preprocess import Backend, Sizing, Stretch
 
@@ -14,6 +16,7 @@ from ..whole_file import whole_file
 KEY = "inspyrenet"  # of our metadata in an ONNX file's
 EXTRA_FILE = "inspyrenet.json"  # of the metadata in a torch.export archive
 FORMAT = 1
+FEW = 64  # values of a weight, below which its storage does not matter
 
 
 class GraphFileError(ValueError):
@@ -89,14 +92,21 @@ def metadata_of(metadata: Mapping[str, str], source: str) -> ModelMetadata:
     return ModelMetadata.from_json(metadata[KEY], source)
 
 
-def save_onnx(program: Any, metadata: ModelMetadata, path: Path) -> None:
-    """Write what torch.onnx.export returned, weights and metadata inside; an older file stays until the new one is whole."""
+def save_onnx(program: Any, metadata: ModelMetadata, path: Path, compact: bool = False) -> None:
+    """Write what torch.onnx.export returned, weights and metadata inside; an older file stays until the new one is whole.
+
+    compact: see `store_halves`.
+    """
     program.model.metadata_props[KEY] = metadata.to_json()
     program.model.producer_name, program.model.producer_version = "inspyrenet", metadata.version
-    for node in program.model.graph.all_nodes():
-        node.metadata_props.clear()  # the lines of code that each node comes from, with this machine's paths
+    graph = program.model.graph
     tidy(program.model)
-    _name_sides(program.model.graph)
+    # what the exporter notes for itself, such as the lines of code that each node comes from, with this machine's paths
+    for noted in (graph, *graph.all_nodes(), *graph.initializers.values(), *_computed(graph)):
+        noted.metadata_props.clear()
+    _name_sides(graph)
+    if compact:
+        store_halves(graph)
     with whole_file(path, sync_name=True) as partial:
         program.save(str(partial), external_data=False)
 
@@ -111,19 +121,50 @@ def tidy(model: Any) -> None:
         getattr(common, f"{name}Pass")()(model)
 
 
+def store_halves(graph: Any) -> None:
+    """Store float32 weights that are float16 numbers, every one of them, as such: half the file, and the same values.
+
+    A runtime turns them back once, when it loads the file. Names of nodes and shapes between them, which it finds out itself, are
+    left out.
+    """
+    import onnx_ir
+
+    casts = []
+    for value in list(graph.initializers.values()):
+        weights = value.const_value.numpy()
+        half = weights.astype(np.float16) if weights.dtype == np.float32 and weights.size >= FEW else None
+        if half is None or not np.array_equal(half, weights):
+            continue
+        stored = onnx_ir.Value(name=f"{value.name}_half", const_value=onnx_ir.tensor(half))
+        cast = onnx_ir.node("Cast", [stored], {"to": onnx_ir.DataType.FLOAT})
+        value.replace_all_uses_with(cast.outputs[0])
+        del graph.initializers[value.name]
+        graph.initializers[stored.name] = stored
+        casts.append(cast)
+    graph.insert_before(graph[0], casts)
+    for node in graph.all_nodes():
+        node.name = None
+    for value in _computed(graph):
+        if value not in graph.outputs:
+            value.type = value.shape = None
+
 def _name_sides(graph: Any) -> None:
-    """Give the inputs' free sides the names that people know: batch, height, width, resized_height, resized_width."""
+    """Give the inputs' free sides names that people know: batch, height, width of image, and others with their input's name
+    before them: resized_height, resized_width."""
     names = {}
     for value in graph.inputs:
         prefix = "" if value.name == "image" else f"{value.name}_"
         for axis, name in ((0, "batch"), (2, f"{prefix}height"), (3, f"{prefix}width")):
             if not isinstance(value.shape[axis], int):
                 names[value.shape[axis].value] = name
-    values = [*graph.inputs, *(output for node in graph.all_nodes() for output in node.outputs)]
-    for value in values:
+    for value in (*graph.inputs, *_computed(graph)):
         for axis, side in enumerate(value.shape or ()):
             if not isinstance(side, int) and side.value in names:
                 value.shape[axis] = names[side.value]
+
+
+def _computed(graph: Any) -> list[Any]:
+    return [value for node in graph.all_nodes() for value in node.outputs]
 
 
 def save_program(program: Any, metadata: ModelMetadata, path: Path) -> None:

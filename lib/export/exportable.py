@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from timm.layers import Conv2dSame
 from timm.models.swin_transformer import PatchMerging
 from torch import Tensor, nn
 from torch.fx.experimental.symbolic_shapes import statically_known_true
@@ -25,23 +26,26 @@ MOST_WINDOWS = 1 << 16  # along one side
 Substitutes = dict[type, Callable[[Any], nn.Module]]  # class of a part → what makes the other part out of one
 
 
-def exportable(model: nn.Module, deform: str = "grid") -> nn.Module:
+def exportable(model: nn.Module, deform: str = "grid", fold: bool = True) -> nn.Module:
     """A copy of `model` for inference in one formulation, made of parts that can be recorded; same outputs up to rounding.
 
     deform: what a deformable convolution becomes: "grid", one grid sampling and one convolution (ONNX from opset 16 on), or
-    "native", the operation of that name (opset 19, and runtimes that have it).
+    "native", the operation of that name (opset 19, and runtimes that have it). fold: put normalizations into the convolutions
+    before them; False leaves every weight as it is.
     """
     if deform not in ("grid", "native"):
         raise ValueError(f"deform is grid or native, not {deform!r}")
     copied: Any = copy.deepcopy(model).eval().requires_grad_(False)
     copied.fast = False
-    return _substituted(copied, {**SUBSTITUTES, DeformConv: GridDeformConv} if deform == "grid" else SUBSTITUTES)
+    swaps = {**SUBSTITUTES, ConvUnit: folded} if fold else SUBSTITUTES
+    return _substituted(copied, {**swaps, DeformConv: GridDeformConv} if deform == "grid" else swaps)
 
 
 def _substituted(module: nn.Module, swaps: Substitutes) -> nn.Module:
     for name, child in list(module.named_children()):
         setattr(module, name, _substituted(child, swaps))
-    return swaps[type(module)](module) if type(module) in swaps else module
+    known = next((base for base in type(module).__mro__ if base in swaps), None)
+    return module if known is None else swaps[known](module)
 
 
 # -- convolutions -------------------------------------------------------------------------------------------------
@@ -52,6 +56,23 @@ def folded(unit: ConvUnit) -> ConvUnit:
     if isinstance(unit.bn, nn.BatchNorm2d):
         unit.conv, unit.bn = fuse_conv_bn_eval(unit.conv, unit.bn), nn.Identity()
     return unit
+
+
+def padded_evenly(same: Conv2dSame) -> nn.Module:
+    """timm's convolution with TensorFlow's padding, for maps whose sides are multiples of its stride.
+
+    Those of all admitted images are. The padding is a number then, and no expression in the map's sides.
+    """
+    rows, columns = (
+        max(dilation * (kernel - 1) + 1 - stride, 0)
+        for kernel, stride, dilation in zip(same.kernel_size, same.stride, same.dilation, strict=True)
+    )
+    conv = nn.Conv2d(
+        same.in_channels, same.out_channels, same.kernel_size, same.stride, 0, same.dilation, same.groups
+    )  # type: ignore[arg-type]
+    conv.weight, conv.bias = same.weight, same.bias
+    top, left = rows // 2, columns // 2
+    return nn.Sequential(nn.ZeroPad2d((left, columns - left, top, rows - top)), conv)
 
 
 class GridDeformConv(nn.Module):
@@ -187,7 +208,7 @@ class StagedPVT(nn.Module):
 
 
 SUBSTITUTES: Substitutes = {
-    ConvUnit: folded,
+    Conv2dSame: padded_evenly,
     SwinBlock: WindowBlock,
     PatchMerging: LineMerging,
     PVTEncoder: StagedPVT,

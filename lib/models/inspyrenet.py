@@ -65,11 +65,14 @@ class InSPyReNet(Switchable):
         coarse: (B, 1, H/8, W/8) logits that take the place of the network's own S3; NaN where its own is kept. The finer stages
         then add their detail to them, which is how a person's mask or a corrupted one in training comes in.
         """
-        contexts, f, s = self.decode(image, coarse)
+        return self.reconstruct(*self.decode(image, coarse))
+
+    def reconstruct(self, contexts: dict[int, Tensor], f: Tensor, s: Tensor) -> SaliencyPyramid:
+        """The stages after the decoder: x1 and x2 by their number, f3 and S3, as `decode` gives them → logits of the pyramid."""
         saliency: list[Tensor] = [s]
         laplacian: list[Tensor] = []
         for j in range(2, self.finest_stage - 1, -1):
-            size = (image.shape[-2] // 2**j, image.shape[-1] // 2**j)
+            size = (s.shape[-2] * 2 ** (3 - j), s.shape[-1] * 2 ** (3 - j))
             # S_{j+1} and, after stage 2, U_{j+1}, without gradients (§3.3): every stage learns from its own loss
             coarser = [maps[-1].detach() for maps in (saliency, laplacian) if maps]
             attention = self.get_submodule(f"attention{j}")

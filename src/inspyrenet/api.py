@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from .lib import build_model
+from .lib.build import build_model
 from .lib.checkpoints.state_dict import load_state
 from .lib.inference.pyramid_blending import predict
 from .lib.losses.build import build_criterion

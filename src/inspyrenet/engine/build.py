@@ -18,7 +18,7 @@ from ..data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
 from ..data.datasets.torch_datasets import TrainDataset
 from ..data.hub.registry import load
 from ..data.images.preprocess import Preprocess
-from ..lib import build_model
+from ..lib.build import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
 from ..lib.fast.switchable import Switchable
 from ..lib.sizes import rule_for
