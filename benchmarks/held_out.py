@@ -42,10 +42,10 @@ def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], de
     total, found = Accumulator(METRICS), {(pair.dataset, pair.name): pair for pair in pairs}
     for groups in tqdm(loader, unit="batch", leave=False):
         for batch in groups:
-            maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu()
-            for one, dataset, name in zip(maps.split(1), batch["dataset"], batch["name"], strict=True):
+            maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu().numpy()
+            for one, dataset, name in zip(maps, batch["dataset"], batch["name"], strict=True):
                 mask = found[dataset, name].read_mask()
-                total.update(name, score(to_map(one, mask.shape), mask, METRICS))
+                total.update(name, score(to_map(one[None], mask.shape), mask, METRICS))
     return dict(total.result().values)
 
 

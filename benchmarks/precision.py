@@ -42,8 +42,9 @@ def compare(config: Config, device: torch.device) -> dict:
     moved, truths = [], iter(pairs)
     for groups in tqdm(loader, unit="batch"):
         for batch in groups:
-            maps = [predictors[p](batch["image"], batch["resized"]).logits.float().sigmoid().cpu() for p in PRECISIONS]
-            moved += [(float((a - b).abs().max()), float((a - b).abs().mean())) for a, b in zip(*maps, strict=True)]
+            outs = [predictors[p](batch["image"], batch["resized"]).logits.float().sigmoid().cpu() for p in PRECISIONS]
+            maps = [out.numpy() for out in outs]
+            moved += [(float(np.abs(a - b).max()), float(np.abs(a - b).mean())) for a, b in zip(*maps, strict=True)]
             for i, name in enumerate(batch["name"]):
                 mask = next(truths).read_mask()
                 for precision, saliency in zip(PRECISIONS, maps, strict=True):

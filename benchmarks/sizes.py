@@ -20,7 +20,7 @@ import torch
 
 from inspyrenet.commands.parser import Parser
 from inspyrenet.data.datasets.synthetic import SyntheticShapes
-from inspyrenet.data.images.preprocess import resize, to_tensor
+from inspyrenet.data.images.preprocess import normalized, resize
 from inspyrenet.engine import build
 from inspyrenet.engine.predictor import Predictor
 from inspyrenet.lib.checkpoints.state_dict import load_state
@@ -50,7 +50,7 @@ def measure(pipe, config: Config, weights: str, way: str, size: tuple[int, int])
     threshold = None if way == "one pass" else max(config.Model.base_size)
     predictor = Predictor(model.eval(), CPU, threshold, merging=way == "patch merging")
     painted = SyntheticShapes(1, seed=3, size=(480, 720))[0].image
-    image, small = (to_tensor(resize(painted, to))[None] for to in (size, config.Model.base_size))
+    image, small = (torch.from_numpy(normalized(resize(painted, to)))[None] for to in (size, config.Model.base_size))
     predictor(small, None if threshold is None else small)
     started = time.perf_counter()
     with peak_memory(CPU) as found, freed_memory_kept():

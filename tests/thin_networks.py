@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from unittest import mock
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -174,4 +175,4 @@ def _head(model: nn.Module) -> nn.Conv2d | None:
 def images(batch: int, size: tuple[int, int], seed: int = 0) -> Tensor:
     """(batch, 3, *size), normalized pictures."""
     prepare = Preprocess(size=size)
-    return torch.stack([prepare(picture(seed=seed + i))[0] for i in range(batch)])
+    return torch.from_numpy(np.stack([prepare(picture(seed=seed + i))[0] for i in range(batch)]))

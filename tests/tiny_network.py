@@ -50,7 +50,7 @@ def tiny_state() -> dict[str, torch.Tensor]:
             module.momentum = 1.0
     prepare = Preprocess(size=(SIDE, SIDE))
     with torch.no_grad():
-        model.train()(torch.stack([prepare(picture(seed=seed))[0] for seed in range(8)]))
+        model.train()(torch.from_numpy(np.stack([prepare(picture(seed=seed))[0] for seed in range(8)])))
     return model.state_dict()
 
 

@@ -36,5 +36,5 @@ def bundled_images(device: torch.device, height: int = 480, width: int = 640) ->
     """A painted picture as the bundled model's config prepares a photograph: (image, base-size copy), a batch of one."""
     config = bundled_config()
     prepared = build.preprocess(config.Model, config.Test)(painted(height, width))
-    image, small = (None if x is None else x[None].to(device) for x in prepared)
+    image, small = (None if x is None else torch.from_numpy(x)[None].to(device) for x in prepared)
     return image, small

@@ -23,9 +23,9 @@ from ..images.preprocess import (
     Triple,
     check_backend,
     dynamic_size,
+    normalized,
     resize,
     resize_opencv,
-    to_tensor,
 )
 from .birefnet import TRANSFORMS_BIREFNET
 from .pspnet import TRANSFORMS_PSPNET, RandomCrop
@@ -220,7 +220,8 @@ class Compose:
     def convert(self, sample: Sample) -> tuple[Tensor, Tensor]:
         """uint8 sample → float32 tensors."""
         mean, std = (None, None) if self.normalize is None else (self.normalize.mean, self.normalize.std)
-        return to_tensor(sample.image, mean, std), torch.from_numpy(np.array(sample.mask)).float().div_(255)[None]
+        image = torch.from_numpy(normalized(sample.image, mean, std))
+        return image, torch.from_numpy(np.array(sample.mask)).float().div_(255)[None]
 
     @property
     def resize(self) -> Resize | None:

@@ -144,7 +144,7 @@ class TestDataset(Dataset):
             if self.on_error == "raise":
                 raise
             return {"error": str(error), "name": pair.name, "dataset": pair.dataset}
-        tensor, resized = self.preprocess(image)
+        tensor, resized = (None if one is None else torch.from_numpy(one) for one in self.preprocess(image))
         shape = (image.shape[0], image.shape[1])
         return {"image": tensor, "resized": resized, "shape": shape, "name": pair.name, "dataset": pair.dataset}
 

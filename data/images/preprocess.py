@@ -5,18 +5,15 @@ And its inverse at the other end: the network's map at the image's own size.
 
 import functools
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-import cv2
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional
-from torch.utils.data import get_worker_info
 
+from .bilinear import interpolated
 from .bounds import BAND, bands, size_problem
 
 MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in 0..1
@@ -40,6 +37,7 @@ class Preprocess:
     blending; it is made from the original image. `mean` and `std` None: no normalization, values 0..1.
     backend "pillow": antialiased bilinear; "opencv": plain bilinear, as BiRefNet was trained and measured. On photographs
     that are halved or more the two differ visibly, and a network should see what it was trained with.
+    Raises ValueError for settings that cannot be, ImportError for backend "opencv" where OpenCV is not installed.
     """
 
     sizing: Sizing = "static"
@@ -62,9 +60,11 @@ class Preprocess:
         if (self.mean is None) != (self.std is None):
             raise ValueError("give both mean and std, or neither")
         check_backend(self.backend)
+        if self.backend == "opencv":  # absent: better now than at each image
+            _load_opencv()
 
-    def __call__(self, image: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        """uint8 RGB (H, W, 3) → float32 (3, h, w) and the base-size copy (3, b, b) or None."""
+    def __call__(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+        """uint8 RGB (H, W, 3) → float32 (3, h, w), contiguous, and the base-size copy (3, b, b) or None."""
         check_image(image)
         prepared = self._prepare(image, self.target_size(image.shape[:2]))
         return prepared, None if self.base_size is None else self._prepare(image, self.base_size)
@@ -76,8 +76,8 @@ class Preprocess:
         size = dynamic_size(shape, self.size)
         return size if self.fit is None else self.fit(size)
 
-    def _prepare(self, image: np.ndarray, size: tuple[int, int]) -> Tensor:
-        return to_tensor(RESIZERS[self.backend](image, size), self.mean, self.std)
+    def _prepare(self, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        return normalized(RESIZERS[self.backend](image, size), self.mean, self.std)
 
 
 def dynamic_size(shape: tuple[int, int], bound: int) -> tuple[int, int]:
@@ -108,9 +108,10 @@ def _resize_rows(image: np.ndarray, width: int) -> np.ndarray:
 
 
 def resize_opencv(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (H, W[, 3]) at another (height, width), bilinear without antialiasing."""
+    """uint8 (H, W[, 3]) at another (height, width), bilinear without antialiasing. Raises ImportError without OpenCV."""
     if image.shape[:2] == tuple(size):
         return image
+    cv2 = _load_opencv()
     limit_threads()
     return cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
 
@@ -131,21 +132,32 @@ def limit_threads() -> None:
 
 @functools.lru_cache(maxsize=2)
 def _limit_threads(process: int) -> None:
-    if get_worker_info() is not None:
-        cv2.setNumThreads(0)
+    loading = sys.modules.get("torch.utils.data")  # whose worker processes these are
+    if loading is not None and loading.get_worker_info() is not None:
+        _load_opencv().setNumThreads(0)
 
 
-def to_tensor(image: np.ndarray, mean: Triple | None = MEAN, std: Triple | None = STD) -> Tensor:
-    """uint8 (H, W, 3) → float32 (3, H, W): (value / 255 − mean) / std, or value / 255 where mean is None."""
-    tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format)
-    tensor.div_(255)
-    if mean is None:
-        return tensor
-    return tensor.sub_(torch.tensor(mean).view(3, 1, 1)).div_(torch.tensor(std).view(3, 1, 1))
+def _load_opencv() -> Any:
+    try:
+        import cv2
+    except ImportError as error:
+        package = "a package of the extra train: pip install opencv-python-headless"
+        raise ImportError(f"this network's images are resized with OpenCV, which needs {package} ({error})") from error
+    return cv2
 
 
-def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Stretch = "none") -> np.ndarray:
-    """Probabilities (1, 1, h, w) → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
+def normalized(image: np.ndarray, mean: Triple | None = MEAN, std: Triple | None = STD) -> np.ndarray:
+    """uint8 (H, W, 3) → float32 (3, H, W), contiguous: (value / 255 − mean) / std, or value / 255 where mean is None."""
+    planes = image.transpose(2, 0, 1).astype(np.float32, order="C")
+    planes /= 255
+    if mean is not None:
+        planes -= np.array(mean, np.float32)[:, None, None]
+        planes /= np.array(std, np.float32)[:, None, None]
+    return planes
+
+
+def to_map(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch = "none") -> np.ndarray:
+    """Probabilities, float32 (1, 1, h, w), → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
 
     normalize="minmax" stretches this one map to the full range first, as published results were made; a map without
     any contrast (less than one gray level) stays as it is, so that an image without an object can stay empty.
@@ -155,18 +167,20 @@ def to_map(saliency: Tensor, shape: tuple[int, int], normalize: Stretch = "none"
         raise ValueError(f"normalize must be 'none' or 'minmax', not {normalize!r}")
     if saliency.ndim != 4 or saliency.shape[:2] != (1, 1):
         raise ValueError(f"a saliency map is (1, 1, height, width), not {tuple(saliency.shape)}; pass one at a time")
-    saliency = saliency.detach().to(torch.float32)
-    low, high = (float(value) for value in saliency.aminmax())
+    values = saliency[0, 0].astype(np.float32, copy=False)
+    low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError("the saliency map has values that are not finite; try precision float32, check the weights")
     if normalize == "minmax" and high - low >= 1 / 255:
-        saliency = (saliency - low) / (high - low)
-    if saliency.shape[2:] != tuple(shape):
-        saliency = functional.interpolate(saliency, size=tuple(shape), mode="bilinear", align_corners=True)
-    else:
-        saliency = saliency.clone()
-    # in place: at the size of a large photograph each copy counts
-    return saliency[0, 0].clamp_(0, 1).mul_(255).round_().to(torch.uint8).cpu().numpy()
+        values = (values - low) / (high - low)
+    height, width = shape
+    result = np.empty((height, width), np.uint8)
+    for top, stop, band in interpolated(values, (height, width)):  # at the size of a large photograph each copy counts
+        if low < 0 or high > 1:
+            np.clip(band, 0, 1, out=band)
+        band *= 255
+        result[top:stop] = np.rint(band, out=band)
+    return result
 
 
 def check_image(image: np.ndarray) -> None:

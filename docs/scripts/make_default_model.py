@@ -9,6 +9,7 @@ images.
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save
 
@@ -64,7 +65,7 @@ def main(config_name: str, source: str) -> int:
 def difference(config, state: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> float:
     """By how much probabilities differ between both sets of weights, at most."""
     prepare = Preprocess(size=config.Model.base_size)
-    images = torch.stack([prepare(sample.image)[0] for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)])
+    images = torch.from_numpy(np.stack([prepare(sample.image)[0] for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)]))
     maps = [
         load_state(build.network(config, start=False), weights).eval()(images).logits.sigmoid()
         for weights in (state, {name: value.to(state[name].dtype) for name, value in half.items()})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 
 from ..data.images.color_profile import to_srgb
@@ -44,10 +45,11 @@ class Prediction:
 def predict(remover: Remover, source: DecodedImage) -> Prediction:
     """Run the network on an image."""
     image = seen_by_network(source)
-    prepared, small = remover.preprocess(image)
+    prepared, copy = remover.preprocess(image)
+    small = None if copy is None else torch.from_numpy(copy)[None]
     with flushed_denormals():
-        out = remover.predictor(prepared[None], None if small is None else small[None], levels=True)
-    saliency = to_map(out.logits.sigmoid(), image.shape[:2], remover.normalize)
+        out = remover.predictor(torch.from_numpy(prepared)[None], small, levels=True)
+    saliency = to_map(out.logits.sigmoid().float().cpu().numpy(), image.shape[:2], remover.normalize)
     return Prediction(image, saliency, stages(out, image.shape[:2]), source)
 
 

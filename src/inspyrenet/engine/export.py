@@ -258,7 +258,8 @@ def pictures(metadata: ModelMetadata, size: tuple[int, int], batch: int) -> tupl
     prepare = Preprocess("static", size, copy, metadata.mean, metadata.std, metadata.backend)
     pairs = [prepare(resize(image, (max(size), max(size)))) for image in painted]
     small = [pair[1] for pair in pairs if pair[1] is not None]
-    return torch.stack([pair[0] for pair in pairs]), torch.stack(small) if small else None
+    image = torch.from_numpy(np.stack([pair[0] for pair in pairs]))
+    return image, torch.from_numpy(np.stack(small)) if small else None
 
 
 def table(rows: list[ParityResult], format: str) -> str:

@@ -106,7 +106,7 @@ def _predict(
                     progress.update(len(batch["error"]))
                     continue
                 out = predictor(batch["image"], batch["resized"], levels=debug)
-                maps = out.logits.sigmoid().cpu()
+                maps = out.logits.sigmoid().float().cpu().numpy()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
                     path = root / dataset / f"{name}.png"
                     pending.append(pool.submit(_write, maps[i : i + 1], batch["shape"][i], normalize, path))
@@ -120,7 +120,7 @@ def _predict(
     return failed
 
 
-def _write(saliency: torch.Tensor, shape: tuple[int, int], normalize: Stretch, path: Path) -> None:
+def _write(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch, path: Path) -> None:
     write_map(to_map(saliency, shape, normalize), path)
 
 

@@ -255,8 +255,8 @@ class PyramidPictures:
 
     def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
         image = read_image(pair.image)
-        tensor, _ = self.preprocess(image)
-        out = model(tensor[None].to(self.device))
-        size = (tensor.shape[-2], tensor.shape[-1])
+        array, _ = self.preprocess(image)
+        out = model(torch.from_numpy(array)[None].to(self.device))
+        size = (array.shape[-2], array.shape[-1])
         mask = resize(pair.read_mask(), size)
         return pyramid_picture(out, resize(image, size), mask, height=min(192, size[0]))

@@ -50,7 +50,7 @@ class Validator:
         pairs = {(pair.dataset, pair.name): pair for pair in self.pairs}  # batches come grouped by size
         for groups in self.loader:
             for batch in groups:
-                saliency = predictor(batch["image"]).logits.sigmoid()
+                saliency = predictor(batch["image"]).logits.sigmoid().float().cpu().numpy()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
                     mask = pairs[dataset, name].read_mask()
                     prediction = to_map(saliency[i : i + 1], mask.shape)

@@ -226,15 +226,15 @@ class Remover:
 
     def _predict_all(self, images: Sequence[np.ndarray], levels: bool) -> list[SaliencyPyramid]:
         """One pyramid for each image; images of one network size go through together."""
-        tensors = [self.preprocess(image) for image in images]
+        arrays = [self.preprocess(image) for image in images]
         groups: dict[tuple, list[int]] = {}
-        for place, (tensor, _) in enumerate(tensors):
-            groups.setdefault(tuple(tensor.shape), []).append(place)
+        for place, (array, _) in enumerate(arrays):
+            groups.setdefault(array.shape, []).append(place)
         outs: dict[int, SaliencyPyramid] = {}
         for places in groups.values():
-            image = torch.stack([tensors[place][0] for place in places])
-            copies = [copy for place in places if (copy := tensors[place][1]) is not None]
-            small = torch.stack(copies) if copies else None
+            image = torch.from_numpy(np.stack([arrays[place][0] for place in places]))
+            copies = [copy for place in places if (copy := arrays[place][1]) is not None]
+            small = torch.from_numpy(np.stack(copies)) if copies else None
             try:
                 with flushed_denormals():
                     out = self.predictor(image, small, levels=levels)
@@ -256,7 +256,7 @@ class Remover:
         """Pyramid → result."""
         if style.kind == "debug":
             return Result(pyramid_picture(out, seen_by_network(image)))
-        saliency = to_map(out.logits.sigmoid(), image.array.shape[:2], self.normalize)
+        saliency = to_map(out.logits.sigmoid().float().cpu().numpy(), image.array.shape[:2], self.normalize)
         return self.compose(image, saliency, style, threshold, reverse, keep_metadata)
 
     def compose(

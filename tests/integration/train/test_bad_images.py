@@ -69,7 +69,7 @@ def test_odd_but_whole_images_train_and_test(tmp_path, name):
             assert batch["shape"] == [shape_of(name)]
             saliency = torch.sigmoid(batch["image"].mean(1, keepdim=True))
             path = tmp_path / "out" / f"{batch['name'][0]}.png"
-            write_map(to_map(saliency, batch["shape"][0]), path)
+            write_map(to_map(saliency.numpy(), batch["shape"][0]), path)
             assert read_image(path).shape[:2] == shape_of(name)
 
 

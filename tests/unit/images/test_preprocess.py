@@ -1,15 +1,23 @@
 """Sizing, normalization and the way back to a map of the image's own size."""
 
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from torch.nn import functional
 
-from inspyrenet.data.images.preprocess import Preprocess, dynamic_size, resize, to_map
+from inspyrenet.data.images.preprocess import MEAN, STD, Preprocess, dynamic_size, normalized, resize, to_map
 
 sides = st.integers(1, 9000)
+
+
+def random_map(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((1, 1, height, width), np.float32)
 
 
 @given(sides, sides, st.integers(1, 3000))
@@ -37,11 +45,11 @@ def test_any_image_becomes_a_network_input_and_its_map_fits_again(shape):
     image = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
     for preprocess in (Preprocess("static", (64, 96)), Preprocess("dynamic", 128, base_size=(64, 64))):
         tensor, resized = preprocess(image)
-        assert tensor.dtype == torch.float32
-        assert tensor.is_contiguous()
-        assert tuple(tensor.shape[1:]) == preprocess.target_size(shape)
+        assert tensor.dtype == np.float32
+        assert tensor.flags.c_contiguous
+        assert tensor.shape[1:] == preprocess.target_size(shape)
         assert (resized is None) if preprocess.base_size is None else (resized.shape == (3, 64, 64))
-        assert to_map(torch.rand(1, 1, *tensor.shape[1:]), shape).shape == shape
+        assert to_map(random_map(*tensor.shape[1:]), shape).shape == shape
 
 
 def test_values_are_pillows_resize_normalized():
@@ -50,7 +58,7 @@ def test_values_are_pillows_resize_normalized():
     for result, size in ((tensor, (96, 64)), (base, (32, 48))):  # 90·64/70 = 82.3: nearest multiple 96, of 64: 64
         expected = np.asarray(Image.fromarray(image).resize(size[::-1], Image.BILINEAR)) / 255
         expected = (expected - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225)
-        np.testing.assert_allclose(result.permute(1, 2, 0).numpy(), expected, atol=1e-5)
+        np.testing.assert_allclose(result.transpose(1, 2, 0), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(1, 30_000), (30_000, 1), (1200, 1100), (1500, 64)])
@@ -65,11 +73,11 @@ def test_resizing_in_bands_gives_what_pillow_gives(monkeypatch, shape, channels)
 
 
 def test_a_map_is_not_changed_by_being_written():
-    saliency = torch.tensor([[[[0.2, 1.5], [-0.3, 0.2]]]])
-    before = saliency.clone()
+    saliency = np.array([[[[0.2, 1.5], [-0.3, 0.2]]]], np.float32)
+    before = saliency.copy()
     for size in ((2, 2), (4, 4)):
-        to_map(saliency, size)
-    assert torch.equal(saliency, before)
+        assert to_map(saliency, size)[0, -1] == 255
+    np.testing.assert_array_equal(saliency, before)
 
 
 @pytest.mark.parametrize("shape", [(1, 200_001, 3), (49_000_000, 1, 3), (20_000, 20_000, 3)])
@@ -82,7 +90,23 @@ def test_images_beyond_the_bounds_are_refused_whatever_they_came_as(shape):
 def test_normalization_can_be_off():
     image = np.full((4, 4, 3), 255, np.uint8)
     tensor, _ = Preprocess("static", (8, 8), mean=None, std=None)(image)
-    assert torch.equal(tensor, torch.ones(3, 8, 8))
+    np.testing.assert_array_equal(tensor, np.ones((3, 8, 8)))
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (37, 53)])
+def test_normalized_values_are_torchs_to_the_last_bit(shape):
+    image = (
+        np.random.default_rng(4).permutation(np.arange(3 * np.prod(shape)) % 256).astype(np.uint8).reshape(*shape, 3)
+    )
+    expected = torch.from_numpy(image).permute(2, 0, 1).float().div_(255)
+    expected.sub_(torch.tensor(MEAN).view(3, 1, 1)).div_(torch.tensor(STD).view(3, 1, 1))
+    np.testing.assert_array_equal(normalized(image), expected.numpy())
+
+
+def test_opencvs_way_of_resizing_is_refused_where_opencv_is_absent(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(ImportError, match=r"^[^\n]*OpenCV[^\n]* extra train: pip install"):
+        Preprocess(backend="opencv")
 
 
 @pytest.mark.parametrize(
@@ -104,26 +128,26 @@ def test_wrong_images_are_refused(image):
 
 
 def test_map_values_round_and_keep_the_corners():
-    saliency = torch.tensor([[[[0.0, 1.0], [0.5, 0.002]]]])
+    saliency = np.array([[[[0.0, 1.0], [0.5, 0.002]]]], np.float32)
     result = to_map(saliency, (5, 7))
     assert (result[0, 0], result[0, -1], result[-1, 0], result[-1, -1]) == (0, 255, 128, 1)
     assert result.dtype == np.uint8
 
 
 def test_minmax_stretches_one_map_and_leaves_a_flat_one():
-    saliency = torch.tensor([[[[0.2, 0.4], [0.3, 0.2]]]])
+    saliency = np.array([[[[0.2, 0.4], [0.3, 0.2]]]], np.float32)
     assert to_map(saliency, (2, 2), "minmax").tolist() == [[0, 255], [128, 0]]
-    for flat in (torch.zeros(1, 1, 4, 4), torch.full((1, 1, 4, 4), 0.02) + 1e-4 * torch.rand(1, 1, 4, 4)):
+    for flat in (np.zeros((1, 1, 4, 4), np.float32), 0.02 + 1e-4 * random_map(4, 4)):
         assert to_map(flat, (4, 4), "minmax").max() <= 6
 
 
 def test_maps_that_cannot_be_are_refused():
     with pytest.raises(ValueError, match="not finite"):
-        to_map(torch.tensor([[[[0.1, float("nan")]]]]), (1, 2))
+        to_map(np.array([[[[0.1, np.nan]]]], np.float32), (1, 2))
     with pytest.raises(ValueError, match="one at a time"):
-        to_map(torch.zeros(2, 1, 4, 4), (4, 4))
+        to_map(np.zeros((2, 1, 4, 4), np.float32), (4, 4))
     with pytest.raises(ValueError, match="normalize"):
-        to_map(torch.zeros(1, 1, 4, 4), (4, 4), "max")
+        to_map(np.zeros((1, 1, 4, 4), np.float32), (4, 4), "max")
 
 
 @settings(max_examples=25)
@@ -131,7 +155,41 @@ def test_maps_that_cannot_be_are_refused():
     st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.sampled_from(["none", "minmax"])
 )
 def test_any_map_gives_bytes_of_the_asked_shape(h, w, height, width, normalize):
-    saliency = torch.rand(1, 1, h, w, generator=torch.Generator().manual_seed(h * w)).half()
-    result = to_map(saliency, (height, width), normalize)
+    result = to_map(random_map(h, w, seed=h * w), (height, width), normalize)
     assert result.shape == (height, width)
     assert result.dtype == np.uint8
+
+
+def torchs_map(saliency: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    whole = functional.interpolate(torch.from_numpy(saliency), size=shape, mode="bilinear", align_corners=True)
+    return whole[0, 0].clamp(0, 1).mul(255).round().byte().numpy()
+
+
+def test_maps_are_enlarged_and_shrunk_as_torch_does_it(monkeypatch):
+    """Rounding differs by the last bit of a float32, so that now and then one value in many thousands lies on the other side."""
+    monkeypatch.setattr("inspyrenet.data.images.bounds.BAND", 40_000)  # several bands
+    sizes = np.random.default_rng(6).integers(1, 300, (60, 4)).tolist()
+    other = pixels = 0
+    for h, w, *shape in [
+        *sizes,
+        (320, 320, 1440, 2160),
+        (64, 48, 64, 480),
+        (64, 48, 640, 48),
+        (50, 60, 1, 1),
+        (1, 1, 9, 8),
+    ]:
+        saliency = random_map(h, w, seed=h)
+        moved = np.abs(to_map(saliency, tuple(shape)).astype(int) - torchs_map(saliency, tuple(shape)))
+        assert moved.max() <= 1
+        other, pixels = other + np.count_nonzero(moved), pixels + moved.size
+    assert other < 1e-4 * pixels
+
+
+def test_memory_for_a_large_map_stays_near_the_maps_own():
+    saliency = random_map(384, 384)
+    tracemalloc.start()
+    try:
+        result = to_map(saliency, (3000, 4000))
+        assert tracemalloc.get_traced_memory()[1] < result.nbytes + 12e6
+    finally:
+        tracemalloc.stop()
