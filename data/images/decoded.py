@@ -96,7 +96,7 @@ def visible_alpha(alpha: np.ndarray | None) -> np.ndarray | None:
 
 def _pixels(image: Image.Image, data: bytes, label: str) -> tuple[np.ndarray, np.ndarray | None, str]:
     """(pixels, alpha or None, mode of the pixels): L (H, W), RGB (H, W, 3) or CMYK (H, W, 4)."""
-    deep = deep_pixels(image, data)
+    deep = deep_pixels(image, data, label)
     if deep is not None:
         color, alpha = deep[..., :3], deep[..., 3] if deep.shape[2] == 4 else None
         return straight(color, alpha) if is_premultiplied(image) else color, alpha, "RGB"

@@ -19,6 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 from . import headers
 from .bounds import MAX_PIXELS, bands, size_problem
 from .cost import TIFF_ORDERS, CostError, check_cost
+from .deep import high_and_low, is_planar
 from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
 ORIENTATION_TAG = 0x0112
@@ -281,7 +282,7 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def _to_rgb(image: Image.Image, data: bytes, label: str) -> np.ndarray:
-    deep = deep_pixels(image, data)
+    deep = deep_pixels(image, data, label)
     if deep is not None:
         return deep[..., :3]
     if is_deep_gray(image):
@@ -320,18 +321,24 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
     return deep_tiff or (header is not None and header.depth == 16 and header.channels >= 2)
 
 
-def deep_pixels(image: Image.Image, data: bytes) -> np.ndarray | None:
-    """(H, W, 3 or 4) of an image with 16 bits per color; None for others, and without the file's bytes."""
+def deep_pixels(image: Image.Image, data: bytes, label: str) -> np.ndarray | None:
+    """uint8 (H, W, 3 or 4) of an image with 16 bits per color, rounded; None for others, and without the file's bytes."""
     if not data or not is_deep(image, data):
         return None
-    import cv2  # here, since almost no reader needs it
-
-    array = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if array is None or array.dtype != np.uint16:
-        return None
-    if array.ndim == 2:
-        return to_8_bits(np.repeat(array[..., None], 3, axis=2))
-    return to_8_bits(array)[..., [2, 1, 0, 3][: array.shape[2]]]
+    if is_planar(image):
+        raise UnknownFormat(
+            f"{label}: a TIFF of 16 bits with one color after the other; save it with pixels interleaved"
+        )
+    high, low = high_and_low(image, data)
+    channels, hidden = len(low.getbands()), image.info.get("transparency")  # a color of 16 bits
+    result = np.full((image.height, image.width, channels if hidden is None else 4), 255, np.uint8)
+    for top, stop in bands(image.width, image.height):
+        box = (0, top, image.width, stop)
+        values = np.asarray(high.crop(box)) * np.uint16(256) + np.asarray(low.crop(box))
+        result[top:stop, :, :channels] = to_8_bits(values)
+        if hidden is not None:
+            result[top:stop, :, 3] *= (values != hidden).any(axis=2)
+    return result
 
 
 def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
