@@ -59,9 +59,9 @@ def cache_root() -> Path:
     folder of temporary files; everything in it can be made again. Raises OSError where that one is another user's."""
     if os.environ.get(CACHE_VARIABLE):
         return Path(os.environ[CACHE_VARIABLE])
-    import pooch  # here, since whoever sets the variable does not need it
+    import platformdirs  # here, since whoever sets the variable does not need it
 
-    return _writable(Path(pooch.os_cache("inspyrenet")))
+    return _writable(platformdirs.user_cache_path("inspyrenet"))
 
 
 @cache

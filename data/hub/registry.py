@@ -158,9 +158,9 @@ def cache_folder() -> Path:
     home = os.environ.get(HOME_VARIABLE)
     if home:
         return Path(os.path.expanduser(home))  # noqa: PTH111
-    import pooch  # here: it takes longer to import than everything else in this file
+    import platformdirs  # here, since the bundled model needs no cache folder
 
-    return Path(pooch.os_cache("inspyrenet"))
+    return platformdirs.user_cache_path("inspyrenet")
 
 
 def place_of(entry: Published, root: Path | None = None) -> Path:

@@ -94,11 +94,11 @@ def lent(**changes: str) -> tuple[list[str], dict[str, str]]:
 
 def test_every_missing_package_is_named_at_once():
     _, problems = lent()
-    assert {preflight.name_of(requirement) for requirement in problems} == {"pydantic", "pooch", "pysodmetrics"}
+    assert {preflight.name_of(requirement) for requirement in problems} == {"pydantic", "platformdirs", "pysodmetrics"}
 
 
 def test_other_versions_are_named_with_what_is_there():
-    _, problems = lent(timm="1.0.9", pillow="13.0.1", pydantic="2.7", pooch="1.8.0", pysodmetrics="1.10")
+    _, problems = lent(timm="1.0.9", pillow="13.0.1", pydantic="2.7", platformdirs="4.3", pysodmetrics="1.10")
     assert {preflight.name_of(r): what for r, what in problems.items()} == {
         "timm": "is installed as 1.0.9",
         "pillow": "is installed as 13.0.1",
@@ -108,7 +108,7 @@ def test_other_versions_are_named_with_what_is_there():
 def test_the_commands_bring_what_is_missing_and_nothing_else(tmp_path):
     text = "\n".join(preflight.advice(*lent(), package_there=False, wheels=tmp_path))
     download = next(line for line in text.splitlines() if "pip download" in line)
-    assert all(f"'{name}>=" in download for name in ("pydantic", "pooch", "pysodmetrics"))
+    assert all(f"'{name}>=" in download for name in ("pydantic", "platformdirs", "pysodmetrics"))
     assert "torch" not in download and "--only-binary=:all:" in download
     assert f"--python-version {sys.version_info.major}.{sys.version_info.minor} --platform manylinux2014_" in download
     assert f"{tmp_path}/numpy-*.whl" in text and f"{tmp_path}/scikit_image-*.whl" in text

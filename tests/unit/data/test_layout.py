@@ -74,7 +74,7 @@ def unwritable(tmp_path, monkeypatch):
     """The platform's cache folder cannot be made; temporary files go below tmp_path."""
     monkeypatch.delenv("INSPYRENET_CACHE", raising=False)
     (tmp_path / "home").write_text("a file in its place")
-    monkeypatch.setattr("pooch.os_cache", lambda name: tmp_path / "home" / name)
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda name: tmp_path / "home" / name)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     layout._writable.cache_clear()
     yield tmp_path
