@@ -22,9 +22,10 @@ Version = tuple[int, ...]
 
 
 def requirements(pyproject: Path) -> list[str]:
-    """What the package needs to run, and to be installed from its folder, as pyproject.toml writes it."""
+    """What the package needs to train, and to be installed from its folder, as pyproject.toml writes it."""
     content = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    return [*content["project"]["dependencies"], *content["build-system"]["requires"]]
+    project = content["project"]
+    return [*project["dependencies"], *project["optional-dependencies"]["train"], *content["build-system"]["requires"]]
 
 
 def name_of(requirement: str) -> str:

@@ -2,11 +2,13 @@
 
 >>> from inspyrenet import Remover, build_model, load_weights, predict, build_criterion
 
-Importing this package is cheap: torch is imported when one of these names is first used.
+Importing this package is cheap: what one of these names needs is imported when it is first used.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .utils.system.extras import extras_named
 
 if TYPE_CHECKING:
     from .api import build_criterion, build_model, load_weights, predict
@@ -30,7 +32,8 @@ __all__ = ["Remover", "SaliencyPyramid", "__version__", "build_criterion", "buil
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name], __name__), name)
+    with extras_named():
+        return getattr(import_module(_HOME[name], __name__), name)
 
 
 def __dir__() -> list[str]:

@@ -4,12 +4,10 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .utils.system.extras import how_to_install
 
 if TYPE_CHECKING:
     from .commands.parser import Parser
@@ -24,7 +22,7 @@ commands:
   i        one image or video; - is stdin or stdout
   p        a folder or a pattern of images and videos
   batch    very many images: on several processes or machines, resumable, with a manifest
-  s        serve: a web API on this machine (extra web)
+  s        serve: a web API on this machine (extra serve)
   d        download published weights, data sets, maps
   models   which models there are, and which are here
   train, test, eval   the experiments of run/: the same options as run/Train.py and so on
@@ -215,10 +213,7 @@ def _reported(run: Callable[[], int]) -> int:
 
 
 def serve(words: Sequence[str]) -> int:
-    """inspyrenet s: the web API, where its packages are installed."""
-    if find_spec(f"{__package__}.serve") is None or find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        print(f"error: serving needs the extra web: {how_to_install('web')}", file=sys.stderr)
-        return 1
+    """inspyrenet s: the web API."""
     return import_module(".serve", __package__).main(words)
 
 

@@ -6,6 +6,8 @@ import sys
 import traceback
 from collections.abc import Iterator
 
+from .extras import extras_named
+
 EXPECTED = (ValueError, OSError, RuntimeError, ImportError)  # all errors of this project derive from these
 
 
@@ -54,7 +56,8 @@ class Failures(dict[str, str]):
     def noted(self, name: str) -> Iterator[None]:
         """Note an error instead of raising it, and say so on stderr; of what cannot be expected with its traceback."""
         try:
-            yield
+            with extras_named():
+                yield
         except Exception as error:
             if self.of == 1:
                 raise

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 
+from ..utils.system.extras import extras_named
 from ..utils.system.failures import EXPECTED, Failures, is_expected
 
 
@@ -20,7 +21,8 @@ def reported() -> Iterator[ExitCode]:
     outcome = ExitCode()
     quiet_pillow()
     try:
-        yield outcome
+        with extras_named():
+            yield outcome
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         outcome.code = 130

@@ -1,4 +1,4 @@
-"""The HTTP API: `inspyrenet s` serves the Remover behind POST /api/remove (extra web)."""
+"""The HTTP API: `inspyrenet s` serves the Remover behind POST /api/remove (extra serve)."""
 
 from collections.abc import Sequence
 

@@ -82,7 +82,7 @@ LENT = {  # a machine with torch and much else
     **{"torch": "2.11.0+cu130", "torchvision": "0.26.0", "timm": "1.0.30", "numpy": "2.5.2", "pyyaml": "6.0.3"},
     **{"tqdm": "4.67", "safetensors": "0.8.0", "tensorboard": "2.21", "matplotlib": "3.11", "pandas": "3.0"},
     **{"pillow": "12.0", "scipy": "1.17", "scikit-image": "0.26", "setuptools": "80.9", "opencv-python": "4.13"},
-    "huggingface-hub": "0.36",  # timm brings it
+    **{"huggingface-hub": "0.36", "platformdirs": "4.3"},  # other packages bring them
 }
 
 
@@ -94,11 +94,11 @@ def lent(**changes: str) -> tuple[list[str], dict[str, str]]:
 
 def test_every_missing_package_is_named_at_once():
     _, problems = lent()
-    assert {preflight.name_of(requirement) for requirement in problems} == {"pydantic", "platformdirs", "pysodmetrics"}
+    assert {preflight.name_of(requirement) for requirement in problems} == {"onnxruntime", "pydantic", "pysodmetrics"}
 
 
 def test_other_versions_are_named_with_what_is_there():
-    _, problems = lent(timm="1.0.9", pillow="13.0.1", pydantic="2.7", platformdirs="4.3", pysodmetrics="1.10")
+    _, problems = lent(timm="1.0.9", pillow="13.0.1", pydantic="2.7", onnxruntime="1.20.0", pysodmetrics="1.10")
     assert {preflight.name_of(r): what for r, what in problems.items()} == {
         "timm": "is installed as 1.0.9",
         "pillow": "is installed as 13.0.1",
@@ -108,7 +108,7 @@ def test_other_versions_are_named_with_what_is_there():
 def test_the_commands_bring_what_is_missing_and_nothing_else(tmp_path):
     text = "\n".join(preflight.advice(*lent(), package_there=False, wheels=tmp_path))
     download = next(line for line in text.splitlines() if "pip download" in line)
-    assert all(f"'{name}>=" in download for name in ("pydantic", "platformdirs", "pysodmetrics"))
+    assert all(f"'{name}>=" in download for name in ("onnxruntime", "pydantic", "pysodmetrics"))
     assert "torch" not in download and "--only-binary=:all:" in download
     assert f"--python-version {sys.version_info.major}.{sys.version_info.minor} --platform manylinux2014_" in download
     assert f"{tmp_path}/numpy-*.whl" in text and f"{tmp_path}/scikit_image-*.whl" in text

@@ -60,8 +60,9 @@ def test_experiments_are_handed_over_with_their_words(monkeypatch, name, module)
 
 
 def test_serving_without_its_extra_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "find_spec", lambda name: None)
-    assert cli.main(["s"]) == 1 and "--extras web" in capsys.readouterr().err
+    monkeypatch.delitem(sys.modules, "inspyrenet.serve.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert cli.main(["s"]) == 1 and "uvicorn of the extra serve: ./install.sh --extras serve" in capsys.readouterr().err
 
 
 # -- mistakes -----------------------------------------------------------------------------------------------------
