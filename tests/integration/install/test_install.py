@@ -18,6 +18,8 @@ name = "inspyrenet"
 version = "0.1.0"
 [project.optional-dependencies]
 dev = ["pytest"]
+export = ["inspyrenet[train]", "onnx"]
+train = ["torch"]
 video = ["av"]
 """
 
@@ -114,8 +116,8 @@ def test_first_run_installs_and_second_skips_pip(clone):
     assert first.returncode == 0, first.stderr
     assert "2–3 minutes and about 6 GB" in first.stdout
     assert pip_calls(clone) == [
-        "-r requirements.txt setuptools>=70.1",
-        "--no-build-isolation --constraint requirements.txt --editable .",
+        "setuptools>=70.1",
+        "--no-build-isolation --constraint requirements.txt --editable .[train]",
     ]
     second = install(clone, cwd=clone)
     assert (second.returncode, second.stderr) == (0, "")
@@ -136,14 +138,95 @@ def test_a_changed_file_installs_again(clone, name):
 
 def test_extras_add_up(clone):
     install(clone, "--extras", "video")
-    assert pip_calls(clone)[1].endswith("--editable .[video]")
+    assert pip_calls(clone)[1].endswith("--editable .[train,video]")
     install(clone)
     assert pip_calls(clone) == []
     install(clone, "--dev")
-    assert pip_calls(clone)[1].endswith("--editable .[dev,video]")
+    assert pip_calls(clone)[1].endswith("--editable .[dev,export,train,video]")
     for words in ([], ["--dev"], ["--extras", "dev", "video"], ["--extras", "dev,video"]):
         assert install(clone, *words).stdout.startswith("Ready"), words
         assert pip_calls(clone) == []
+
+
+def test_what_was_added_stays_when_the_versions_change(clone):
+    install(clone, "--extras", "video")
+    for pins in ("torch==2.14.0\n", "torch==2.13.0\n"):
+        (clone / "requirements.txt").write_text(pins)
+        install(clone)
+        assert pip_calls(clone)[1].endswith("--editable .[train,video]")
+
+
+# -- light -----------------------------------------------------------------------------------------------------------
+
+
+def test_light_installs_the_core_alone(clone):
+    done = install(clone, "--light")
+    assert done.returncode == 0, done.stderr
+    assert "20 seconds and a quarter of a GB" in done.stdout
+    assert done.stdout.endswith("Next: .venv/bin/inspyrenet photo.jpg\n")
+    assert pip_calls(clone)[1] == "--no-build-isolation --constraint requirements.txt --editable ."
+    assert install(clone, "--light").stdout.startswith("Ready: ")
+    assert pip_calls(clone) == []
+
+
+def test_light_takes_extras_and_keeps_them(clone):
+    install(clone, "--light")
+    install(clone, "--extras", "video")
+    assert pip_calls(clone)[1].endswith("--editable .[video]")
+    for words in (["--light"], ["--extras", "video"], ["--light", "--extras", "video"]):
+        assert install(clone, *words).stdout.startswith("Ready: "), words
+    fails_with(install(clone, "--extras", "dev", PIP_SAYS="ERROR: no"), "pip stopped: no")
+    install(clone, "--extras", "video")
+    assert pip_calls(clone)[1].endswith("--editable .[video]")
+
+
+def test_light_becomes_full_without_options(clone):
+    install(clone, "--light", "--extras", "video")
+    done = install(clone)
+    assert "2–3 minutes and about 6 GB" in done.stdout
+    assert pip_calls(clone)[1].endswith("--editable .[train,video]")
+    assert install(clone).stdout.startswith("Ready: ")
+
+
+def test_full_stays_full_and_says_so(clone):
+    install(clone)
+    done = install(clone, "--light")
+    assert (done.returncode, pip_calls(clone)) == (0, [])
+    first, second = done.stdout.splitlines()
+    assert first.startswith("Not light: the extra train is in ") and second.startswith("Ready: ")
+
+
+def test_an_extra_that_needs_train_is_not_light(clone):
+    done = install(clone, "--light", "--extras", "export")
+    assert done.stdout.startswith("Not light: ") and "6 GB" in done.stdout
+    assert pip_calls(clone)[1].endswith("--editable .[export,train]")
+
+
+def test_a_stamp_of_the_time_before_light_is_a_full_one(clone):
+    install(clone)
+    (clone / ".venv" / "installed").write_text("of another time\nvideo\n")
+    install(clone, "--extras", "dev")
+    assert pip_calls(clone)[1].endswith("--editable .[dev,train,video]")
+
+
+def test_light_needs_less_disk(clone):
+    assert install(clone, "--light", FREE_KB="700000").returncode == 0
+    shutil.rmtree(clone / ".venv")
+    fails_with(install(clone, "--light", FREE_KB="300000"), "only 292 MB are free", "about 600 MB are needed")
+    assert not (clone / ".venv").exists()
+
+
+def test_another_folder_than_venv(clone):
+    done = install(clone, "--light", VENV=".venv-light")
+    assert f"Making {clone}/.venv-light with Python" in done.stdout
+    assert done.stdout.endswith("Next: .venv-light/bin/inspyrenet photo.jpg\n")
+    assert install(clone, "--light", VENV=".venv-light").stdout.startswith(f"Ready: {clone}/.venv-light is")
+    assert not (clone / ".venv").exists()
+    outside = clone.parent / "elsewhere"
+    assert f"Making {outside} with Python" in install(clone, "--light", VENV=str(outside)).stdout
+
+
+# -- repairs ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_moved_clone_and_a_plain_pip_install_are_repaired(clone):
@@ -239,7 +322,8 @@ def test_no_disk(clone):
     [
         (["--extras"], "--extras needs at least one name"),
         (["--extras", "--dev"], "--extras needs at least one name"),
-        (["--extras", "vidoe"], "no extra called vidoe; there is: dev, video"),
+        (["--extras", "vidoe"], "no extra called vidoe; there is: dev, export, train, video"),
+        (["--light", "--dev"], "--light and --dev are two different installations"),
         (["--devv"], "unknown option --devv"),
     ],
 )
@@ -251,7 +335,7 @@ def test_wrong_words(clone, words, part):
 def test_help(clone):
     done = install(clone, "--help")
     assert done.returncode == 0
-    for word in ("--dev", "--extras", "PYTHON=", "6 GB"):
+    for word in ("--light", "--dev", "--extras", "PYTHON=", "VENV=", "6 GB", "a quarter of a GB"):
         assert word in done.stdout
     assert not (clone.parent / "calls").exists()
 
@@ -342,5 +426,6 @@ def test_requirements_are_pinned_and_are_the_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     lines = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and not line.startswith("#")]
     assert all("==" in line and "/" not in line for line in lines)
-    ranges = {line.split(">=")[0] for line in project["dependencies"]}
-    assert {line.split("==")[0] for line in lines} == ranges
+    extras = project["optional-dependencies"]
+    pinned = [*project["dependencies"], *extras["train"], *extras["openvino"]]
+    assert {line.split("==")[0] for line in lines} == {line.split(">=")[0] for line in pinned}
