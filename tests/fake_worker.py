@@ -7,7 +7,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
@@ -31,7 +30,7 @@ DEADLY, DEADLY_ONCE, HEAVY, ODD = (
 class FakeRemover:
     """The red channel as the map."""
 
-    device = SimpleNamespace(type="cpu")
+    device = "cpu"
 
     def __init__(self, folder: Path, pause: float = 0.0):
         self.folder, self.pause = folder, pause

@@ -57,7 +57,8 @@ class ModelMetadata:
 
     @property
     def blended(self) -> bool:
-        return "resized" in self.inputs
+        """Whether two sizes of an image are blended."""
+        return self.threshold is not None
 
     def to_json(self) -> str:
         """The metadata as JSON."""
@@ -147,6 +148,7 @@ def store_halves(graph: Any) -> None:
     for value in _computed(graph):
         if value not in graph.outputs:
             value.type = value.shape = None
+
 
 def _name_sides(graph: Any) -> None:
     """Give the inputs' free sides names that people know: batch, height, width of image, and others with their input's name

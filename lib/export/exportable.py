@@ -67,9 +67,7 @@ def padded_evenly(same: Conv2dSame) -> nn.Module:
         max(dilation * (kernel - 1) + 1 - stride, 0)
         for kernel, stride, dilation in zip(same.kernel_size, same.stride, same.dilation, strict=True)
     )
-    conv = nn.Conv2d(
-        same.in_channels, same.out_channels, same.kernel_size, same.stride, 0, same.dilation, same.groups
-    )  # type: ignore[arg-type]
+    conv = nn.Conv2d(same.in_channels, same.out_channels, same.kernel_size, same.stride, 0, same.dilation, same.groups)  # type: ignore[arg-type]
     conv.weight, conv.bias = same.weight, same.bias
     top, left = rows // 2, columns // 2
     return nn.Sequential(nn.ZeroPad2d((left, columns - left, top, rows - top)), conv)

@@ -119,4 +119,6 @@ def _recorded(part: nn.Module, inputs: Sequence[Tensor], shapes: tuple[dict, ...
         return record(part, tuple(inputs), dynamic_shapes=shapes)
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise GraphError(f"the {type(part).__name__.lower()} could not be recorded as a graph: {reason[:300]}") from error
+        raise GraphError(
+            f"the {type(part).__name__.lower()} could not be recorded as a graph: {reason[:300]}"
+        ) from error

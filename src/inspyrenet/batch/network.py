@@ -1,6 +1,7 @@
 """Which network a batch runs: settled once, where the command is given, so that every worker runs the same one."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,20 +23,21 @@ def resolve_network(options: NetworkOptions) -> Network:
 
     Raises what `presets.resolve_model` raises: there is no such mode or config, or its weights are not here.
     """
-    from ..engine.presets import resolve_model
+    from ..engine.presets import BUNDLED_WEIGHTS, has_default, resolve_model
+    from ..networks.choose import exported_path
 
     mode, ckpt = options.mode, options.ckpt
-    if ckpt is not None and Path(ckpt).suffix.lower() == ".onnx":
-        return _of_graph(options, mode, expanded(ckpt))
-    if ckpt is None and mode is not None and Path(mode).suffix.lower() == ".onnx":
-        return _of_graph(options, None, expanded(mode))
+    if graph := exported_path(options):
+        return _of_graph(options, mode if ckpt is not None else None, graph)
+    if mode is None and ckpt is None and has_default() and not options.overrides:  # needs no config to be read
+        return Network("default", options, _digest([BUNDLED_WEIGHTS]))
     spec = resolve_model(mode, ckpt, options.overrides)
     weights = spec.weights
     if weights.is_dir():
         from ..utils.train.checkpoint import CheckpointFolder  # imports torch
 
         weights = CheckpointFolder(weights).weights_file()
-    name, digest = spec.name, _digest(weights)
+    name, digest = spec.name, _digest([weights])
     if mode is None and ckpt is None:  # the bundled model, which every installation has
         return Network(name, options, digest)
     is_weights = ckpt is None and mode is not None and expanded(mode) == spec.weights
@@ -47,10 +49,10 @@ def _of_graph(options: NetworkOptions, mode: str | Path | None, graph: Path) -> 
     """An exported network brings everything with it."""
     from ..engine.presets import MissingWeights
 
-    if not graph.is_file():
+    if not graph.exists():
         raise MissingWeights(f"no such weights: {graph}")
     pinned = replace(options, mode=_absolute(mode), ckpt=str(graph.absolute()))
-    return Network(graph.stem, pinned, _digest(graph))
+    return Network(graph.stem, pinned, _digest(sorted(graph.glob("*.onnx")) if graph.is_dir() else [graph]))
 
 
 def _absolute(mode: str | Path | None) -> str | Path | None:
@@ -58,6 +60,11 @@ def _absolute(mode: str | Path | None) -> str | Path | None:
     return str(expanded(mode).absolute()) if mode is not None and expanded(mode).is_file() else mode
 
 
-def _digest(weights: Path) -> str:
-    with weights.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(files: Iterable[Path]) -> str:
+    """sha256 of the files' bytes, one after the other."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()

@@ -90,7 +90,7 @@ class Worker:
             )
         self.remover = load(settings)
         self.in_flight.leave(key)
-        on_gpu = self.remover.device.type != "cpu"
+        on_gpu = self.remover.device != "cpu"
         self.batch_size = settings.batch_size or (8 if on_gpu else 1)
         self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)
 

@@ -11,6 +11,8 @@ format    onnx: for onnxruntime and others, weights and how to prepare images in
           torch: a torch.export program (.pt2)
 sizes     with --dynamic any size that the network takes, and any batch; without, one image of --input
           (default: the Test section's size, else the base size)
+parts     a folder with encoder.onnx (image → features and coarse map), decoder.onnx (these → all maps) and, where the config
+          has a threshold, blending.onnx; weights that float16 can hold are stored so, the computation is in float32
 config    Model.threshold=null leaves blending out
 """
 
@@ -26,7 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("file").add_argument
     add("--format", choices=("onnx", "torch"), default="onnx", help="see below (default: onnx)")
     add("--dynamic", action="store_true", help="any size and any batch")
-    add("--output", metavar="FILE", help="default: NAME.onnx or NAME.pt2")
+    add("--parts", action="store_true", help="an InSPyReNet in parts, for any size: see below")
+    add("--output", metavar="FILE", help="default: NAME.onnx or NAME.pt2; with --parts the folder NAME")
     add("--input", metavar="HxW", help="height and width of the image; with --dynamic only one more size to check")
     add("--opset", type=int, default=20, metavar="N", help="of ONNX (default: 20)")
     add(
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         size = parse_size(options.input) if options.input else None
         output = Path(options.output) if options.output else None
         export_options = ExportOptions(
-            options.format, options.dynamic, output, size, options.opset, options.check, options.deform
+            options.format, options.dynamic, output, size, options.opset, options.check, options.deform, options.parts
         )
         check_options(export_options)
         network = NetworkOptions.from_arguments(options)

@@ -4,17 +4,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from ..data.images.color_profile import to_srgb
 from ..data.images.decoded import DecodedImage
-from ..data.images.preprocess import to_map
-from ..lib.types import SaliencyPyramid
+from ..networks.network import NetworkMaps, sigmoid
 from ..remover.compositing import OutputStyle, composite, seen_by_network
 from ..remover.image_types import Result
 from ..remover.remover import Remover
-from ..utils.system.precision import flushed_denormals
 
 SHOWN = 1600  # pixels of the longer side on the page; the download has all
 SQUARE = 12  # pixels of the checkerboard
@@ -44,13 +40,9 @@ class Prediction:
 
 def predict(remover: Remover, source: DecodedImage) -> Prediction:
     """Run the network on an image."""
+    maps = remover.predict([source], levels=True)[0]
     image = seen_by_network(source)
-    prepared, copy = remover.preprocess(image)
-    small = None if copy is None else torch.from_numpy(copy)[None]
-    with flushed_denormals():
-        out = remover.predictor(torch.from_numpy(prepared)[None], small, levels=True)
-    saliency = to_map(out.logits.sigmoid().float().cpu().numpy(), image.shape[:2], remover.normalize)
-    return Prediction(image, saliency, stages(out, image.shape[:2]), source)
+    return Prediction(image, remover.map_of(maps, source), stages(maps, image.shape[:2]), source)
 
 
 def finish(
@@ -60,15 +52,15 @@ def finish(
     return remover.compose(prediction.source, prediction.saliency, style, threshold, reverse)
 
 
-def stages(out: SaliencyPyramid, shape: tuple[int, int]) -> list[tuple[Level, ...]]:
+def stages(maps: NetworkMaps, shape: tuple[int, int]) -> list[tuple[Level, ...]]:
     """The pyramid, coarse to fine: each stage's map, and the detail that made it out of the one before."""
-    top = len(out.saliency) - 1
-    maps = [_level(f"S{top - k}", _probability(one), one, shape) for k, one in enumerate(out.saliency)]
-    details = [_level(f"U{top - 1 - k}", _signed(one), one, shape) for k, one in enumerate(out.laplacian)]
-    return [(maps[0],), *zip(maps[1:], details, strict=False)] if details else [(one,) for one in maps]
+    top = len(maps.saliency) - 1
+    results = [_level(f"S{top - k}", _probability(one), one, shape) for k, one in enumerate(maps.saliency)]
+    details = [_level(f"U{top - 1 - k}", _signed(one), one, shape) for k, one in enumerate(maps.laplacian)]
+    return [(results[0],), *zip(results[1:], details, strict=False)] if details else [(one,) for one in results]
 
 
-def _level(name: str, picture: np.ndarray, source: Tensor, shape: tuple[int, int]) -> Level:
+def _level(name: str, picture: np.ndarray, source: np.ndarray, shape: tuple[int, int]) -> Level:
     """Enlarged without smoothing, so that a coarse level looks coarse, in the shape of the image."""
     scale = TILE / max(shape)
     size = (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale)))
@@ -77,13 +69,13 @@ def _level(name: str, picture: np.ndarray, source: Tensor, shape: tuple[int, int
     return Level(name, (source.shape[-2], source.shape[-1]), resized)
 
 
-def _probability(logits: Tensor) -> np.ndarray:
-    return logits[0, 0].float().sigmoid().mul(255).round().byte().cpu().numpy()
+def _probability(logits: np.ndarray) -> np.ndarray:
+    return np.rint(255 * sigmoid(logits[0, 0])).astype(np.uint8)
 
 
-def _signed(detail: Tensor) -> np.ndarray:
+def _signed(detail: np.ndarray) -> np.ndarray:
     """Around middle gray: brighter where a stage adds, darker where it takes away, stretched by the largest change."""
-    values = detail[0, 0].float().nan_to_num().cpu().numpy()
+    values = np.nan_to_num(detail[0, 0])
     return np.rint(127.5 + 127.5 * values / max(float(np.abs(values).max()), 1e-6)).astype(np.uint8)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..data.datasets.layout import set_folder
-from ..lib.build import MODELS
 from ..lib.backbones.timm_encoder import check_name
+from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, criterion_choices
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError

@@ -1,10 +1,11 @@
 """From a trained network to one file with its graph: record, write, and compare with the network itself."""
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,8 +20,11 @@ from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_p
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
 from ..data.whole_file import whole_file
 from ..lib.checkpoints.state_dict import load_state
+from ..lib.export.parts import Blending, Decoder, Encoder, record_parts
 from ..lib.export.wrappers import record
 from ..lib.sizes import SizeRule, size_rule
+from ..networks.exported import is_exported, open_exported
+from ..networks.network import Network
 from ..utils.system.extras import how_to_install
 from ..utils.system.precision import flushed_denormals
 from ..utils.train.checkpoint import read_weights
@@ -37,6 +41,11 @@ FLAT = 0.05  # a map whose probabilities lie closer together shows nothing
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 PACKAGES = {"onnx": ("onnx", "onnxscript", "onnxruntime"), "torch": ()}
 DEFORM = ("grid", "native")
+PARTS: dict[str, type[Encoder] | type[Decoder] | type[Blending]] = {
+    "encoder": Encoder,
+    "decoder": Decoder,
+    "blending": Blending,
+}
 
 
 class ExportError(RuntimeError):
@@ -48,7 +57,8 @@ class ExportOptions:
     """What to export: format onnx or torch, any size or one.
 
     size: (height, width) of the input; needed for nothing where sizes are dynamic, but checked too. deform: what becomes of
-    deformable convolutions (see lib.export.exportable).
+    deformable convolutions (see lib.export.exportable). parts: a folder with the graphs of lib.export.parts, for any size, in place
+    of one file.
     """
 
     format: str = "onnx"
@@ -58,6 +68,7 @@ class ExportOptions:
     opset: int = OPSET
     check: bool = True
     deform: str = "grid"
+    parts: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,10 +95,13 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
     Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
     """
     check_options(options)
-    output = options.output or Path(spec.name).with_suffix(SUFFIXES[options.format])
+    output = options.output or Path(spec.name).with_suffix("" if options.parts else SUFFIXES[options.format])
     with _timed_log(say, f"loading {spec.weights}"):
         model = load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
     metadata = metadata_for(spec, options, size_rule(model))
+    if options.parts:
+        _export_parts(model.eval(), metadata, options, output, say)
+        return output
     with _timed_log(
         say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"
     ):
@@ -96,17 +110,53 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
         with _timed_log(say, f"writing {output}"):
             write(program, metadata, options, unchecked)
         if options.check:
-            with _timed_log(say, "comparing with the network"):
-                rows = compare(unchecked, model, metadata, cases(metadata, options.size))
-            print(table(rows, options.format))
-            if not all(row.good for row in rows):
-                worst = max(rows, key=lambda row: row.difference)
-                raise ExportError(
-                    f"the graph differs from the network by {worst.difference:.1e} at {worst.size[0]}×{worst.size[1]} "
-                    f"(at most {TOLERANCE:.0e} is allowed), so {output} was not written. Weights that were never trained amplify "
-                    "rounding: train first, or write it unchecked with --no-check"
-                )
+            _check_parity(unchecked, output, model, metadata, options, say)
     return output
+
+
+def _export_parts(
+    model: nn.Module, metadata: ModelMetadata, options: ExportOptions, output: Path, say: Callable[[str], None]
+) -> None:
+    """Write the folder; an older one stays as it was until all is written and compared."""
+    with _timed_log(say, f"recording the parts of {metadata.model} as graphs"):
+        programs = record_parts(model, metadata.blended, metadata.alignment)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as name:
+        unchecked = Path(name)
+        with _timed_log(say, f"writing {output}"):
+            for part, program in programs.items():
+                own = replace(metadata, inputs=PARTS[part].inputs, outputs=PARTS[part].outputs)
+                save_onnx(to_onnx(program, own, options.opset), own, unchecked / f"{part}.onnx", compact=True)
+        if options.check:
+            _check_parity(unchecked, output, model, metadata, options, say)
+        output.mkdir(exist_ok=True)
+        for part in PARTS:
+            written = unchecked / f"{part}.onnx"
+            if written.is_file():
+                written.replace(output / written.name)
+            else:
+                (output / written.name).unlink(missing_ok=True)
+
+
+def _check_parity(
+    path: Path,
+    output: Path,
+    model: nn.Module,
+    metadata: ModelMetadata,
+    options: ExportOptions,
+    say: Callable[[str], None],
+) -> None:
+    """Print how far `path`, which is to become `output`, is from the network. Raises ExportError where that is too far."""
+    with _timed_log(say, "comparing with the network"):
+        rows = compare(path, model, metadata, cases(metadata, options.size))
+    print(table(rows, options.format))
+    if not all(row.good for row in rows):
+        worst = max(rows, key=lambda row: row.difference)
+        raise ExportError(
+            f"the graph differs from the network by {worst.difference:.1e} at {worst.size[0]}×{worst.size[1]} "
+            f"(at most {TOLERANCE:.0e} is allowed), so {output} was not written. Weights that were never trained amplify "
+            "rounding: train first, or write it unchecked with --no-check"
+        )
 
 
 def check_options(options: ExportOptions) -> None:
@@ -120,6 +170,12 @@ def check_options(options: ExportOptions) -> None:
         )
     if options.format == "onnx" and options.opset < 18:
         raise ExportError(f"opset {options.opset} is too old for this exporter: 18 or more")
+    if options.parts:
+        if options.format != "onnx":
+            raise ExportError("parts are written in the format onnx")
+        if options.output is not None and options.output.is_file():
+            raise ExportError(f"{options.output}: parts are written to a folder, and this is a file")
+        return
     if options.output is not None and options.output.suffix.lower() != SUFFIXES[options.format]:
         raise ExportError(f"{options.output}: the file of format {options.format} ends in {SUFFIXES[options.format]}")
 
@@ -132,7 +188,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
     own = build.preprocess(model, test) if test else Preprocess(size=model.base_size)
     sizing, size, fixed = own.sizing, own.size, None
     threshold = model.threshold
-    if not options.dynamic:
+    if not (options.dynamic or options.parts):
         one = options.size or (model.base_size if isinstance(own.size, int) else own.size)
         rule.check(one)
         if threshold is not None and min(one) <= threshold:  # the rule takes the base-size copy alone: decided here
@@ -233,11 +289,8 @@ def compare(
 
 def runner(path: Path) -> Callable[[Tensor, Tensor | None], np.ndarray]:
     """(image, resized or None) → saliency as an array, from an exported file."""
-    if path.suffix.lower() == SUFFIXES["onnx"]:
-        from .onnx_predictor import GraphPredictor
-
-        graph = GraphPredictor(path, "cpu")
-        return lambda image, small: graph.probability(image.numpy(), None if small is None else small.numpy())
+    if is_exported(path):
+        return exported_runner(open_exported(path, "onnx", "cpu"))
     program, metadata = load_program(path)
     module = program.module()
 
@@ -249,6 +302,11 @@ def runner(path: Path) -> Callable[[Tensor, Tensor | None], np.ndarray]:
             return (low if min(image.shape[2:]) <= metadata.threshold else saliency).numpy()
 
     return run
+
+
+def exported_runner(network: Network) -> Callable[[Tensor, Tensor | None], np.ndarray]:
+    """(image, resized or None) → saliency, from an exported network in onnxruntime."""
+    return lambda image, small: network(image.numpy(), None if small is None else small.numpy()).probability
 
 
 def pictures(metadata: ModelMetadata, size: tuple[int, int], batch: int) -> tuple[Tensor, Tensor | None]:

@@ -48,7 +48,22 @@ class NetworkOptions:
     )
     device: str = field(
         default="auto",
-        metadata=_argument("--device", maps=False, metavar="NAME", help="auto (default), cpu, cuda, cuda:1, mps"),
+        metadata=_argument(
+            "--device",
+            maps=False,
+            metavar="NAME",
+            help="auto (default), cpu, cuda, cuda:1, mps; engine onnx: also rocm, directml, coreml, openvino",
+        ),
+    )
+    engine: Literal["auto", "onnx", "openvino", "torch"] = field(
+        default="auto",
+        metadata=_argument(
+            "--engine",
+            maps=False,
+            choices=("auto", "onnx", "openvino", "torch"),
+            metavar="NAME",
+            help="auto (default): onnx (onnxruntime) for the bundled model and .onnx, torch for the rest; openvino",
+        ),
     )
     resize: Literal["static", "dynamic"] | None = field(
         default=None,

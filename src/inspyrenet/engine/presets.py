@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MODES = ("fast", "base", "base-nightly")  # published background-removal weights, by the names that people know
 BUNDLED = Path(__file__).resolve().parents[1] / "weights"
 BUNDLED_WEIGHTS, BUNDLED_CONFIG = BUNDLED / "default.safetensors", BUNDLED / "default.yaml"
+BUNDLED_GRAPHS = BUNDLED / "default"  # the same network as run/Export.py --parts writes it
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
 

@@ -12,64 +12,47 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
 
 from ..data.images.decoded import DecodedImage
 from ..data.images.encode import check_format, write_picture
-from ..data.images.preprocess import Preprocess, to_map
-from ..engine import build
-from ..engine.jit import check_compiler
+from ..data.images.preprocess import to_map
 from ..engine.network_options import NetworkOptions
-from ..engine.onnx_predictor import GraphPredictor, graph_preprocess, is_graph
-from ..engine.predictor import Predictor
-from ..engine.presets import MODES, ModelSpec, resolve_model
-from ..lib.checkpoints.state_dict import load_state
-from ..lib.sizes import rule_for
-from ..lib.types import SaliencyPyramid
-from ..utils.config.schema import Config
+from ..networks.choose import open_network
+from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from ..utils.report.visualize import pyramid_picture
-from ..utils.system.allocator import bound_kernel_caches
-from ..utils.system.device import available_devices, describe_device, resolve_device
-from ..utils.system.paths import expanded
-from ..utils.system.precision import choose_precision, flushed_denormals
-from ..utils.train.checkpoint import read_weights
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
 from .foreground import choose_method, estimate
 from .image_types import Result, open_image
 
-DYNAMIC = 1280  # bound of the shorter side where the config does not say one
-UNBOUNDED = 2**31
+if TYPE_CHECKING:
+    import torch
+
 Resize = Literal["static", "dynamic"] | None
-FULL = (None, "auto", "float32")  # precisions that an exported network has
+ENGINES = ("auto", "onnx", "openvino", "torch")
 LOG = logging.getLogger("inspyrenet")
-
-
-class RemoverError(RuntimeError):
-    """An option that cannot be had here; the message says why."""
 
 
 class Remover:
     """A trained network that cuts objects out. One can serve any number of threads.
 
     mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
-    None: the bundled model. device: as run/Train.py's --device; None: the best there is. ckpt: weights in place of the mode's;
-    or a network that run/Export.py wrote (.onnx), which onnxruntime runs, and whose sizes and precision are in the file.
+    None: the bundled model. device: as run/Train.py's --device; None: the best that the engine has. ckpt: weights in place of the
+    mode's; or a network that run/Export.py wrote (.onnx, or a folder of parts), whose sizes and precision are in the file.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
     precision: float32, bfloat16, float16, auto; None: as the config says. edges: colors in soft edges, see `foreground.py`.
     overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
-    image: twice the time.
+    image: twice the time. engine: what computes the network, auto, onnx, openvino or torch, see `networks.choose`.
 
     Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
-    RemoverError, ForegroundError, GraphError, and what reading a config or weights raises.
+    RemoverError, ForegroundError, GraphError, ExtraMissing, and what reading a config or weights raises.
     """
 
-    predictor: Predictor | GraphPredictor
-    config: Config | None  # None: an exported network has none
+    network: Network
 
     def __init__(
         self,
@@ -83,42 +66,16 @@ class Remover:
         precision: str | None = None,
         edges: str = "auto",
         overrides: Sequence[str] = (),
+        engine: Literal["auto", "onnx", "openvino", "torch"] = "auto",
     ):
         if resize not in ("static", "dynamic", None):
             raise RemoverError(f"resize is static, dynamic or None, not {resize!r}")
+        if engine not in ENGINES:
+            raise RemoverError(f"engine is {', '.join(ENGINES)}, not {engine!r}")
         self.edges = choose_method(edges)
-        graph = next((file for file in (ckpt, mode) if file is not None and is_graph(file)), None)
-        if graph is not None:
-            unfit = {
-                "jit": jit,
-                "patch merging": patch_merging,
-                "overrides": overrides,
-                "precision": precision not in FULL,
-            }
-            self._open_graph(expanded(graph), device, resize, [name for name, value in unfit.items() if value])
-            return
-        bound_kernel_caches()
-        self.device = resolve_device("auto" if device is None else str(device))
-        spec = resolve_model(mode, ckpt, overrides)
-        self.name, self.weights, self.config = spec.name, spec.weights, spec.config
-        model, test = build.section(spec.config, "Model"), spec.config.Test
-        self.preprocess = preprocessing(spec, resize or ("static" if mode in MODES else None))
-        if patch_merging:
-            self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
-        self.normalize = test.normalize if test else "none"
-        precision = choose_precision(precision or (test.precision if test else "float32"), self.device)
-        if jit:  # before the network is loaded
-            check_compiler(self.device)
-        self.predictor = Predictor(
-            _load_model(spec).to(self.device).eval(),
-            self.device,
-            model.threshold if self.preprocess.base_size else None,
-            model.alignment,
-            precision,
-            merging=patch_merging,
-            jit=jit,
-            scales=test.scales if test and not patch_merging else (1.0,),
-            flip=bool(test and test.flip),
+        place = "auto" if device is None else str(device)
+        self.network = open_network(
+            NetworkOptions(tuple(overrides), mode, ckpt, place, engine, resize, precision, jit, patch_merging)
         )
 
     @classmethod
@@ -126,27 +83,22 @@ class Remover:
         """The Remover that a command's options ask for."""
         return cls(**vars(options), edges=edges)
 
-    def _open_graph(self, path: Path, device: "str | torch.device | None", resize: Resize, unfit: list[str]) -> None:
-        """An exported network in place of one in torch: its sizes and its precision are in the file."""
-        if unfit:
-            raise RemoverError(
-                f"{', '.join(unfit)}: not with an exported network ({path}), which stays as it was exported"
-            )
-        self.predictor = predictor = GraphPredictor(path, device)
-        metadata = predictor.metadata
-        self.name, self.weights, self.config = metadata.name, path, None
-        there = str(predictor.device) in available_devices()
-        self.device = predictor.device if there else torch.device("cpu")  # of what torch does beside the network
-        self.preprocess, self.normalize = graph_preprocess(metadata, resize, DYNAMIC), metadata.normalize
+    @property
+    def name(self) -> str:
+        """Of the network."""
+        return self.network.name
+
+    @property
+    def device(self) -> str:
+        """Where the network is computed: cpu, cuda:0 and the like."""
+        return self.network.device
 
     def __repr__(self) -> str:
-        return f"Remover({self.describe()}, weights from {self.weights})"
+        return f"Remover({self.describe()}, weights from {self.network.weights})"
 
     def describe(self) -> str:
-        """Network and device in a few words."""
-        if isinstance(self.predictor, GraphPredictor):
-            return self.predictor.describe()
-        return f"{self.name} on {describe_device(self.device)}"
+        """Network, device and engine in a few words."""
+        return self.network.describe()
 
     def process(
         self,
@@ -195,9 +147,9 @@ class Remover:
         results = []
         for chunk in _chunks(images, batch_size):
             opened = [open_image(image) for image in chunk]
-            outs = self._predict_all([seen_by_network(one.image) for one in opened], style.kind == "debug")
-            for one, out in zip(opened, outs, strict=True):
-                result = self._finish(one.image, out, style, threshold, reverse, keep_metadata)
+            maps = self.predict([one.image for one in opened], style.kind == "debug")
+            for one, found in zip(opened, maps, strict=True):
+                result = self._finish(one.image, found, style, threshold, reverse, keep_metadata)
                 results.append(one.to_input_type(result))
         return results
 
@@ -213,9 +165,9 @@ class Remover:
         style = style_of(type)
         started = time.perf_counter()
         image = image if isinstance(image, DecodedImage) else DecodedImage(image)
-        out = self._predict_all([seen_by_network(image)], style.kind == "debug")[0]
+        maps = self.predict([image], style.kind == "debug")[0]
         seconds = {"network": time.perf_counter() - started}
-        result = self._finish(image, out, style, threshold, reverse, keep_metadata)
+        result = self._finish(image, maps, style, threshold, reverse, keep_metadata)
         return replace(result, seconds={**seconds, **result.seconds})
 
     def saliency(self, image: np.ndarray) -> np.ndarray:
@@ -224,40 +176,27 @@ class Remover:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _predict_all(self, images: Sequence[np.ndarray], levels: bool) -> list[SaliencyPyramid]:
-        """One pyramid for each image; images of one network size go through together."""
-        arrays = [self.preprocess(image) for image in images]
-        groups: dict[tuple, list[int]] = {}
-        for place, (array, _) in enumerate(arrays):
-            groups.setdefault(array.shape, []).append(place)
-        outs: dict[int, SaliencyPyramid] = {}
-        for places in groups.values():
-            image = torch.from_numpy(np.stack([arrays[place][0] for place in places]))
-            copies = [copy for place in places if (copy := arrays[place][1]) is not None]
-            small = torch.from_numpy(np.stack(copies)) if copies else None
-            try:
-                with flushed_denormals():
-                    out = self.predictor(image, small, levels=levels)
-            except RuntimeError as error:
-                raise _explained(error, image) from error
-            for row, place in enumerate(places):
-                outs[place] = SaliencyPyramid(*(tuple(level[row : row + 1] for level in levels) for levels in out[:2]))
-        return [outs[place] for place in range(len(images))]
+    def predict(self, images: Sequence[DecodedImage], levels: bool = False) -> list[NetworkMaps]:
+        """What the network says of each image, at its own sizes; levels: also the levels of the pyramid."""
+        return predict(self.network, [seen_by_network(image) for image in images], levels)
+
+    def map_of(self, maps: NetworkMaps, image: DecodedImage) -> np.ndarray:
+        """Of what the network says the map at the image's size, uint8 (H, W)."""
+        return to_map(maps.probability, image.array.shape[:2], self.network.normalize)
 
     def _finish(
         self,
         image: DecodedImage,
-        out: SaliencyPyramid,
+        maps: NetworkMaps,
         style: OutputStyle,
         threshold: float | None,
         reverse: bool,
         keep_metadata: bool,
     ) -> Result:
-        """Pyramid → result."""
+        """Maps → result."""
         if style.kind == "debug":
-            return Result(pyramid_picture(out, seen_by_network(image)))
-        saliency = to_map(out.logits.sigmoid().float().cpu().numpy(), image.array.shape[:2], self.normalize)
-        return self.compose(image, saliency, style, threshold, reverse, keep_metadata)
+            return Result(pyramid_picture(maps, seen_by_network(image)))
+        return self.compose(image, self.map_of(maps, image), style, threshold, reverse, keep_metadata)
 
     def compose(
         self,
@@ -284,46 +223,6 @@ class Remover:
         array = render(image.array, saliency, style, threshold, reverse, edges if wanted else None, image.alpha)
         seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
         return Result(array, seconds, metadata)
-
-
-def preprocessing(spec: ModelSpec, resize: Resize) -> Preprocess:
-    """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
-    model, test = build.section(spec.config, "Model"), spec.config.Test
-    base_size = None if model.threshold is None else model.base_size
-    if test is not None:
-        own = build.preprocess(model, test)
-        if resize is None or resize == own.sizing:
-            return own
-        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend, own.fit)
-    fit = rule_for(model.name, model.arguments).nearest
-    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size), fit=fit)
-
-
-def _sizes(
-    resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
-) -> tuple[tuple[int, int] | int, tuple[int, int] | None]:
-    return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
-
-
-def _load_model(spec: ModelSpec) -> torch.nn.Module:
-    """The network with its weights. Raises WeightsError where they do not fit."""
-    return load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
-
-
-def _explained(error: RuntimeError, image: torch.Tensor) -> RuntimeError:
-    """What to do, where the memory was too small or compiling failed; any other error as it is."""
-    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-        number, _, height, width = image.shape
-        return RemoverError(
-            f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {image.device.type}: take "
-            "resize static, a smaller batch, or patch merging (--PM)"
-        )
-    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return RemoverError(
-            f"compiling the network failed ({reason[:200]}): leave jit out, or empty torch's compile cache"
-        )
-    return error
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

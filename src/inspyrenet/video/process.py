@@ -170,9 +170,9 @@ def _weight(item: Picture | Sound) -> int:
 
 def _batch_size(source: Source, remover: "Remover") -> int:
     """One at a time from a camera, whose pictures come slowly, and where patches are merged, which takes much memory."""
-    if source.is_camera or remover.predictor.merging:
+    if source.is_camera or remover.network.merging:
         return 1
-    return BATCH.get(remover.device.type, BATCH_GPU)
+    return BATCH.get(remover.device.partition(":")[0], BATCH_GPU)
 
 
 def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:

@@ -1,0 +1,1 @@
+"""Trained networks, ready for images: NumPy arrays in, maps out, whatever computes them. Only `torch_network` needs torch."""

@@ -1,0 +1,179 @@
+"""Networks that run/Export.py wrote: one file, or a folder with the parts of an InSPyReNet."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
+from ..data.images.preprocess import Preprocess, Sizing
+from ..lib.sizes import SizeRule
+from ..lib.types import SizeError
+from .network import DYNAMIC, NetworkMaps, sigmoid
+from .runtimes import Graph, Runtime, describe_place, open_graph
+
+NEARLY = 1e-6  # how near to 0 and 1 a probability counts
+# of the parts, see lib.export.parts
+FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), "S3", ("S2", "S1", "S0"), ("U2", "U1", "U0")
+
+
+def is_exported(path: str | Path) -> bool:
+    """Whether this is an exported network, by its name or by what lies in the folder."""
+    return Path(path).suffix.lower() == ".onnx" or _part(Path(path), "encoder").is_file()
+
+
+def open_exported(
+    path: Path, runtime: Runtime = "onnx", device: str = "auto", resize: Sizing | None = None
+) -> "ExportedFile | ExportedParts":
+    """A file or a folder as a network. resize: other sizing than the network's own.
+
+    Raises GraphFileError for a file that is not one of ours, SizeError where it does not take images of the sizes that `resize`
+    gives, and what `open_graph` raises.
+    """
+    return (ExportedParts if path.is_dir() else ExportedFile)(path, runtime, device, resize)
+
+
+class _Exported:
+    """What both kinds share: `first` is the graph that the images go into."""
+
+    merging, config = False, None
+
+    def __init__(self, weights: Path, first: Graph, runtime: Runtime, resize: Sizing | None):
+        self.weights, self.runtime, self.device = weights, runtime, first.device
+        self.metadata = metadata = metadata_of(first.metadata, str(first.path))
+        self.rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
+        self.name, self.normalize = metadata.name, metadata.normalize
+        self.preprocess = preprocess_of(metadata, resize)
+
+    def describe(self) -> str:
+        """See `Network`."""
+        return f"{self.name} on {describe_place(self.device, self.runtime)}"
+
+    def _check_copy(self, resized: np.ndarray | None) -> np.ndarray:
+        if resized is None:
+            raise GraphFileError(
+                f"{self.weights} blends two sizes of an image: give both, the second at {_text(self.metadata.base_size)}"
+            )
+        self._check("resized", resized)
+        return resized
+
+    def _check(self, name: str, image: np.ndarray) -> None:
+        size = image.shape[2:]
+        if self.metadata.fixed is None:
+            self.rule.check(size)
+        elif tuple(size) != tuple(self.metadata.fixed[name]):
+            raise SizeError(
+                f"{self.weights} takes images of {_text(self.metadata.fixed[name])} (height×width) only, not {_text(size)}: "
+                "resize them, or export with --dynamic"
+            )
+
+
+class ExportedFile(_Exported):
+    """A network in one file: it gives probabilities alone."""
+
+    def __init__(self, path: Path, runtime: Runtime = "onnx", device: str = "auto", resize: Sizing | None = None):
+        self.graph = open_graph(path, runtime, device)
+        super().__init__(path, self.graph, runtime, resize)
+
+    def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
+        """See `Network`; the only level is S0. The maps are of the size of `resized` where the image is not above the threshold.
+
+        Raises SizeError for what the file does not take.
+        """
+        probability = self.probability(image, resized)
+        if not levels:
+            return NetworkMaps(probability)
+        inside = probability.clip(NEARLY, 1 - NEARLY)
+        return NetworkMaps(probability, (np.log(inside / (1 - inside)),))
+
+    def probability(self, image: np.ndarray, resized: np.ndarray | None = None) -> np.ndarray:
+        """Saliency (B, 1, h, w) in 0..1."""
+        metadata = self.metadata
+        if metadata.fixed is not None and len(image) > 1:
+            copies = [None] * len(image) if resized is None else [copy[None] for copy in resized]
+            singles = [self.probability(one[None], copy) for one, copy in zip(image, copies, strict=True)]
+            return np.concatenate(singles)
+        if metadata.threshold is None:
+            self._check("image", image)
+            return self.graph.run({"image": image}, ["saliency"])[0]
+        resized = self._check_copy(resized)
+        if min(image.shape[2:]) <= metadata.threshold:
+            height, width = metadata.fixed["image"] if metadata.fixed else self.rule.nearest((0, 0))
+            unused = np.zeros((len(resized), 3, height, width), np.float32)
+            return self.graph.run({"image": unused, "resized": resized}, ["low"])[0]
+        self._check("image", image)
+        return self.graph.run({"image": image, "resized": resized}, ["saliency"])[0]
+
+
+class ExportedParts(_Exported):
+    """An InSPyReNet in parts: encoder, decoder and, where it blends, blending. What lies between them may be changed."""
+
+    def __init__(self, folder: Path, runtime: Runtime = "onnx", device: str = "auto", resize: Sizing | None = None):
+        self.encoder = open_graph(_part(folder, "encoder"), runtime, device)
+        super().__init__(folder, self.encoder, runtime, resize)
+        self.decoder = open_graph(_part(folder, "decoder"), runtime, device)
+        blended = self.metadata.threshold is not None
+        self.blending = open_graph(_part(folder, "blending"), runtime, device) if blended else None
+
+    def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
+        """See `Network`. Raises SizeError for what the network does not take."""
+        threshold = self.metadata.threshold
+        if self.blending is None or threshold is None:
+            return self._maps(image, levels)
+        resized = self._check_copy(resized)
+        if min(image.shape[2:]) <= threshold:
+            return self._maps(resized, levels)
+        low = self.decode(*self.encode(resized), ["S0"])[0]
+        features, s3 = self.encode(image)
+        details = self.decode(features, s3, DETAILS)
+        names = (COARSE, *FINER, *DETAILS) if levels else ("S0",)
+        inputs = dict(zip(("low", COARSE, *DETAILS), (low, s3, *details), strict=True))
+        found = self.blending.run(inputs, [f"blended_{name}" for name in names])
+        return _with_levels(found) if levels else NetworkMaps(sigmoid(found[0]))
+
+    def encode(self, image: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Images (B, 3, H, W) → features x1, x2, f3 and the coarse map S3 (B, 1, H/8, W/8) in logits."""
+        self._check("image", image)
+        *features, s3 = self.encoder.run({"image": image}, (*FEATURES, COARSE))
+        return features, s3
+
+    def decode(self, features: Sequence[np.ndarray], s3: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
+        """Features and a coarse map, which may be another one → the named levels among S2, S1, S0, U2, U1, U0 in logits."""
+        return self.decoder.run(dict(zip((*FEATURES, COARSE), (*features, s3), strict=True)), outputs)
+
+    def _maps(self, image: np.ndarray, levels: bool) -> NetworkMaps:
+        features, s3 = self.encode(image)
+        if not levels:
+            return NetworkMaps(sigmoid(self.decode(features, s3, ["S0"])[0]))
+        return _with_levels([s3, *self.decode(features, s3, (*FINER, *DETAILS))])
+
+
+def _with_levels(found: Sequence[np.ndarray]) -> NetworkMaps:
+    saliency = tuple(found[:4])
+    return NetworkMaps(sigmoid(saliency[-1]), saliency, tuple(found[4:]))
+
+
+def _part(folder: Path, name: str) -> Path:
+    return folder / f"{name}.onnx"
+
+
+def preprocess_of(metadata: ModelMetadata, resize: Sizing | None) -> Preprocess:
+    """The sizing as the metadata says where `resize` agrees with it or is None; else to the base size, or ("dynamic") DYNAMIC.
+
+    Raises SizeError where a file of one size is asked for another.
+    """
+    copy = metadata.base_size if metadata.threshold is not None else None
+    fit = SizeRule(metadata.multiple, metadata.offset, metadata.least).nearest
+    own = Preprocess(metadata.sizing, metadata.size, copy, metadata.mean, metadata.std, metadata.backend, fit)
+    if resize is None or resize == own.sizing:
+        return own
+    if metadata.fixed is not None:
+        raise SizeError(
+            f"this file takes images of {_text(metadata.fixed['image'])} only: resize static, or export with --dynamic"
+        )
+    size = DYNAMIC if resize == "dynamic" else metadata.base_size
+    return Preprocess(resize, size, copy, metadata.mean, metadata.std, metadata.backend, fit)
+
+
+def _text(size: Sequence[int]) -> str:
+    return "×".join(map(str, size))

@@ -1,0 +1,80 @@
+"""What every network that is ready for images promises, and what it gives."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from ..data.images.preprocess import Preprocess, Stretch
+
+if TYPE_CHECKING:
+    from ..utils.config.schema import Config
+
+DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
+
+
+class RemoverError(RuntimeError):
+    """An option that cannot be had here; the message says why."""
+
+
+class NetworkMaps(NamedTuple):
+    """What a network says of a batch of images of one size, float32.
+
+    probability: (B, 1, h, w), 0..1. saliency and laplacian: the levels in logits, coarse to fine, S3, …, S0 and U2, …, U0, where
+    they were asked for and the network has them; both have level j at 1 / 2^j of the size that the network saw.
+    """
+
+    probability: np.ndarray
+    saliency: tuple[np.ndarray, ...] = ()
+    laplacian: tuple[np.ndarray, ...] = ()
+
+    def of(self, row: int) -> "NetworkMaps":
+        """The maps of one image, as a batch of one."""
+        one = slice(row, row + 1)
+        levels = (tuple(level[one] for level in levels) for levels in (self.saliency, self.laplacian))
+        return NetworkMaps(self.probability[one], *levels)
+
+
+class Network(Protocol):
+    """A network with what `Remover` has to know about it. Any number of threads may call it.
+
+    name: of the model. weights: its file, or folder. device: "cpu", "cuda:0" and the like. preprocess: makes its inputs.
+    normalize: as of `to_map`. merging: large images are predicted in patches, one at a time. config: None where the network brings
+    its settings along.
+    """
+
+    name: str
+    weights: Path
+    device: str
+    preprocess: Preprocess
+    normalize: Stretch
+    merging: bool
+    config: "Config | None"
+
+    def describe(self) -> str:
+        """Network, device and engine in a few words."""
+        ...
+
+    def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
+        """Images (B, 3, H, W) as `preprocess` makes them, and their base-size copies where it makes those."""
+        ...
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    """Probabilities; without the overflow that exp(−x) has."""
+    return 0.5 * np.tanh(0.5 * logits) + 0.5
+
+
+def predict(network: Network, images: Sequence[np.ndarray], levels: bool = False) -> list[NetworkMaps]:
+    """Maps for each image uint8 RGB (H, W, 3); images that are of one size to the network go through it together."""
+    arrays = [network.preprocess(image) for image in images]
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for place, (array, _) in enumerate(arrays):
+        groups.setdefault(array.shape, []).append(place)
+    maps: dict[int, NetworkMaps] = {}
+    for places in groups.values():
+        copies = [copy for place in places if (copy := arrays[place][1]) is not None]
+        batch = network(np.stack([arrays[place][0] for place in places]), np.stack(copies) if copies else None, levels)
+        maps.update((place, batch.of(row)) for row, place in enumerate(places))
+    return [maps[place] for place in range(len(images))]

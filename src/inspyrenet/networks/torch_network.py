@@ -1,0 +1,116 @@
+"""Networks in torch: a mode, a config or a checkpoint with its weights, on any device."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..data.images.preprocess import Preprocess, Sizing
+from ..engine import build
+from ..engine.jit import check_compiler
+from ..engine.network_options import NetworkOptions
+from ..engine.predictor import Predictor
+from ..engine.presets import MODES, ModelSpec, resolve_model
+from ..lib.checkpoints.state_dict import load_state
+from ..lib.sizes import rule_for
+from ..lib.types import SaliencyPyramid
+from ..utils.system.allocator import bound_kernel_caches
+from ..utils.system.device import describe_device, resolve_device
+from ..utils.system.precision import choose_precision, flushed_denormals
+from ..utils.train.checkpoint import read_weights
+from .network import DYNAMIC, NetworkMaps, RemoverError
+
+UNBOUNDED = 2**31
+
+
+class TorchNetwork:
+    """The network that the options ask for. Raises ModeError, MissingWeights, DeviceError, PrecisionError, CompilerMissing, and
+    what reading a config or weights raises."""
+
+    def __init__(self, options: NetworkOptions):
+        bound_kernel_caches()
+        device = resolve_device(options.device)
+        spec = resolve_model(options.mode, options.ckpt, options.overrides)
+        self.name, self.weights, self.config, self.device = spec.name, spec.weights, spec.config, str(device)
+        model, test = build.section(spec.config, "Model"), spec.config.Test
+        self.preprocess = preprocessing(spec, options.resize or ("static" if options.mode in MODES else None))
+        self.merging = options.patch_merging
+        if self.merging:
+            self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
+        self.normalize = test.normalize if test else "none"
+        precision = choose_precision(options.precision or (test.precision if test else "float32"), device)
+        if options.jit:  # before the network is loaded
+            check_compiler(device)
+        self.predictor = Predictor(
+            _load_model(spec).to(device).eval(),
+            device,
+            model.threshold if self.preprocess.base_size else None,
+            model.alignment,
+            precision,
+            merging=self.merging,
+            jit=options.jit,
+            scales=test.scales if test and not self.merging else (1.0,),
+            flip=bool(test and test.flip),
+        )
+
+    def describe(self) -> str:
+        """See `Network`."""
+        return f"{self.name} on {describe_device(self.predictor.device)} by torch"
+
+    def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
+        """See `Network`. Raises RemoverError, with what to do, where the memory is too small or compiling fails."""
+        copies = None if resized is None else torch.from_numpy(resized)
+        try:
+            with flushed_denormals():
+                out: SaliencyPyramid = self.predictor(torch.from_numpy(image), copies, levels=levels)
+                probability = _array(out.logits.sigmoid())
+        except RuntimeError as error:
+            raise _explained(error, image.shape, self.device) from error
+        if not levels:
+            return NetworkMaps(probability)
+        return NetworkMaps(probability, tuple(map(_array, out.saliency)), tuple(map(_array, out.laplacian)))
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    return tensor.float().cpu().numpy()
+
+
+def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:
+    """The sizing: as the config's Test section says where `resize` agrees with it or is None, else by the model's base size."""
+    model, test = build.section(spec.config, "Model"), spec.config.Test
+    base_size = None if model.threshold is None else model.base_size
+    if test is not None:
+        own = build.preprocess(model, test)
+        if resize is None or resize == own.sizing:
+            return own
+        return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend, own.fit)
+    fit = rule_for(model.name, model.arguments).nearest
+    return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size), fit=fit)
+
+
+def _sizes(
+    resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
+) -> tuple[tuple[int, int] | int, tuple[int, int] | None]:
+    return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
+
+
+def _load_model(spec: ModelSpec) -> torch.nn.Module:
+    """The network with its weights. Raises WeightsError where they do not fit."""
+    return load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
+
+
+def _explained(error: RuntimeError, shape: tuple[int, ...], device: str) -> RuntimeError:
+    """What to do, where the memory was too small or compiling failed; any other error as it is."""
+    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+        number, _, height, width = shape
+        return RemoverError(
+            f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {device}: take "
+            "resize static, a smaller batch, or patch merging (--PM)"
+        )
+    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return RemoverError(
+            f"compiling the network failed ({reason[:200]}): leave jit out, or empty torch's compile cache"
+        )
+    return error
