@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from ..remover.image_types import Result
     from ..remover.remover import Remover
 
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",  # torch's, and that of graphs
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "OPENCV_FOR_THREADS_NUM",
+)
 PENDING = 4  # results that may wait for being written
 IO_THREADS = 2  # they decode and compress while the network runs
 
@@ -61,15 +69,15 @@ def load_remover(settings: Settings) -> "Remover":
 
 
 def limit_threads(number: int) -> None:
-    """This process computes with so many threads; to be called before torch is imported."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    """This process computes with so many threads. No package is loaded for that: those that come later read the variables."""
+    for name in THREAD_VARIABLES:
         os.environ[name] = str(number)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # waiting threads leave the core to readers, writers and others
-    import cv2
-    import torch
-
-    torch.set_num_threads(number)
-    cv2.setNumThreads(number)
+    torch, cv2 = sys.modules.get("torch"), sys.modules.get("cv2")
+    if torch is not None:
+        torch.set_num_threads(number)
+    if cv2 is not None:
+        cv2.setNumThreads(number)
 
 
 class Worker:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import torch
 
 METHODS = ("auto", "multilevel", "pymatting", "fusion", "none")
+PACKAGES = {"pymatting": ("pymatting", "matting"), "fusion": ("torch", "train")}  # what a method needs, and its extra
 WIDE, NARROW = 90, 6  # pixels, width of the two box blurs of fusion
 
 LOG = logging.getLogger("inspyrenet")
@@ -33,15 +34,16 @@ class ForegroundError(RuntimeError):
 def choose_method(name: str) -> str:
     """ "auto" → "multilevel"; other names are checked.
 
-    Raises ForegroundError for an unknown name, or for pymatting where it is not installed.
+    Raises ForegroundError for an unknown name, or where the method's package is not installed.
     """
     if name not in METHODS:
         raise ForegroundError(f"edges is one of {', '.join(METHODS)}, not {name!r}")
-    installed = "pymatting" in sys.modules or importlib.util.find_spec("pymatting") is not None
-    if name == "pymatting" and not installed:
-        raise ForegroundError(
-            f"edges=pymatting needs the package pymatting: {how_to_install('matting')}, or use edges=multilevel"
-        )
+    if name in PACKAGES:
+        package, extra = PACKAGES[name]
+        if sys.modules.get(package) is None and importlib.util.find_spec(package) is None:
+            raise ForegroundError(
+                f"edges={name} needs the package {package}: {how_to_install(extra)}, or use edges=multilevel"
+            )
     return "multilevel" if name == "auto" else name
 
 
@@ -66,14 +68,15 @@ def estimate(
 
 def _pymatting(image: "np.ndarray", alpha: "np.ndarray") -> "np.ndarray":
     import numpy as np
-    import torch
 
     estimate_foreground_ml = _load_pymatting()
-    threads = torch.get_num_threads()
+    torch: Any = sys.modules.get("torch")
+    threads = torch and torch.get_num_threads()
     try:
         colors = estimate_foreground_ml(image / 255.0, alpha / 255.0)
     finally:
-        torch.set_num_threads(threads)  # numba sets the number for all of OpenMP
+        if torch:
+            torch.set_num_threads(threads)  # numba sets the number for all of OpenMP
     return np.rint(np.clip(colors, 0, 1) * 255).astype(np.uint8)
 
 

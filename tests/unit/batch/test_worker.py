@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,22 @@ def worker(place, **options):
 def items(place, **widths):
     pictures = write_pictures(place / "in", 0, **widths)
     return [Item(str(path), str(place / "out" / path.name), shard=3) for path in pictures]
+
+
+def test_a_worker_limits_threads_without_loading_what_has_them():
+    """Packages that are loaded later take the number from the variables."""
+    code = """
+import sys
+from inspyrenet.batch.worker import limit_threads
+limit_threads(1)
+assert not {"torch", "cv2"} & set(sys.modules), "loaded"
+import cv2, torch
+print(torch.get_num_threads(), cv2.getNumThreads())
+limit_threads(2)
+print(torch.get_num_threads(), cv2.getNumThreads())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["1", "1", "2", "2"], "")
 
 
 def test_each_image_gets_its_row_and_its_result(place):

@@ -130,11 +130,24 @@ def test_auto_is_multilevel_and_needs_no_package(monkeypatch):
     assert choose_method("auto") == "multilevel"
 
 
-def test_pymatting_without_its_package_says_how_to_get_it(monkeypatch):
-    monkeypatch.delitem(sys.modules, "pymatting", raising=False)
-    monkeypatch.setattr(foreground.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ForegroundError, match=r"--extras matting.*edges=multilevel"):
-        choose_method("pymatting")
+@pytest.mark.parametrize(
+    ("method", "package", "extra"), [("pymatting", "pymatting", "matting"), ("fusion", "torch", "train")]
+)
+def test_a_method_without_its_package_says_how_to_get_it(monkeypatch, method, package, extra):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ForegroundError, match=rf"package {package}: .*--extras {extra} .*edges=multilevel"):
+        choose_method(method)
+
+
+def test_pymatting_does_not_load_torch_and_gives_its_threads_back(stub, monkeypatch):
+    image, alpha = disc()
+    threads = []
+    loaded = types.SimpleNamespace(get_num_threads=lambda: 3, set_num_threads=threads.append)
+    monkeypatch.setitem(sys.modules, "torch", loaded)
+    estimate(image, alpha, "pymatting")
+    assert threads == [3]
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it would raise
+    assert error(estimate(image, alpha, "pymatting"), alpha) == 0
 
 
 def test_an_unknown_method_lists_them():
