@@ -28,7 +28,7 @@ def test_profile_resolution_and_exif_are_written(name, channels):
     image = read_decoded(encode(array, name, metadata()))
     assert image.metadata.icc == wide_gamut()
     assert np.abs(image.array.astype(int) - RED).max() <= 2
-    assert np.abs(image.srgb().array.astype(int) - (252, 0, 5)).max() <= 3
+    assert np.abs(image.srgb().array.astype(int) - (252, 0, 5)).max() <= 8  # one level more of dark blue becomes seven
     assert image.metadata.dpi == (None if name == "webp" else pytest.approx((300, 150), abs=0.05))
     exif = Image.Exif()
     exif.load(image.metadata.exif)
