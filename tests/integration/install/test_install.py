@@ -364,6 +364,8 @@ CI_PYTHON = """\
 #!/bin/sh
 echo "$*" >> "$CALLS"
 case "$*" in
+*tests/light*) echo "5 passed in 1.2s"; exit $LIGHT ;;
+*"pip install"*) exit ;;
 *pytest*) echo "12 passed in 3.4s"; exit $PYTEST ;;
 *format*) exit $FORMAT ;;
 *mypy*) exit $TYPES ;;
@@ -377,21 +379,23 @@ esac
 @pytest.mark.parametrize(
     ("words", "codes", "last"),
     [
-        ([], "000000", "== 12 passed in 3.4s"),
-        (["--system"], "000000", "== 12 passed in 3.4s"),
-        ([], "100000", "== failed: tests; 12 passed in 3.4s"),
-        ([], "010000", "== failed: lint; 12 passed in 3.4s"),
-        ([], "101000", "== failed: tests format; 12 passed in 3.4s"),
-        ([], "000111", "== failed: types site dependencies product-dependencies; 12 passed in 3.4s"),
+        ([], "0000000", "== 12 passed in 3.4s"),
+        (["--system"], "0000000", "== 12 passed in 3.4s"),
+        ([], "1000000", "== failed: light; 12 passed in 3.4s"),
+        ([], "0100000", "== failed: tests; 12 passed in 3.4s"),
+        ([], "0010000", "== failed: lint; 12 passed in 3.4s"),
+        ([], "0101000", "== failed: tests format; 12 passed in 3.4s"),
+        ([], "0000111", "== failed: types site dependencies product-dependencies; 12 passed in 3.4s"),
     ],
 )
 def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, codes, last):
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    program(tmp_path / ".venv" / "bin" / "python", CI_PYTHON)
-    program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*" >> "$CALLS"\n')
-    names = ("PYTEST", "LINT", "FORMAT", "TYPES", "DOCUMENTATION", "DEPENDENCIES")
+    for name in (".venv", ".venv-light"):
+        (tmp_path / name / "bin").mkdir(parents=True)
+        program(tmp_path / name / "bin" / "python", CI_PYTHON)
+    program(tmp_path / "install.sh", '#!/bin/sh\necho "install.sh $*${VENV:+ in $VENV}" >> "$CALLS"\n')
+    names = ("LIGHT", "PYTEST", "LINT", "FORMAT", "TYPES", "DOCUMENTATION", "DEPENDENCIES")
     settings = dict(zip(names, codes, strict=True), CALLS=str(tmp_path / "calls"))
     done = subprocess.run(
         [str(tmp_path / ".ci" / "run"), *words],
@@ -401,9 +405,11 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
         timeout=60,
     )
     assert done.stdout.splitlines()[-1] == last
-    assert (done.returncode == 0) == (codes == "000000")
+    assert (done.returncode == 0) == (codes == "0000000")
     marks = " -m system or not system" if words else ""
-    calls = ["install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check", "-m mypy"]
+    small = ["install.sh --light in .venv-light", "-m pip install -q --disable-pip-version-check pytest>=8"]
+    small.append("-m pytest -q -o addopts= --confcutdir tests/light tests/light")
+    calls = [*small, "install.sh --dev", f"-m pytest{marks}", "-m ruff check", "-m ruff format --check", "-m mypy"]
     made = (tmp_path / "calls").read_text().splitlines()
     assert made[: len(calls)] == calls
     assert made[len(calls)].startswith("-m mkdocs build -q -d ")
@@ -419,7 +425,7 @@ def test_ci_run_fails_where_the_installation_fails(tmp_path):
     program(tmp_path / "install.sh", "#!/bin/sh\nexit 1\n")
     done = subprocess.run([str(tmp_path / ".ci" / "run")], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stdout.splitlines()[-1].startswith("== failed: tests")
+    assert done.stdout.splitlines()[-1].startswith("== failed: light tests")
 
 
 def test_requirements_are_pinned_and_are_the_dependencies():

@@ -1,0 +1,58 @@
+"""Runs commands as in the small installation, wherever the tests run.
+
+What an extra brings is hidden from the processes that are started here. Where it is not installed, nothing is hidden: .ci/run
+runs these tests once in an environment that `./install.sh --light` has made.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+
+from inspyrenet.utils.system.extras import MODULES
+
+ROOT = Path(__file__).resolve().parents[2]
+HIDDEN = {module for modules in MODULES.values() for module in modules} | {"pandas", "scipy", "numba"}
+
+
+def run(
+    *words: str | Path, cwd: Path, stdin: bytes | None = None, shown: Collection[str] = ()
+) -> subprocess.CompletedProcess:
+    """`python WORDS`, outputs as bytes. shown: modules that are not hidden."""
+    folders = [str(Path(__file__).parent / "without"), str(ROOT / "src")]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(folders),
+        "WITHOUT": ",".join(HIDDEN - set(shown)),
+        "INSPYRENET_HOME": str(cwd / "home"),
+    }
+    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        environment.pop(name, None)
+    give = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True, timeout=120, **give)
+
+
+def inspyrenet(*words: str | Path, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess:
+    """The command of this name."""
+    return run("-m", "inspyrenet", *words, cwd=cwd, stdin=stdin)
+
+
+def good(done: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
+    """The process, which ended well."""
+    assert done.returncode == 0, done.stderr.decode()
+    return done
+
+
+def photograph() -> np.ndarray:
+    """A red thing on black, uint8 (90, 120, 3)."""
+    image = np.zeros((90, 120, 3), np.uint8)
+    image[20:70, 30:90] = (220, 60, 40)
+    return image
+
+
+def finds_the_thing(alpha: np.ndarray) -> bool:
+    """Whether this map of `photograph()`, uint8 (90, 120), is brighter on the thing."""
+    return alpha.shape == (90, 120) and alpha[30:60, 40:80].mean() > alpha[:, :10].mean() + 50
