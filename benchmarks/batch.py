@@ -1,10 +1,10 @@
-"""Images per second of `inspyrenet batch` by engine and number of workers, and what a restart after a kill does again.
+"""Images per second of `inspyrenet batch` by executor and number of workers, and what a restart after a kill does again.
 
     .venv/bin/python benchmarks/batch.py --images data/Test_Dataset/ECSSD/images --config configs/InSPyReNet_Light.yaml \\
-        --ckpt snapshots/InSPyReNet_Light --engine local ray --json benchmarks/results/batch.json
+        --ckpt snapshots/InSPyReNet_Light --executor local ray --json benchmarks/results/batch.json
 
 The images are links to those of a folder, as often as it takes. Results go to a temporary folder. What is in the file for
-other engines stays.
+other executors stays.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> int:
     add("--count", type=int, default=2000)
     add("--config", required=True)
     add("--ckpt", required=True)
-    add("--engine", nargs="+", default=["local", "ray"])
+    add("--executor", nargs="+", default=["local", "ray"])
     add("--workers", nargs="+", type=int, default=[1, 2])
     add("--part", nargs="+", choices=("speed", "kill"), default=["speed", "kill"])
     add("--json", type=Path)
@@ -48,11 +48,11 @@ def main(argv: list[str] | None = None) -> int:
     }
     with tempfile.TemporaryDirectory(prefix="batch_") as folder:
         link(options.images, Path(folder) / "in", options.count)
-        for engine in options.engine:
+        for executor in options.executor:
             for workers in options.workers if "speed" in options.part else ():
-                note(report, options, f"{engine}, {workers}", measure(options, Path(folder), engine, workers))
+                note(report, options, f"{executor}, {workers}", measure(options, Path(folder), executor, workers))
             if "kill" in options.part:
-                note(report, options, f"{engine}, killed", kill(options, Path(folder), engine, max(options.workers)))
+                note(report, options, f"{executor}, killed", kill(options, Path(folder), executor, max(options.workers)))
     return 0
 
 
@@ -73,18 +73,18 @@ def link(source: Path, folder: Path, count: int) -> None:
         place.symlink_to(image)
 
 
-def command(options: argparse.Namespace, folder: Path, out: str, engine: str, workers: int) -> list[str]:
+def command(options: argparse.Namespace, folder: Path, out: str, executor: str, workers: int) -> list[str]:
     words = [sys.executable, "-m", "inspyrenet", "batch", "--input", f"{folder}/in/**/*", "--output", f"{folder}/{out}"]
-    words += ["--engine", engine, "--workers", str(workers), "--type", "map", "--device", "cpu"]
+    words += ["--executor", executor, "--workers", str(workers), "--type", "map", "--device", "cpu"]
     return [*words, "--config", options.config, "--ckpt", options.ckpt]
 
 
-def measure(options: argparse.Namespace, folder: Path, engine: str, workers: int) -> dict:
+def measure(options: argparse.Namespace, folder: Path, executor: str, workers: int) -> dict:
     """One whole run: seconds of the command, and images per second between its first and its last result."""
     started = time.time()
-    subprocess.run(command(options, folder, f"{engine}{workers}", engine, workers), check=True)
+    subprocess.run(command(options, folder, f"{executor}{workers}", executor, workers), check=True)
     seconds = time.time() - started
-    finished = pyarrow.parquet.read_table(folder / f"{engine}{workers}" / "manifest.parquet")["finished"]
+    finished = pyarrow.parquet.read_table(folder / f"{executor}{workers}" / "manifest.parquet")["finished"]
     times = sorted(moment.timestamp() for moment in finished.to_pylist())
     return {
         "seconds": round(seconds, 1),
@@ -94,10 +94,10 @@ def measure(options: argparse.Namespace, folder: Path, engine: str, workers: int
     }
 
 
-def kill(options: argparse.Namespace, folder: Path, engine: str, workers: int) -> dict:
+def kill(options: argparse.Namespace, folder: Path, executor: str, workers: int) -> dict:
     """A run that is killed half-way, and the same command again."""
-    out = folder / f"{engine}_killed"
-    process = subprocess.Popen(command(options, folder, out.name, engine, workers))
+    out = folder / f"{executor}_killed"
+    process = subprocess.Popen(command(options, folder, out.name, executor, workers))
     while len(written(out)) < options.count // 2:
         time.sleep(0.2)
         if process.poll() is not None:
@@ -110,7 +110,7 @@ def kill(options: argparse.Namespace, folder: Path, engine: str, workers: int) -
     recorded = sum(pyarrow.parquet.read_metadata(part).num_rows for part in parts)
     before = written(out)
     started = time.time()
-    subprocess.run(command(options, folder, out.name, engine, workers), check=True)
+    subprocess.run(command(options, folder, out.name, executor, workers), check=True)
     seconds = time.time() - started
     after = written(out)
     status = Counter(pyarrow.parquet.read_table(out / "manifest.parquet")["status"].to_pylist())

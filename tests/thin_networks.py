@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inspyrenet import lib
+from inspyrenet.lib import build
 from inspyrenet.data.images.preprocess import Preprocess
 from inspyrenet.lib.fast.switchable import Switchable
 from inspyrenet.lib.models import inspyrenet
@@ -123,7 +123,7 @@ def thin_building() -> Iterator[None]:
     """While it lasts, InSPyReNet is built with one whole context at most, and InSPyReNet_Light with the encoder above."""
     with (
         mock.patch.object(inspyrenet, "PAAEncoder", _context),
-        mock.patch.object(lib, "TimmEncoder", lambda name, pretrained: Encoder()),
+        mock.patch.object(build, "TimmEncoder", lambda name, pretrained: Encoder()),
     ):
         yield
 

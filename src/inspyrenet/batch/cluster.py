@@ -23,7 +23,7 @@ IN_FLIGHT = 2  # tasks that an actor holds, so that it never waits for the next
 QUIET = {"RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_DATA_DISABLE_PROGRESS_BARS": "1"}
 
 
-class RayEngine:
+class RayExecutor:
     """Context manager. address: None starts Ray here, for this command only; auto, or ray://…: a cluster that is running.
 
     A Ray that this process had started already is used, and left as it is.
@@ -38,7 +38,7 @@ class RayEngine:
         self.address = address or os.environ.get("RAY_ADDRESS")
         self.own = False
 
-    def __enter__(self) -> "RayEngine":
+    def __enter__(self) -> "RayExecutor":
         if not self.verbose:
             for name, value in QUIET.items():
                 os.environ.setdefault(name, value)
@@ -75,7 +75,7 @@ class RayEngine:
     def nodes(self) -> list[Node]:
         """Machines of the cluster. Raises BatchError for a device that names one GPU of several: Ray gives them out."""
         if self.device not in ("auto", "cpu", "cuda"):
-            raise BatchError(f"with engine ray the device is auto, cpu or cuda, not {self.device}")
+            raise BatchError(f"with executor ray the device is auto, cpu or cuda, not {self.device}")
         alive = [node["Resources"] for node in load_ray().nodes() if node["Alive"]]
         nodes = [Node(int(own.get("CPU", 0)), int(own.get("GPU", 0))) for own in alive]
         cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)

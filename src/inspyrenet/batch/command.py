@@ -31,7 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--root", metavar="FOLDER", help="keep the structure below this folder (default: a pattern's fixed part)")
     add("--manifest", metavar="FILE", help="default: OUTPUT/manifest.parquet")
     add("--shard-size", type=int, default=256, metavar="N", help="images after which the manifest is written (256)")
-    _add_engine_options(parser)
+    _add_executor_options(parser)
     add_output_options(parser)
     network = NetworkOptions.add_arguments(parser)
     network.add_argument(
@@ -40,9 +40,9 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_engine_options(parser: argparse.ArgumentParser) -> None:
+def _add_executor_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("workers").add_argument
-    add("--engine", choices=("local", "ray"), default="local", help="processes of this machine, or Ray (extra cluster)")
+    add("--executor", choices=("local", "ray"), default="local", help="processes of this machine, or Ray (extra cluster)")
     add("--workers", type=int, metavar="N", help="default: one for each GPU, else one for every four cores")
     add("--threads", type=int, metavar="N", help="processor threads of each worker (default: cores / workers)")
     add("--address", metavar="WHERE", help="a running Ray: auto, HOST:6379, ray://HOST:10001 (default: a new one)")

@@ -35,7 +35,7 @@ def load_ray() -> ModuleType:
         import ray.data
     except ImportError as error:
         raise BatchExtraMissing(
-            f"engine ray needs the extra cluster: {how_to_install('cluster')}, or take --engine local "
+            f"executor ray needs the extra cluster: {how_to_install('cluster')}, or take --executor local "
             f"(Ray cannot be loaded: {error})"
         ) from error
     return ray

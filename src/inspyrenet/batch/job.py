@@ -19,12 +19,12 @@ from ..remover.compositing import OutputStyle, check_threshold, style_of
 from ..remover.foreground import choose_method
 from ..utils.system.paths import expanded
 from ..utils.system.signals import Handler
-from .cluster import RayEngine
+from .cluster import RayExecutor
 from .errors import BatchError, load_arrow
 from .in_flight import InFlight
 from .inputs import Inputs, Item, find_inputs, lay_out, tasks_of
 from .layout import lay_out_workers
-from .local import LocalEngine
+from .local import LocalExecutor
 from .manifest import FAILED, Journal, Manifest, Row, merge_rows, table_of
 from .network import Network, resolve_network
 from .progress import Progress, Summary
@@ -34,7 +34,7 @@ from .worker import Settings, Worker
 if TYPE_CHECKING:
     pass
 
-ENGINES = ("local", "ray")
+EXECUTORS = ("local", "ray")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class BatchRequest:
 
     input: str
     output: str
-    engine: str = "local"
+    executor: str = "local"
     root: str | None = None
     manifest: str | None = None
     type: Any = "rgba"
@@ -111,10 +111,10 @@ def _say(line: str) -> None:
 def _check(request: BatchRequest) -> OutputOptions:
     """Everything that is wrong with the words of a request, before anything is looked for."""
     load_arrow()
-    if request.engine not in ENGINES:
-        raise BatchError(f"there is no engine {request.engine!r}: there is {', '.join(ENGINES)}")
-    if request.address and request.engine != "ray":
-        raise BatchError("--address names a Ray cluster: it needs --engine ray")
+    if request.executor not in EXECUTORS:
+        raise BatchError(f"there is no executor {request.executor!r}: there is {', '.join(EXECUTORS)}")
+    if request.address and request.executor != "ray":
+        raise BatchError("--address names a Ray cluster: it needs --executor ray")
     for name in ("workers", "threads", "batch_size", "shard_size"):
         if getattr(request, name) is not None and getattr(request, name) < 1:
             raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
@@ -165,7 +165,7 @@ def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:
 
 
 def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
-    """For engines, in the worker's process."""
+    """For executors, in the worker's process."""
     return Worker(replace(settings, device=device, threads=threads), name)
 
 
@@ -183,12 +183,12 @@ def _work(
     started = time.perf_counter()
     try:
         # SIGTERM, as schedulers send it, ends the batch as Ctrl-C does
-        with _engine(request, progress.say) as engine, Handler(_interrupt, (signal.SIGTERM,)):
+        with _executor(request, progress.say) as executor, Handler(_interrupt, (signal.SIGTERM,)):
             layout = lay_out_workers(
-                engine.nodes(), request.workers, request.threads, request.network.device, engine.name == "ray"
+                executor.nodes(), request.workers, request.threads, request.network.device, executor.name == "ray"
             )
             say(f"{layout}, {settings.network.name}: loading the network …")
-            rows = engine.run(tasks_of(todo, layout.workers), partial(make_worker, settings), layout)
+            rows = executor.run(tasks_of(todo, layout.workers), partial(make_worker, settings), layout)
             with progress, contextlib.closing(rows):
                 _take_in(rows, journal, summary, progress, started, request.verbose)
     except BaseException:
@@ -203,10 +203,10 @@ def _work(
             journal.flush()
 
 
-def _engine(request: BatchRequest, say: Callable[[str], None]) -> "LocalEngine | RayEngine":
-    if request.engine == "local":
-        return LocalEngine(say, request.network.device)
-    return RayEngine(say, request.network.device, request.address, request.verbose)
+def _executor(request: BatchRequest, say: Callable[[str], None]) -> "LocalExecutor | RayExecutor":
+    if request.executor == "local":
+        return LocalExecutor(say, request.network.device)
+    return RayExecutor(say, request.network.device, request.address, request.verbose)
 
 
 def _take_in(

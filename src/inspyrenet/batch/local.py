@@ -33,7 +33,7 @@ class _Slot:
     task: Task | None = None
 
 
-class LocalEngine:
+class LocalExecutor:
     """Context manager. Needs nothing but Python."""
 
     name = "local"
@@ -42,7 +42,7 @@ class LocalEngine:
         self.say, self.device = say, device
         self.slots: list[_Slot] = []
 
-    def __enter__(self) -> "LocalEngine":
+    def __enter__(self) -> "LocalExecutor":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""One worker: loads the network once, then turns portions of images into results and rows. The same for every engine."""
+"""One worker: loads the network once, then turns portions of images into results and rows. The same for every executor."""
 
 import os
 import socket

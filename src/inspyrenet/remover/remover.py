@@ -22,7 +22,6 @@ from ..data.images.preprocess import to_map
 from ..engine.network_options import NetworkOptions
 from ..networks.choose import open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
-from ..utils.report.visualize import pyramid_picture
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
 from .foreground import choose_method, estimate
 from .image_types import Result, open_image
@@ -195,6 +194,8 @@ class Remover:
     ) -> Result:
         """Maps → result."""
         if style.kind == "debug":
+            from ..utils.report.visualize import pyramid_picture
+
             return Result(pyramid_picture(maps, seen_by_network(image)))
         return self.compose(image, self.map_of(maps, image), style, threshold, reverse, keep_metadata)
 

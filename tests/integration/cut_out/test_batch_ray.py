@@ -31,9 +31,9 @@ def ray():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster, "usable_cores", lambda: 2)
         patch.delenv("RAY_ADDRESS", raising=False)
-        with cluster.RayEngine(lambda line: None) as engine:
-            assert engine.own and os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
-            yield engine
+        with cluster.RayExecutor(lambda line: None) as executor:
+            assert executor.own and os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+            yield executor
 
 
 def rows_of(folder: Path) -> list[dict]:
@@ -84,7 +84,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost(ray, tmp_path, capsys)
     (tmp_path / "in" / "bad.jpg").write_bytes(b"no image")
     out = tmp_path / "out"
     words = ["batch", "-i", f"{tmp_path}/in", "-o", str(out), "-m", str(config), "--ckpt", str(weights)]
-    words += ["--engine", "ray", "--workers", "2", "-t", "map", "--shard-size", "10"]
+    words += ["--executor", "ray", "--workers", "2", "-t", "map", "--shard-size", "10"]
     killer = Killer(out)
     killer.start()
     assert cli.main(words) == 1  # for the bad image alone
@@ -109,7 +109,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost(ray, tmp_path, capsys)
 def test_an_image_that_kills_every_worker_is_given_up(ray, tmp_path, monkeypatch):
     write_pictures(tmp_path / "in", 7, p0035=DEADLY, odd=ODD)
     monkeypatch.setattr(job, "make_worker", fake_worker.make_impatient_worker)
-    summary = fake_worker.run(fake_worker.request(tmp_path, engine="ray"))
+    summary = fake_worker.run(fake_worker.request(tmp_path, executor="ray"))
     assert (summary.done, summary.exit_code) == (7, 1)
     reasons = {Path(path).stem: reason for path, reason in summary.failed}
     assert reasons["odd"] == "KeyError: 'a bug'" and "workers died 1 times" in reasons["p0035"]
@@ -119,12 +119,12 @@ def test_workers_that_cannot_start_end_the_batch(ray, tmp_path, monkeypatch):
     write_pictures(tmp_path / "in", 3)
     monkeypatch.setattr(job, "make_worker", fake_worker.make_broken_worker)
     with pytest.raises(BatchError, match="the weights do not fit"):
-        fake_worker.run(fake_worker.request(tmp_path, engine="ray"))
+        fake_worker.run(fake_worker.request(tmp_path, executor="ray"))
 
 
 def test_workers_that_do_not_fit_are_told(ray, tmp_path):
     write_pictures(tmp_path / "in", 3)
     with pytest.raises(BatchError, match="do not fit on the 2 core"):
-        fake_worker.run(fake_worker.request(tmp_path, engine="ray", workers=3))
+        fake_worker.run(fake_worker.request(tmp_path, executor="ray", workers=3))
     with pytest.raises(BatchError, match="the device is auto, cpu or cuda"):
-        fake_worker.run(fake_worker.request(tmp_path, engine="ray", network=NetworkOptions(device="cuda:1")))
+        fake_worker.run(fake_worker.request(tmp_path, executor="ray", network=NetworkOptions(device="cuda:1")))

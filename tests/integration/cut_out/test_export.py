@@ -16,8 +16,9 @@ from inspyrenet import Remover, build_model, cli
 from inspyrenet.commands import export as Export
 from inspyrenet.data.hub.onnx_files import GraphFileError, metadata_of
 from inspyrenet.engine import export as exporting
-from inspyrenet.engine.onnx_predictor import GraphError, GraphPredictor
 from inspyrenet.lib.types import SizeError
+from inspyrenet.networks.exported import open_exported
+from inspyrenet.networks.runtimes import GraphError
 from inspyrenet.remover.remover import RemoverError
 from inspyrenet.utils.system.device import DeviceError
 from tests.thin_networks import calibrated, thin_building
@@ -123,7 +124,7 @@ def test_remover_gives_the_same_maps(pair):
     for seed, size in enumerate(SIZES):
         image = picture(*size, seed)
         assert_near(network.process(image, type="map"), graph.process(image, type="map"))
-    assert repr(graph).startswith("Remover(tiny on cpu (1 threads) by onnxruntime, weights from ")
+    assert repr(graph).startswith("Remover(tiny on cpu (, weights from ")
 
 
 def test_resize_means_the_same(files):
@@ -181,7 +182,7 @@ def test_the_example_needs_neither_torch_nor_this_package(files, pair, tmp_path,
 def test_what_an_exported_network_cannot_do_is_told(files, options):
     with pytest.raises(RemoverError, match="stays as it was exported"):
         Remover(ckpt=files[2], **options)
-    assert Remover(ckpt=files[2], precision="float32").predictor.metadata.name == "tiny"
+    assert Remover(ckpt=files[2], precision="float32").name == "tiny"
 
 
 def test_a_file_of_another_origin_is_told(files, tmp_path):
@@ -197,18 +198,13 @@ def test_a_file_of_another_origin_is_told(files, tmp_path):
         Remover(ckpt=tmp_path / "none.onnx")
 
 
-def test_without_onnxruntime_the_extra_is_named(files, monkeypatch):
-    monkeypatch.setattr("inspyrenet.engine.onnx_predictor.find_spec", lambda name: None)
-    with pytest.raises(GraphError, match=r"\./install\.sh --extras export"):
-        Remover(ckpt=files[2])
-
-
 def test_a_wrong_size_is_told(files):
-    graph = GraphPredictor(files[2], "cpu")
+    graph = open_exported(files[2])
+    image, resized = np.zeros((1, 3, 130, 110), np.float32), np.zeros((1, 3, 64, 64), np.float32)
     with pytest.raises(SizeError, match="the nearest is 128×96"):
-        graph(torch.zeros(1, 3, 130, 110), torch.zeros(1, 3, 64, 64))
+        graph(image, resized)
     with pytest.raises(GraphFileError, match="give both, the second at 64×64"):
-        graph(torch.zeros(1, 3, 128, 128))
+        graph(image)
 
 
 def test_a_device_that_is_not_there_is_told(files):

@@ -50,7 +50,7 @@ def place(tmp_path, monkeypatch):
         (["-i", "in", "--format", "mp4"], "unknown format"),
         (["-i", "in", "--workers", "0"], "--workers is at least 1"),
         (["-i", "in", "--shard-size", "0"], "--shard-size is at least 1"),
-        (["-i", "in", "--address", "auto"], "needs --engine ray"),
+        (["-i", "in", "--address", "auto"], "needs --executor ray"),
         (["-i", "in", "-m", "fast"], "inspyrenet d fast"),
         (["-i", "in", "-m", "fats"], "no mode or config called 'fats'"),
         (["-i", "in", "--ckpt", "no.pth"], "no such weights"),
@@ -65,7 +65,7 @@ def test_a_mistake_is_one_line(place, capsys, words, message):
 
 
 @pytest.mark.parametrize(
-    "words", [["-i", "in"], ["-i", "a", "-o", "b", "c.jpg"], ["-i", "a", "-o", "b", "--engine", "x"]]
+    "words", [["-i", "in"], ["-i", "a", "-o", "b", "c.jpg"], ["-i", "a", "-o", "b", "--executor", "x"]]
 )
 def test_a_wrong_command_line_is_told(place, words):
     with pytest.raises(SystemExit) as caught:
@@ -76,13 +76,13 @@ def test_a_wrong_command_line_is_told(place, words):
 def test_options_reach_the_request(place, monkeypatch):
     seen = []
     monkeypatch.setattr(job, "run", lambda request: seen.append(request) or job.Summary(place / "m"))
-    words = ["batch", "Model.depth=32", "--input", "in", "--output", "out", "--engine", "ray", "--address", "auto"]
+    words = ["batch", "Model.depth=32", "--input", "in", "--output", "out", "--executor", "ray", "--address", "auto"]
     words += ["--mode", "fast", "--PM", "--workers", "3", "-t", "white", "-v", "Model.threshold=256"]
     assert cli.main(words) == 0
     (request,) = seen
     expected = NetworkOptions(("Model.depth=32", "Model.threshold=256"), "fast", patch_merging=True)
     assert request.network == expected
-    assert (request.engine, request.address, request.workers, request.type) == ("ray", "auto", 3, "white")
+    assert (request.executor, request.address, request.workers, request.type) == ("ray", "auto", 3, "white")
     assert request.verbose and not request.overwrite
 
 

@@ -9,7 +9,7 @@ SCRIPT = """
 import fcntl, sys, time
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.layout import Layout
-from inspyrenet.batch.local import LocalEngine
+from inspyrenet.batch.local import LocalExecutor
 
 def make(name, device, threads):
     file = open(sys.argv[1], "w")
@@ -22,8 +22,8 @@ def make(name, device, threads):
     return work
 
 if __name__ == "__main__":
-    with LocalEngine(print, "cpu") as engine:
-        list(engine.run([[Item("a.jpg", "a.png")]], make, Layout(1, 1)))
+    with LocalExecutor(print, "cpu") as executor:
+        list(executor.run([[Item("a.jpg", "a.png")]], make, Layout(1, 1)))
 """
 
 

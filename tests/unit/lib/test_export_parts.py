@@ -8,7 +8,8 @@ import torch
 
 from inspyrenet.data.hub.onnx_files import KEY, GraphFileError, ModelMetadata, metadata_of
 from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_size, table
-from inspyrenet.engine.onnx_predictor import choose_provider, graph_preprocess
+from inspyrenet.networks.exported import preprocess_of
+from inspyrenet.networks.runtimes import choose_provider
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export.exportable import GridDeformConv, exportable
@@ -157,22 +158,31 @@ def test_a_wrong_card_is_told():
 
 
 def test_sizing_is_the_cards_unless_another_is_asked_for():
-    assert graph_preprocess(METADATA, None, 1280) == graph_preprocess(METADATA, "dynamic", 1280)
-    own = graph_preprocess(METADATA, None, 1280)
+    assert preprocess_of(METADATA, None) == preprocess_of(METADATA, "dynamic")
+    own = preprocess_of(METADATA, None)
     assert (own.sizing, own.size, own.base_size) == ("dynamic", 160, (64, 64))
-    assert graph_preprocess(METADATA, "static", 1280).size == (64, 64)
-    fixed = replace(METADATA, sizing="static", size=(64, 96), fixed={"image": (64, 96)}, inputs=("image",))
-    assert graph_preprocess(fixed, "static", 1280).base_size is None
+    assert preprocess_of(METADATA, "static").size == (64, 64)
+    fixed = replace(METADATA, sizing="static", size=(64, 96), fixed={"image": (64, 96)}, threshold=None)
+    assert preprocess_of(fixed, "static").base_size is None
     with pytest.raises(SizeError, match="takes images of 64×96 only"):
-        graph_preprocess(fixed, "dynamic", 1280)
+        preprocess_of(fixed, "dynamic")
 
 
 def test_devices_are_providers():
     both = ["CUDAExecutionProvider", "CPUExecutionProvider"]
-    assert choose_provider("auto", both) == ("CUDAExecutionProvider", torch.device("cuda"))
-    assert choose_provider("cpu", both)[0] == choose_provider("auto", both[1:])[0] == "CPUExecutionProvider"
-    assert choose_provider("cuda:1", both)[1].index == 1
+    assert choose_provider("auto", both) == ("CUDAExecutionProvider", "cuda:0", 0)
+    assert choose_provider("cpu", both) == choose_provider("auto", both[1:]) == ("CPUExecutionProvider", "cpu", None)
+    assert choose_provider("cuda:1", both) == ("CUDAExecutionProvider", "cuda:1", 1)
+    apple = ["CoreMLExecutionProvider", "CPUExecutionProvider"]
+    assert choose_provider("mps", apple) == choose_provider("coreml", apple) == ("CoreMLExecutionProvider", "coreml", None)
+    assert choose_provider("auto", apple)[1] == "cpu"  # compiling for each size takes longer than computing
+    for name, provider in (("rocm", "MIGraphX"), ("directml", "Dml"), ("openvino", "OpenVINO")):
+        there = [f"{provider}ExecutionProvider", "CPUExecutionProvider"]
+        assert choose_provider(name, there)[0] == there[0]
+        with pytest.raises(DeviceError, match=f"has cpu only; the package onnxruntime-{name} has it"):
+            choose_provider(name, there[1:])
     with pytest.raises(DeviceError, match="has cpu only; the package onnxruntime-gpu has it"):
         choose_provider("cuda", both[1:])
-    with pytest.raises(DeviceError, match="no device called 'gpu'; here: cpu"):
-        choose_provider("gpu", both[1:])
+    for name in ("gpu", "cuda:one"):
+        with pytest.raises(DeviceError, match=f"no device called '{name}'; onnxruntime has cpu here"):
+            choose_provider(name, both[1:])
