@@ -3,7 +3,6 @@
 An image is RGB (H, W, 3), a map or alpha channel is (H, W); 255 is the object. Sizes are (height, width).
 """
 
-import math
 import os
 import re
 from collections.abc import Callable, Sequence
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 GREEN = (120, 255, 155)
 WHITE = (255, 255, 255)
 GROUND = (124, 116, 104)  # where an image is transparent: ImageNet's mean, which networks know as "nothing here"
-FAR = 4  # times what is needed of a background: then the rest is cut off before it is scaled
 NAMED = ("map", "rgba", "green", "white", "blur", "overlay", "debug")
 CHOICES = ", ".join(NAMED) + ", a color such as red, #ff0000 or [255,0,0], or the path of a background image"
 OPAQUE = ("green", "white", "color", "image", "blur", "overlay", "debug")  # three channels
@@ -246,63 +244,6 @@ def composite(
     return result
 
 
-def resize_to_cover(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
-    """The picture scaled so that it just covers `size` (height, width), the surplus cut off evenly; (*size, 3)."""
-    import cv2
-
-    height, width = size
-    scale = max(height / picture.shape[0], width / picture.shape[1])
-    needed = math.ceil(height / scale) + 2, math.ceil(width / scale) + 2
-    if picture.shape[0] * picture.shape[1] > FAR * needed[0] * needed[1]:  # else a thin image would want a huge square
-        picture = _middle(picture, needed)
-    scaled = (max(height, round(picture.shape[0] * scale)), max(width, round(picture.shape[1] * scale)))
-    if scaled != picture.shape[:2]:
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        picture = cv2.resize(picture, scaled[::-1], interpolation=how)
-    return _middle(picture, size)
-
-
-def _middle(picture: "np.ndarray", size: tuple[int, int]) -> "np.ndarray":
-    """At most `size` (height, width) of the picture."""
-    height, width = (min(side, most) for side, most in zip(size, picture.shape[:2], strict=True))
-    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
-    return picture[top : top + height, left : left + width]
-
-
-def blurred_background(image: "np.ndarray", alpha: "np.ndarray", sigma: float | None = None) -> "np.ndarray":
-    """The background out of focus, without the object's colors bleeding into it; uint8 (H, W, 3).
-
-    sigma: in pixels; default 1/60 of the longer side. Where nearly everything is object, the whole image is blurred.
-    """
-    import cv2
-    import numpy as np
-
-    height, width = alpha.shape
-    sigma = max(height, width) / 60 if sigma is None else sigma
-    shrink = max(1.0, sigma / 4)  # a wide blur needs no fine grid
-    small = (max(1, round(height / shrink)), max(1, round(width / shrink)))
-    rows = np.empty(
-        (height, small[1], 4), np.float32
-    )  # weighted colors, and the weight; both steps go row by row first
-    for top, stop in bands(width, height):
-        weight = (255 - alpha[top:stop, :, None]).astype(np.float32) / 255 + 1e-3
-        band = np.concatenate([image[top:stop] * weight, weight], axis=2)
-        rows[top:stop] = cv2.resize(band, (small[1], stop - top), interpolation=cv2.INTER_AREA).reshape(
-            rows[top:stop].shape
-        )
-    blurred = cv2.resize(rows, small[::-1], interpolation=cv2.INTER_AREA).reshape(*small, 4)
-    blurred = cv2.GaussianBlur(blurred, (0, 0), max(sigma / shrink, 0.3), borderType=cv2.BORDER_REPLICATE)
-    blurred = cv2.resize(blurred, (width, small[0]), interpolation=cv2.INTER_LINEAR).reshape(small[0], width, 4)
-    result = np.empty((height, width, 3), np.uint8)
-    for top, stop in bands(width, height):
-        place = ((np.arange(top, stop) + 0.5) * small[0] / height - 0.5).clip(0, small[0] - 1)
-        low = np.floor(place).astype(np.intp)
-        fraction = (place - low).astype(np.float32)[:, None, None]
-        band = blurred[low] * (1 - fraction) + blurred[np.minimum(low + 1, small[0] - 1)] * fraction
-        result[top:stop] = np.clip(np.rint(band[..., :3] / band[..., 3:]), 0, 255)
-    return result
-
-
 def _map(image, alpha, style):
     return alpha
 
@@ -321,10 +262,14 @@ def _on_color(image, alpha, style):
 
 
 def _on_picture(image, alpha, style):
+    from .background import resize_to_cover
+
     return composite(image, resize_to_cover(style.picture, alpha.shape), alpha)
 
 
 def _blur(image, alpha, style):
+    from .background import blurred_background
+
     behind = blurred_background(image, alpha)
     return composite(image, behind, alpha, result=behind)
 

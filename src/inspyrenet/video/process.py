@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..remover.compositing import OutputStyle, resize_to_cover
+from ..remover.background import resize_to_cover
+from ..remover.compositing import OutputStyle
 from ..remover.output_paths import partial
 from .bounded_queue import BoundedQueue, Closed
 from .errors import VideoError, reason_of

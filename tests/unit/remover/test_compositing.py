@@ -1,5 +1,6 @@
 """Output types: what each makes of an image and its map."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from inspyrenet.data.images.read import ImageError
+from inspyrenet.remover.background import blurred_background, resize_to_cover
 from inspyrenet.remover.compositing import (
     GREEN,
     GROUND,
@@ -17,11 +19,9 @@ from inspyrenet.remover.compositing import (
     CutoutError,
     OutputStyle,
     alpha_of,
-    blurred_background,
     composite,
     render,
     replace_edge_colors,
-    resize_to_cover,
     style_of,
 )
 
@@ -249,6 +249,29 @@ def test_blur_keeps_a_flat_background_flat(scene, gray):
     assert np.abs(blurred_background(flat, alpha).astype(int) - gray).max() <= 1
 
 
+def test_blur_is_a_gaussian_and_stays_where_it_is():
+    """A bright rectangle, against the product of two integrals of the normal distribution."""
+    image = np.full((150, 200, 3), 60, np.uint8)
+    image[50:90, 70:130] = 220
+
+    def share(side: int, first: float, stop: float) -> np.ndarray:
+        below = [[math.erf((edge - place - 0.5) / 7.5 / 2**0.5) / 2 for place in range(side)] for edge in (first, stop)]
+        return np.subtract(below[1], below[0])
+
+    whole = 60 + 160 * share(150, 50, 90)[:, None] * share(200, 70, 130)
+    assert np.abs(blurred_background(image, np.zeros((150, 200), np.uint8), 7.5)[..., 1] - whole).max() < 4
+
+
+@pytest.mark.parametrize("size", [(40, 60), (100, 150), (240, 360)])
+def test_a_smooth_background_keeps_its_course_when_it_is_scaled(size):
+    y, x = (np.arange(side) for side in (120, 180))
+    ramp = np.stack(np.broadcast_arrays(2.0 * y[:, None], x[None], 128), axis=2).astype(np.uint8)
+    y, x = ((np.arange(new) + 0.5) * old / new - 0.5 for new, old in zip(size, (120, 180), strict=True))
+    scaled = resize_to_cover(ramp, size).astype(float)[4:-4, 4:-4]
+    assert np.abs(scaled[..., 0] - 2 * y[4:-4, None]).max() < 1.2
+    assert np.abs(scaled[..., 1] - x[None, 4:-4]).max() < 1.2
+
+
 # -- edges --------------------------------------------------------------------------------------------------------
 
 
@@ -321,11 +344,15 @@ def test_bands_give_what_the_whole_gives(monkeypatch):
         composite(image, behind, alpha),
         replace_edge_colors(image, estimated, alpha),
         blurred_background(image, alpha),
+        resize_to_cover(image, (300, 250)),
+        resize_to_cover(image, (31, 22)),
     ]
     monkeypatch.setattr("inspyrenet.data.images.bounds.BAND", 1000)
     assert np.array_equal(composite(image, behind, alpha), whole[0])
     assert np.array_equal(replace_edge_colors(image, estimated, alpha), whole[1])
     assert np.array_equal(blurred_background(image, alpha), whole[2])
+    for place, size in ((3, (300, 250)), (4, (31, 22))):  # a band's weights differ by the last bit
+        assert np.abs(resize_to_cover(image, size).astype(int) - whole[place]).max() <= 1
 
 
 @pytest.mark.parametrize("size", [(1, 200_000), (200_000, 1)])
