@@ -1,15 +1,13 @@
 """The levels of a saliency pyramid as one labeled picture."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import cv2
 import numpy as np
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from PIL import Image, ImageDraw, ImageFont
 
 GAP = 6
 LABEL = 22  # pixels above each tile
+LETTERS = 13  # their height
 PAPER = 24  # gray of the ground
 INK = (230, 230, 230)
 
@@ -19,7 +17,8 @@ def pyramid_picture(
 ) -> np.ndarray:
     """First image of a network output → uint8 RGB (H, W, 3): the maps above, what each stage added below.
 
-    out: has `saliency` (S3, …, S0 logits, (B, 1, h, w)) and `laplacian` (U2, …, U0), coarse to fine; either may be shorter.
+    out: has `saliency` (S3, …, S0 logits, (B, 1, h, w)) and `laplacian` (U2, …, U0), coarse to fine; either may be shorter. They
+    are arrays or torch tensors on any device.
     image: uint8 (H, W, 3), mask: uint8 (H, W), both optional, at any size. height: of one tile.
     Maps are shown as probabilities. Added detail is gray where nothing changes, brighter where a stage adds, darker where
     it takes away, each level stretched by its own largest value, which its label names.
@@ -32,18 +31,25 @@ def pyramid_picture(
     return np.vstack([_row([("image", image), *stages], size), _row([("mask", mask), *empty, *details], size)])
 
 
-def _numbered(maps: tuple) -> list[tuple[int, "Tensor"]]:
+def _numbered(maps: tuple) -> list[tuple[int, np.ndarray]]:
     """Coarse to fine, the finest is level 0."""
-    return [(len(maps) - 1 - place, level_map) for place, level_map in enumerate(maps)]
+    return [(len(maps) - 1 - place, _first(level_map)) for place, level_map in enumerate(maps)]
 
 
-def _probability(logits: "Tensor") -> np.ndarray:
-    return logits[0, 0].detach().float().sigmoid().mul(255).round().byte().cpu().numpy()
+def _first(level_map: Any) -> np.ndarray:
+    """float32 (h, w): the first image's map."""
+    one = level_map[0, 0]
+    if hasattr(one, "detach"):  # a tensor
+        one = one.detach().float().cpu().numpy()
+    return np.nan_to_num(one.astype(np.float32))
 
 
-def _signed(name: str, detail: "Tensor") -> tuple[str, np.ndarray]:
+def _probability(logits: np.ndarray) -> np.ndarray:
+    return np.rint(255 * np.exp(-np.logaddexp(0, -logits))).astype(np.uint8)  # the sigmoid, without overflow
+
+
+def _signed(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
     """Label with the largest change, and the map around middle gray."""
-    values = detail[0, 0].detach().float().nan_to_num().cpu().numpy()
     largest = float(np.abs(values).max())
     scaled = values / largest if largest > 0 else values
     return f"{name} +-{largest:.2g}", np.rint(127.5 + 127.5 * scaled).astype(np.uint8)
@@ -52,18 +58,18 @@ def _signed(name: str, detail: "Tensor") -> tuple[str, np.ndarray]:
 def _row(tiles: list[tuple[str, np.ndarray | None]], size: tuple[int, int]) -> np.ndarray:
     """Labeled tiles side by side on dark ground."""
     height, width = size
-    row = np.full((LABEL + height + GAP, GAP + len(tiles) * (width + GAP), 3), PAPER, np.uint8)
+    row = Image.new("RGB", (GAP + len(tiles) * (width + GAP), LABEL + height + GAP), (PAPER,) * 3)
+    draw, font = ImageDraw.Draw(row), ImageFont.load_default(LETTERS)
     for place, (name, tile) in enumerate(tiles):
         left = GAP + place * (width + GAP)
         if tile is None:
             continue
-        row[LABEL : LABEL + height, left : left + width] = _fit(tile, size)
-        cv2.putText(row, name, (left, LABEL - 7), cv2.FONT_HERSHEY_SIMPLEX, 0.45, INK, 1, cv2.LINE_AA)
-    return row
+        row.paste(_fit(tile, size), (left, LABEL))
+        draw.text((left, LABEL - 7), name, INK, font, anchor="ls")
+    return np.asarray(row)
 
 
-def _fit(tile: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """uint8 (h, w) or (h, w, 3) → (*size, 3); enlarged without smoothing, so that a coarse level looks coarse."""
+def _fit(tile: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """uint8 (h, w) or (h, w, 3) at (height, width); enlarged without smoothing, so that a coarse level looks coarse."""
     smaller = tile.shape[0] > size[0] or tile.shape[1] > size[1]
-    tile = cv2.resize(tile, size[::-1], interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
-    return tile if tile.ndim == 3 else np.repeat(tile[..., None], 3, axis=2)
+    return Image.fromarray(tile).resize(size[::-1], Image.Resampling.HAMMING if smaller else Image.Resampling.NEAREST)

@@ -39,6 +39,24 @@ def test_tiles_stand_where_they_belong():
     assert (u1[:, :40] == 0).all() and (u1[:, 40:] == 128).all()
 
 
+def test_arrays_give_the_picture_that_tensors_give():
+    out = levels()
+    arrays = Levels(*(tuple(one.numpy() for one in maps) for maps in out))
+    half = Levels(*(tuple(one.bfloat16().requires_grad_() for one in maps) for maps in out))
+    picture = pyramid_picture(arrays, height=40)
+    for tensors in (out, half):
+        assert np.array_equal(pyramid_picture(tensors, height=40), picture)
+
+
+def test_levels_have_their_names_above_them():
+    picture = pyramid_picture(levels(), np.zeros((32, 64, 3), np.uint8), height=40)
+    for row, column in ((0, 0), (0, 1), (0, 4), (1, 2), (1, 4)):
+        top, left = row * (LABEL + 40 + GAP), GAP + column * (80 + GAP)
+        label = picture[top : top + LABEL, left : left + 80]
+        assert 20 < np.count_nonzero(label > 100) < label.size / 4
+    assert (picture[LABEL + 40 + GAP :][:LABEL, GAP + 80 + GAP :][:, :80] == PAPER).all()  # no U3
+
+
 def test_it_needs_neither_image_nor_detail_nor_a_batch_of_one():
     out = Levels((torch.zeros(2, 1, 8, 8), torch.zeros(2, 1, 16, 16)))
     picture = pyramid_picture(out, height=20)
