@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
+from PIL import Image
 
 from ..data.images.color_profile import to_srgb
 from ..data.images.decoded import DecodedImage
@@ -65,7 +65,8 @@ def _level(name: str, picture: np.ndarray, source: np.ndarray, shape: tuple[int,
     scale = TILE / max(shape)
     size = (max(1, round(shape[1] * scale)), max(1, round(shape[0] * scale)))
     smaller = picture.shape[0] > size[1] or picture.shape[1] > size[0]
-    resized = cv2.resize(picture, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
+    how = Image.Resampling.HAMMING if smaller else Image.Resampling.NEAREST
+    resized = np.asarray(Image.fromarray(picture).resize(size, how))
     return Level(name, (source.shape[-2], source.shape[-1]), resized)
 
 
@@ -85,7 +86,7 @@ def shrink(array: np.ndarray, longest: int = SHOWN) -> np.ndarray:
     if scale >= 1:
         return array
     size = (max(1, round(array.shape[1] * scale)), max(1, round(array.shape[0] * scale)))
-    return cv2.resize(array, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(Image.fromarray(array).resize(size, Image.Resampling.HAMMING))
 
 
 def shown(array: np.ndarray, icc: bytes | None = None) -> np.ndarray:

@@ -13,7 +13,7 @@ class VideoError(ValueError):
 
 
 class VideoExtraMissing(RuntimeError):
-    """PyAV is not installed; the message names the extra."""
+    """PyAV, or OpenCV for a camera, is not installed; the message names the extra."""
 
 
 def load_av() -> ModuleType:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from ..data.whole_file import sync_file
 from .errors import explained_writing, load_av
@@ -116,9 +117,7 @@ class VideoWriter:
         """A frame of the encoder's kind of pixels, at the size of the first."""
         av = load_av()
         if array.shape[:2] != self._size:
-            import cv2
-
-            array = cv2.resize(array, self._size[::-1], interpolation=cv2.INTER_AREA)
+            array = np.asarray(Image.fromarray(array).resize(self._size[::-1], Image.Resampling.HAMMING))
         array = np.ascontiguousarray(self._even(array))
         kind = FORMATS[array.shape[2] if array.ndim == 3 else 2]
         frame = av.VideoFrame.from_ndarray(array, format=kind)

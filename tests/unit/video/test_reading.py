@@ -1,5 +1,6 @@
 """Reading videos and cameras: orientation, times, colors, and whatever can be wrong with a file."""
 
+import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inspyrenet.video.camera import Camera
-from inspyrenet.video.errors import VideoError
+from inspyrenet.video.errors import VideoError, VideoExtraMissing
 from inspyrenet.video.reading import VideoFile, display_matrix, turned
 from inspyrenet.video.source import Picture, Sound
 from tests.moving import cut_off, make_transparent, make_video, painted
@@ -269,3 +270,9 @@ def test_a_list_of_other_files_is_no_video(tmp_path, kind, suffix):
 def test_a_video_under_another_name_is_read(tmp_path):
     make_video(tmp_path / "a.webm", 2).rename(tmp_path / "b.mp4")
     assert len(read(tmp_path / "b.mp4")[0]) == 2
+
+
+def test_a_camera_without_opencv_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    with pytest.raises(VideoExtraMissing, match="cameras need OpenCV, of the extra train"):
+        Camera(0)
