@@ -1,153 +1,142 @@
 """The object's own colors in soft edges, coarse to fine (Germer et al., "Fast Multi-Level Foreground Estimation", ICPR 2020).
 
 Every pixel is I = αF + (1 − α)B. On each level, from one pixel to the image's own size, F and B start from the level below
-and are drawn, some times over, towards the mean of their four neighbors and towards the equation. Where α is 0 or 1 there is
-nothing to solve, so that the fine levels compute their soft pixels alone; and they go through in bands of rows, so that memory
-does not grow with the image.
+and are drawn, some times over, towards the mean of their four neighbors and towards the equation. A level has every second row
+and column of the next. It goes through in tiles, so that arrays fit the processor's cache and memory does not grow with the
+image; on fine levels a tile without soft pixels keeps what it starts from.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 import numpy as np
 
-REGULARIZATION = 1e-5  # of neighbors with the same alpha; a difference of alpha adds itself
-COARSE, COARSE_STEPS, STEPS = 32, 10, 2  # up to this longer side that many steps, then these
-WHOLE = 128  # up to this longer side every pixel is computed, so that colors spread into what is plainly background
-NEARLY = 2  # so close to 0 or 255 alpha counts as 0 or 255 on fine levels: an error of at most two gray levels
-BAND = 1 << 19  # pixels that are computed at a time
+REGULARIZATION = np.float32(1e-5)  # of neighbors with the same alpha; a difference of alpha adds itself
+STEPS = ((32, 10), (640, 6))  # up to this longer side of a level that many steps
+FINE, FINEST = 2, 1  # steps of larger levels, and of the image's own size; quick, and less exact by 2 % than two more
+WHOLE = 128  # up to this longer side every tile is computed, so that colors spread into what is plainly background
+NEARLY = 2  # so close to 0 or 255 alpha counts as 0 or 255: an error of at most two gray levels
+TILE = 64, 256  # rows and columns, even
+THREADS = 2
+SAMPLES = 64  # of each side, for the mean color
+
+Tile: TypeAlias = tuple[slice, slice]
 
 
 def multilevel(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Image and alpha, uint8 (H, W, 3) and (H, W) → the object's colors, uint8 (H, W, 3); the image's own where α is 0 or 1."""
     height, width = alpha.shape
-    count = max(1, int(np.ceil(np.log2(max(height, width)))))
-    foreground = background = image.reshape(-1, 3).mean(0).round().astype(np.uint8)[None, None]
-    for level in range(count):
-        size = round(height ** (level / count)), round(width ** (level / count))
-        down, across = _nearest(size[0], height)[:, None], _nearest(size[1], width)
-        foreground, background = _solve_level(image[down, across], alpha[down, across], foreground, background)
-    colors = image.copy()
-    for band in _bands(height, width, STEPS):
-        found, _ = _solve_band(image, alpha, foreground, background, band)
-        rows = slice(band.first, band.last)
-        np.copyto(colors[rows], found, where=_soft(alpha[rows])[..., None])
+    planes = image.transpose(2, 0, 1)
+    mean = planes[:, :: max(1, height // SAMPLES), :: max(1, width // SAMPLES)].mean((1, 2)).round()
+    colors = np.empty((2, 3, 1, 1), np.uint8)  # of object and background
+    colors[:] = mean[:, None, None]
+    for level in range(int(np.ceil(np.log2(max(height, width)))), 0, -1):
+        every = 1 << level
+        colors = _solve_level(planes[:, ::every, ::every], alpha[::every, ::every], colors)
+    result = image.copy()
+
+    def solve(tile: Tile) -> None:
+        soft = (alpha[tile] > 0) & (alpha[tile] < 255)
+        if soft.any():
+            found = _solve_tile(planes, alpha, colors, tile, FINEST)[0]
+            result[tile] = np.where(soft, found, planes[:, *tile]).transpose(1, 2, 0)
+
+    _for_tiles(height, width, solve)
+    return result
+
+
+def _for_tiles(height: int, width: int, solve: Callable[[Tile], None]) -> None:
+    tiles = [
+        (slice(top, min(height, top + TILE[0])), slice(left, min(width, left + TILE[1])))
+        for top in range(0, height, TILE[0])
+        for left in range(0, width, TILE[1])
+    ]
+    if len(tiles) == 1:
+        solve(tiles[0])
+        return
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(solve, tiles):
+            pass  # an error is raised here
+
+
+def _solve_level(planes: np.ndarray, alpha: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Image (3, H, W), alpha (H, W) and both colors of the level below → both colors of this one, uint8 (2, 3, H, W)."""
+    height, width = alpha.shape
+    longer = max(height, width)
+    steps = next((steps for side, steps in STEPS if longer <= side), FINE)
+    colors = np.empty((2, 3, height, width), np.uint8)
+
+    def solve(tile: Tile) -> None:
+        colors[:, :, *tile] = _solve_tile(planes, alpha, below, tile, steps, longer <= WHOLE)
+
+    _for_tiles(height, width, solve)
     return colors
 
 
-@dataclass(frozen=True)
-class _Band:
-    """Rows `first` to `last` of a level, computed with rows `top` to `bottom`, which reach as far as a step can see."""
-
-    first: int
-    last: int
-    top: int
-    bottom: int
-
-
-def _bands(height: int, width: int, steps: int) -> Iterator[_Band]:
-    rows = max(1, BAND // width)
-    for first in range(0, height, rows):
-        last = min(height, first + rows)
-        yield _Band(first, last, max(0, first - steps), min(height, last + steps))
-
-
-def _nearest(count: int, old: int) -> np.ndarray:
-    """For each of `count` places on a line the one of `old` that it lies in."""
-    return np.arange(count) * old // count
-
-
-def _soft(alpha: np.ndarray) -> np.ndarray:
-    return (alpha > 0) & (alpha < 255)
+def _solve_tile(
+    planes: np.ndarray, alpha: np.ndarray, below: np.ndarray, tile: Tile, steps: int, always: bool = False
+) -> np.ndarray:
+    """Both colors of a tile, uint8 (2, 3, h, w), computed with a margin as wide as the steps can see."""
+    margin = steps + steps % 2
+    pixels, share = _window(planes, tile, margin), _window(alpha, tile, margin)
+    height, width = share.shape
+    half = [slice(side.start // 2, (side.stop + 1) // 2) for side in tile]
+    colors = _doubled(_window(below, (half[0], half[1]), margin // 2))[..., :height, :width]
+    opaque, clear = share >= 255 - NEARLY, share <= NEARLY
+    solvable = always or not (opaque | clear).all()
+    kind = np.float32 if solvable else np.uint8
+    pixels, colors = pixels.astype(kind, order="C"), colors.astype(kind, order="C")
+    np.copyto(colors[0], pixels, where=opaque)
+    np.copyto(colors[1], pixels, where=clear)
+    if solvable:
+        lines = colors.reshape(2, 3, -1), pixels.reshape(3, -1), share.ravel() / np.float32(255)
+        _relax(*lines, width, steps)
+    own = colors[:, :, margin : height - margin, margin : width - margin]
+    return np.rint(own).astype(np.uint8) if solvable else own
 
 
-def _solve_level(
-    image: np.ndarray, alpha: np.ndarray, foreground: np.ndarray, background: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Colors of the level below → colors of this one, both uint8."""
-    height, width = alpha.shape
-    steps = COARSE_STEPS if max(height, width) <= COARSE else STEPS
-    results = np.empty((2, height, width, 3), np.uint8)
-    for band in _bands(height, width, steps):
-        results[:, band.first : band.last] = _solve_band(image, alpha, foreground, background, band, steps)
-    return results[0], results[1]
+def _window(array: np.ndarray, tile: Tile, margin: int) -> np.ndarray:
+    """A tile of (…, H, W) with a margin; beyond the border the nearest pixel is repeated."""
+    cut, missing = [], []
+    for side, length in zip(tile, array.shape[-2:], strict=True):
+        first, last = side.start - margin, side.stop + margin
+        cut.append(slice(max(first, 0), last))
+        missing.append((max(-first, 0), max(last - length, 0)))
+    inside = array[..., *cut]
+    return np.pad(inside, [(0, 0)] * (array.ndim - 2) + missing, "edge") if any(map(any, missing)) else inside
 
 
-def _solve_band(
-    image: np.ndarray,
-    alpha: np.ndarray,
-    foreground: np.ndarray,
-    background: np.ndarray,
-    band: _Band,
-    steps: int = STEPS,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Both colors, uint8, of the rows `first` to `last`."""
-    height, width = alpha.shape
-    rows = slice(band.top, band.bottom)
-    down, across = _nearest(height, foreground.shape[0])[rows], _nearest(width, foreground.shape[1])
-    colors = [one[down[:, None], across] for one in (foreground, background)]
-    image, alpha = image[rows], alpha[rows]
-    np.copyto(colors[0], image, where=(alpha >= 255 - NEARLY)[..., None])
-    np.copyto(colors[1], image, where=(alpha <= NEARLY)[..., None])
-    whole = max(height, width) <= WHOLE
-    active = np.ones_like(alpha, bool) if whole else (alpha > NEARLY) & (alpha < 255 - NEARLY)
-    if active.any():
-        _relax(image, alpha, colors, active, steps)
-    own = slice(band.first - band.top, band.last - band.top)
-    return colors[0][own], colors[1][own]
+def _doubled(array: np.ndarray) -> np.ndarray:
+    """uint8 (…, h, w) → (…, 2h, 2w), every pixel four times. A byte times 257 is that byte twice."""
+    return (array.astype(np.uint16) * np.uint16(257)).view(np.uint8).repeat(2, -2)
 
 
-def _relax(image: np.ndarray, alpha: np.ndarray, colors: list[np.ndarray], active: np.ndarray, steps: int) -> None:
-    """Some steps at the active pixels, in place; the others are given."""
-    places, neighbors = _neighborhood(active)
-    count = neighbors.shape[1]
-    share = alpha.ravel()[places].astype(np.float32) / 255
-    pixels = image.reshape(-1, 3)[places[:count]].astype(np.float32)
-    front, behind = (one.reshape(-1, 3)[places].astype(np.float32) for one in colors)
-    own = share[:count]
-    weights = np.abs(share[neighbors] - own) + np.float32(REGULARIZATION)
+def _relax(colors: np.ndarray, pixels: np.ndarray, share: np.ndarray, width: int, steps: int) -> None:
+    """Some steps, in place. Rows follow each other: colors (2, 3, n), pixels (3, n), share of the object (n).
+
+    Each step spoils one more pixel at the sides of the rows, whose neighbors lie in other rows, and leaves one more as it was
+    at the first and last row.
+    """
+    inner = slice(width, share.size - width)
+    places = [slice(inner.start + away, inner.stop + away) for away in (-width, width, -1, 1)]
+    own = share[inner]
+    weights = np.stack([share[place] for place in places])
+    weights -= own
+    np.abs(weights, out=weights)
+    weights += REGULARIZATION
     total = weights.sum(0)
     weights /= total
-    forward = (own / (own**2 + (1 - own) ** 2 + total))[:, None]
-    backward = ((1 - own) / (own**2 + (1 - own) ** 2 + total))[:, None]
-    own = own[:, None]
+    shares = np.stack([own, 1 - own])
+    gains = (shares / ((shares**2).sum(0) + total))[:, None]
+    shares, pixels = shares[:, None], pixels[:, inner]
+    product = np.empty((2, 3, own.size), np.float32)
     for _ in range(steps):
-        near, far = (_mean(one, neighbors, weights) for one in (front, behind))
-        residual = pixels - own * near - (1 - own) * far
-        np.clip(near + forward * residual, 0, 255, out=front[:count])
-        np.clip(far + backward * residual, 0, 255, out=behind[:count])
-    for one, values in zip(colors, (front, behind), strict=True):
-        one.reshape(-1, 3)[places[:count]] = np.rint(values[:count]).astype(np.uint8)
-
-
-def _mean(values: np.ndarray, neighbors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Weighted mean of the four neighbors, (count, 3)."""
-    mean = weights[0, :, None] * values.take(neighbors[0], axis=0)
-    for weight, places in zip(weights[1:], neighbors[1:], strict=True):
-        mean += weight[:, None] * values.take(places, axis=0)
-    return mean
-
-
-def _neighborhood(active: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(flat places of the active pixels and then of those beside them, (4, active) positions of neighbors in that list).
-
-    At a border a pixel is its own neighbor.
-    """
-    height, width = active.shape
-    row, column = np.nonzero(active)
-    flat = row * width + column
-    beside = np.stack(
-        [
-            flat - width * (row > 0),
-            flat + width * (row < height - 1),
-            flat - (column > 0),
-            flat + (column < width - 1),
-        ]
-    )
-    ring = np.zeros(active.size, bool)
-    ring[beside.ravel()] = True
-    ring[flat] = False
-    places = np.concatenate([flat, np.flatnonzero(ring)])
-    position = np.empty(active.size, np.int32)
-    position[places] = np.arange(len(places), dtype=np.int32)
-    return places, position[beside]
+        mean = weights[0] * colors[..., places[0]]
+        for weight, place in zip(weights[1:], places[1:], strict=True):
+            mean += np.multiply(weight, colors[..., place], out=product)
+        parts = np.multiply(shares, mean, out=product)
+        residual = pixels - parts[0]
+        residual -= parts[1]
+        mean += np.multiply(gains, residual, out=product)
+        np.clip(mean, 0, 255, out=colors[..., inner])

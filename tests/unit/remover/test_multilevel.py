@@ -1,4 +1,4 @@
-"""Edge colors from coarse to fine: right colors, bands that change nothing, any size."""
+"""Edge colors from coarse to fine: right colors, tiles that change nothing, any size."""
 
 import numpy as np
 import pytest
@@ -34,11 +34,11 @@ def test_colors_come_from_the_same_part_of_the_object():
     assert np.abs(found - object_)[edge].max() <= 6
 
 
-def test_bands_change_nothing(monkeypatch):
+def test_tiles_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     image, alpha = rng.integers(0, 256, (150, 210, 3), np.uint8), rng.integers(0, 256, (150, 210), np.uint8)
     whole = multilevel(image, alpha)
-    monkeypatch.setattr(module, "BAND", 1000)
+    monkeypatch.setattr(module, "TILE", (16, 32))
     assert np.array_equal(multilevel(image, alpha), whole)
 
 
