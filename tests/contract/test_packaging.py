@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -118,7 +118,10 @@ def test_wheel_states_its_dependencies(wheel):
     (name,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
     headers = email.message_from_bytes(archive.read(name))
     assert headers["Requires-Python"] == ">=3.11"
-    assert "torch" in {line.split(">")[0] for line in headers.get_all("Requires-Dist")}
+    lines = headers.get_all("Requires-Dist")
+    core, wanted = [line for line in lines if "extra ==" not in line], project()["project"]["dependencies"]
+    assert [re.split("[<>]", line)[0] for line in core] == [re.split("[<>]", line)[0] for line in wanted]
+    assert [line.partition(";")[2].strip() for line in lines if line.startswith("torch>")] == ['extra == "train"']
     assert set(headers.get_all("Provides-Extra")) == set(project()["project"]["optional-dependencies"])
 
 
@@ -155,6 +158,35 @@ def test_the_wheel_alone_cuts_out_a_photograph(installed, tmp_path):
     cut = np.asarray(Image.open(tmp_path / "photo.out.png"))
     assert cut.shape == (90, 120, 4)
     assert cut[30:60, 40:80, 3].mean() > cut[:, :10, 3].mean() + 50
+
+
+def sent_to_docker(path: str) -> bool:
+    """As Docker reads .dockerignore: the last pattern counts that fits the path or a folder above it."""
+    sent = True
+    names = [path, *map(str, Path(path).parents)][:-1]
+    for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        anywhere = line.startswith(("**/", "!**/"))
+        fit = (name for name in names if PurePath("/", name).match(pattern if anywhere else f"/{pattern}"))
+        if line and not line.startswith("#") and any(fit):
+            sent = line.startswith("!")
+    return sent
+
+
+def test_the_container_is_built_from_what_the_wheel_is():
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    copied = {name for line in copies for name in line.split()}
+    assert copied == {*FOLDERS, "pyproject.toml", "requirements.txt", "README.md", "LICENSE"}
+    package = [str(path) for path in tracked() if path.parts[0] in copied]
+    assert len(package) > 200 and [path for path in package if not sent_to_docker(path)] == []
+    for path in (
+        "data/DUTS-TR/images/a.png",
+        "src/inspyrenet/__pycache__/a.pyc",
+        ".git/config",
+        "tests/conftest.py",
+        "a.pth",
+    ):
+        assert not sent_to_docker(path), path
 
 
 def test_advice_on_extras_can_be_followed():
