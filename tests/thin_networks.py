@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inspyrenet.lib import build
 from inspyrenet.data.images.preprocess import Preprocess
+from inspyrenet.lib import build
 from inspyrenet.lib.fast.switchable import Switchable
 from inspyrenet.lib.models import inspyrenet
 from inspyrenet.lib.modules.aspp import DeformASPP

@@ -32,6 +32,7 @@ class ModelMetadata:
     fixed: the sizes of a file that takes no others, and single images only; None: any size, any batch.
     sizing and size: how an image is resized before it goes in: "static", to size; "dynamic", so that the shorter side is at
     most `size`, both sides rounded. backend: "pillow" (bilinear, antialiased) or "opencv" (bilinear). Then (x/255 − mean) / std.
+    precision: "float32", or "int8" where convolutions and products with weights are computed in 8 bits.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelMetadata:
     weights: str = ""
     license: str = ""
     version: str = ""
+    precision: str = "float32"
 
     @property
     def blended(self) -> bool:
@@ -71,7 +73,8 @@ class ModelMetadata:
             found = json.loads(text)
             if found.pop("format") > FORMAT:
                 raise GraphFileError(f"{source} was exported by a newer version ({found.get('version')}); update first")
-            return cls(**{field.name: _frozen(found[field.name]) for field in fields(cls)})
+            # files from before there was int8 do not say their precision
+            return cls(**{one.name: _frozen(found[one.name]) for one in fields(cls) if one.name in found})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, GraphFileError):
                 raise

@@ -42,7 +42,12 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_executor_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("workers").add_argument
-    add("--executor", choices=("local", "ray"), default="local", help="processes of this machine, or Ray (extra cluster)")
+    add(
+        "--executor",
+        choices=("local", "ray"),
+        default="local",
+        help="processes of this machine, or Ray (extra cluster)",
+    )
     add("--workers", type=int, metavar="N", help="default: one for each GPU, else one for every four cores")
     add("--threads", type=int, metavar="N", help="processor threads of each worker (default: cores / workers)")
     add("--address", metavar="WHERE", help="a running Ray: auto, HOST:6379, ray://HOST:10001 (default: a new one)")

@@ -85,29 +85,28 @@ class ParityResult:
         return self.difference <= TOLERANCE
 
 
-def _to_stderr(line: str) -> None:
+def to_stderr(line: str) -> None:
+    """Where what happens is told by default."""
     print(line, file=sys.stderr)
 
 
-def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None] = _to_stderr) -> Path:
+def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None] = to_stderr) -> Path:
     """Export as the options say; the file that was written.
 
     Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
     """
     check_options(options)
     output = options.output or Path(spec.name).with_suffix("" if options.parts else SUFFIXES[options.format])
-    with _timed_log(say, f"loading {spec.weights}"):
+    with timed_log(say, f"loading {spec.weights}"):
         model = load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
     metadata = metadata_for(spec, options, size_rule(model))
     if options.parts:
         _export_parts(model.eval(), metadata, options, output, say)
         return output
-    with _timed_log(
-        say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"
-    ):
+    with timed_log(say, f"recording {metadata.model} as a graph ({sizes_text(metadata)}): minutes for a large network"):
         program = record(model.eval(), metadata.fixed, metadata.blended, metadata.alignment, options.deform)
     with whole_file(output, sync_name=True) as unchecked:
-        with _timed_log(say, f"writing {output}"):
+        with timed_log(say, f"writing {output}"):
             write(program, metadata, options, unchecked)
         if options.check:
             _check_parity(unchecked, output, model, metadata, options, say)
@@ -118,12 +117,12 @@ def _export_parts(
     model: nn.Module, metadata: ModelMetadata, options: ExportOptions, output: Path, say: Callable[[str], None]
 ) -> None:
     """Write the folder; an older one stays as it was until all is written and compared."""
-    with _timed_log(say, f"recording the parts of {metadata.model} as graphs"):
+    with timed_log(say, f"recording the parts of {metadata.model} as graphs"):
         programs = record_parts(model, metadata.blended, metadata.alignment)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=output.parent) as name:
         unchecked = Path(name)
-        with _timed_log(say, f"writing {output}"):
+        with timed_log(say, f"writing {output}"):
             for part, program in programs.items():
                 own = replace(metadata, inputs=PARTS[part].inputs, outputs=PARTS[part].outputs)
                 save_onnx(to_onnx(program, own, options.opset), own, unchecked / f"{part}.onnx", compact=True)
@@ -147,7 +146,7 @@ def _check_parity(
     say: Callable[[str], None],
 ) -> None:
     """Print how far `path`, which is to become `output`, is from the network. Raises ExportError where that is too far."""
-    with _timed_log(say, "comparing with the network"):
+    with timed_log(say, "comparing with the network"):
         rows = compare(path, model, metadata, cases(metadata, options.size))
     print(table(rows, options.format))
     if not all(row.good for row in rows):
@@ -338,7 +337,7 @@ def table(rows: list[ParityResult], format: str) -> str:
 
 
 @contextmanager
-def _timed_log(say: Callable[[str], None], what: str) -> Iterator[None]:
+def timed_log(say: Callable[[str], None], what: str) -> Iterator[None]:
     """Say what happens, and how long it took."""
     say(f"{what} …")
     started = time.perf_counter()

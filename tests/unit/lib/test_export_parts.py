@@ -8,8 +8,6 @@ import torch
 
 from inspyrenet.data.hub.onnx_files import KEY, GraphFileError, ModelMetadata, metadata_of
 from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_size, table
-from inspyrenet.networks.exported import preprocess_of
-from inspyrenet.networks.runtimes import choose_provider
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export.exportable import GridDeformConv, exportable
@@ -20,6 +18,8 @@ from inspyrenet.lib.modules.deform_conv import DeformConv
 from inspyrenet.lib.modules.sica import SICA
 from inspyrenet.lib.sizes import SizeRule
 from inspyrenet.lib.types import SizeError
+from inspyrenet.networks.exported import preprocess_of
+from inspyrenet.networks.runtimes import choose_provider
 from inspyrenet.utils.system.device import DeviceError
 from tests.thin_networks import Toy
 
@@ -174,7 +174,9 @@ def test_devices_are_providers():
     assert choose_provider("cpu", both) == choose_provider("auto", both[1:]) == ("CPUExecutionProvider", "cpu", None)
     assert choose_provider("cuda:1", both) == ("CUDAExecutionProvider", "cuda:1", 1)
     apple = ["CoreMLExecutionProvider", "CPUExecutionProvider"]
-    assert choose_provider("mps", apple) == choose_provider("coreml", apple) == ("CoreMLExecutionProvider", "coreml", None)
+    assert (
+        choose_provider("mps", apple) == choose_provider("coreml", apple) == ("CoreMLExecutionProvider", "coreml", None)
+    )
     assert choose_provider("auto", apple)[1] == "cpu"  # compiling for each size takes longer than computing
     for name, provider in (("rocm", "MIGraphX"), ("directml", "Dml"), ("openvino", "OpenVINO")):
         there = [f"{provider}ExecutionProvider", "CPUExecutionProvider"]

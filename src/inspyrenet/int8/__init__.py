@@ -1,0 +1,1 @@
+"""Exported networks in int8: made by calibration, tried on held-out pairs, kept only where their maps stay good."""
