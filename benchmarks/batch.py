@@ -52,7 +52,9 @@ def main(argv: list[str] | None = None) -> int:
             for workers in options.workers if "speed" in options.part else ():
                 note(report, options, f"{executor}, {workers}", measure(options, Path(folder), executor, workers))
             if "kill" in options.part:
-                note(report, options, f"{executor}, killed", kill(options, Path(folder), executor, max(options.workers)))
+                note(
+                    report, options, f"{executor}, killed", kill(options, Path(folder), executor, max(options.workers))
+                )
     return 0
 
 

@@ -91,7 +91,8 @@ def try_out(float32: Path, int8: Path, pairs: Sequence[Pair], prepare: Preproces
     moved = []
     for index, pair in enumerate(progress(pairs, len(pairs), "pair", None)):
         mask = pair.read_mask()
-        image, resized = (None if one is None else np.asarray(one)[None] for one in prepare(read_image(pair.image)))
+        prepared, copy = prepare(read_image(pair.image))
+        image, resized = prepared[None], None if copy is None else copy[None]
         order = (first, second) if index % 2 else (second, first)  # so that neither has the warmer caches
         maps = {one.name: one.map(image, resized, mask.shape) for one in order}
         for one in order:

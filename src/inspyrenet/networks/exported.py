@@ -36,7 +36,7 @@ def open_exported(
 class _Exported:
     """What both kinds share: `first` is the graph that the images go into."""
 
-    merging, config = False, None
+    merging = False
 
     def __init__(self, weights: Path, first: Graph, runtime: Runtime, resize: Sizing | None):
         self.weights, self.runtime, self.device = weights, runtime, first.device

@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from ..data.images.preprocess import Preprocess, Stretch
-
-if TYPE_CHECKING:
-    from ..utils.config.schema import Config
 
 DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
 
@@ -40,8 +37,7 @@ class Network(Protocol):
     """A network with what `Remover` has to know about it. Any number of threads may call it.
 
     name: of the model. weights: its file, or folder. device: "cpu", "cuda:0" and the like. preprocess: makes its inputs.
-    normalize: as of `to_map`. merging: large images are predicted in patches, one at a time. config: None where the network brings
-    its settings along.
+    normalize: as of `to_map`. merging: large images are predicted in patches, one at a time.
     """
 
     name: str
@@ -50,7 +46,6 @@ class Network(Protocol):
     preprocess: Preprocess
     normalize: Stretch
     merging: bool
-    config: "Config | None"
 
     def describe(self) -> str:
         """Network, device and engine in a few words."""

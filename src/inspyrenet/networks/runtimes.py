@@ -49,6 +49,8 @@ class Graph(Protocol):
     device: str
     metadata: Mapping[str, str]
 
+    def __init__(self, path: Path, device: str = "auto"): ...
+
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
         """The named outputs for float32 inputs. Raises GraphError where the runtime fails, for lack of memory for example."""
         ...
@@ -59,7 +61,8 @@ def open_graph(path: Path, runtime: Runtime = "onnx", device: str = "auto") -> G
     that it cannot read, ImportError where the runtime is not installed."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    return _in_network_thread(OnnxGraph if runtime == "onnx" else OpenvinoGraph, path, device)
+    kind: type[Graph] = OnnxGraph if runtime == "onnx" else OpenvinoGraph
+    return _in_network_thread(kind, path, device)
 
 
 def threads() -> int:
@@ -162,7 +165,7 @@ class OpenvinoGraph:
         if wanted not in there:
             raise DeviceError(f"device {device!r} was asked for, but OpenVINO has {', '.join(there)} only")
         self.device = wanted
-        settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
         if wanted == "cpu":
             settings["INFERENCE_NUM_THREADS"] = threads()
         try:

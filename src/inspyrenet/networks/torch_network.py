@@ -32,7 +32,7 @@ class TorchNetwork:
         bound_kernel_caches()
         device = resolve_device(options.device)
         spec = resolve_model(options.mode, options.ckpt, options.overrides)
-        self.name, self.weights, self.config, self.device = spec.name, spec.weights, spec.config, str(device)
+        self.name, self.weights, self.device = spec.name, spec.weights, str(device)
         model, test = build.section(spec.config, "Model"), spec.config.Test
         self.preprocess = preprocessing(spec, options.resize or ("static" if options.mode in MODES else None))
         self.merging = options.patch_merging
