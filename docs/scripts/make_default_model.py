@@ -2,8 +2,8 @@
 
 WEIGHTS: a file or the folder of a run, snapshots/CONFIG if not given. Writes src/inspyrenet/weights/default.safetensors, the
 averaged weights in half precision (tensors with few values stay as they are: norms, and the first convolutions, whose rounding
-moves the maps most), and default.yaml, the Model and Test sections of the config, and prints what half precision changes on painted
-images.
+moves the maps most), default.yaml, the Model and Test sections of the config, and the folder default, the same network as graphs,
+as `run/Export.py --parts` writes them; prints what half precision changes on painted images.
 """
 
 import sys
@@ -16,7 +16,8 @@ from safetensors.torch import save
 from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 from inspyrenet.data.images.preprocess import Preprocess
 from inspyrenet.engine import build
-from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS
+from inspyrenet.engine.export import ExportOptions, export
+from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_GRAPHS, BUNDLED_WEIGHTS, ModelSpec
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
@@ -58,14 +59,26 @@ def main(config_name: str, source: str) -> int:
     header = f"# Made by docs/scripts/make_default_model.py; the recipe is {config_name}.\n# Weights {terms}.\n"
     BUNDLED_CONFIG.write_text(header + write(sections))
     print(f"{BUNDLED_WEIGHTS}: {len(content):,} bytes")
+    write_graphs()
     return 0
+
+
+def write_graphs() -> None:
+    spec = ModelSpec("default", load_config([str(BUNDLED_CONFIG)])[0], BUNDLED_WEIGHTS)
+    folder = export(spec, ExportOptions(parts=True, output=BUNDLED_GRAPHS))
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    if size > LARGEST:
+        raise SystemExit(f"error: the graphs have {size:,} bytes, more than {LARGEST:,}")
+    print(f"{folder}: {size:,} bytes")
 
 
 @torch.inference_mode()
 def difference(config, state: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> float:
     """By how much probabilities differ between both sets of weights, at most."""
     prepare = Preprocess(size=config.Model.base_size)
-    images = torch.from_numpy(np.stack([prepare(sample.image)[0] for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)]))
+    images = torch.from_numpy(
+        np.stack([torch.from_numpy(prepare(sample.image)[0]) for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)])
+    )
     maps = [
         load_state(build.network(config, start=False), weights).eval()(images).logits.sigmoid()
         for weights in (state, {name: value.to(state[name].dtype) for name, value in half.items()})

@@ -47,7 +47,8 @@ class _Exported:
 
     def describe(self) -> str:
         """See `Network`."""
-        return f"{self.name} on {describe_place(self.device, self.runtime)}"
+        precision = " in int8" if self.metadata.precision == "int8" else ""
+        return f"{self.name}{precision} on {describe_place(self.device, self.runtime)}"
 
     def _check_copy(self, resized: np.ndarray | None) -> np.ndarray:
         if resized is None:

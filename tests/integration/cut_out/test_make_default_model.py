@@ -18,19 +18,28 @@ SCRIPT = Path(__file__).resolve().parents[3] / "docs" / "scripts" / "make_defaul
 
 
 @pytest.fixture
-def maker(tmp_path, monkeypatch):
+def maker(tmp_path, monkeypatch, request):
     """docs/scripts/make_default_model.py, writing into a folder of its own."""
     spec = importlib.util.spec_from_file_location("make_default_model", SCRIPT)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     folder = tmp_path / "bundled"
-    for name, file in (("BUNDLED_WEIGHTS", "default.safetensors"), ("BUNDLED_CONFIG", "default.yaml")):
+    files = {"WEIGHTS": "default.safetensors", "CONFIG": "default.yaml", "GRAPHS": "default"}
+    for name, file in ((f"BUNDLED_{kind}", file) for kind, file in files.items()):
         monkeypatch.setattr(script, name, folder / file)
         monkeypatch.setattr(presets, name, folder / file)
     monkeypatch.setattr(script, "__file__", str(tmp_path / "docs" / "scripts" / SCRIPT.name))
     monkeypatch.setattr(script, "TOLERANCE", 0.2)  # random weights: a rounding goes far
     monkeypatch.setattr(script, "FEW", 100)
+    monkeypatch.setattr(script, "LARGEST", 20_000_000)
+    if "write_graphs" not in request.fixturenames:
+        monkeypatch.setattr(script, "write_graphs", lambda: None)
     return script
+
+
+@pytest.fixture
+def write_graphs():
+    """For tests that need the graphs, too, which take 20 s."""
 
 
 def made(maker, tmp_path: Path) -> Path:
@@ -57,12 +66,15 @@ def test_the_bundled_file_says_what_its_weights_learned_from(maker, tmp_path):
     assert "trained on DUTS-TR" in presets.BUNDLED_CONFIG.read_text().splitlines()[1]
 
 
-def test_the_bundled_model_serves_without_being_named(maker, tmp_path):
+def test_the_bundled_model_serves_without_being_named(maker, write_graphs, tmp_path):
     run = made(maker, tmp_path)
     named = Remover(run / "tiny.yaml", "cpu", run / "tiny.safetensors").process(picture(), "map")
-    bundled = Remover(device="cpu").process(picture(), "map")
-    assert bundled.std() > 10
-    assert abs(bundled.astype(float) - named).mean() < 5
+    in_torch = Remover(device="cpu", engine="torch").process(picture(), "map")
+    assert in_torch.std() > 10
+    assert abs(in_torch.astype(float) - named).mean() < 5
+    graphs = Remover()
+    assert "onnxruntime" in graphs.describe()
+    assert abs(graphs.process(picture(), "map").astype(int) - in_torch).max() <= 1
 
 
 def test_what_half_precision_would_change_is_not_written(maker, tmp_path, monkeypatch):

@@ -12,6 +12,7 @@ from PIL import Image
 from inspyrenet import Remover, cli
 from inspyrenet.commands import cut_out
 from inspyrenet.engine import presets
+from inspyrenet.networks.network import predict
 from inspyrenet.remover.compositing import composite
 from inspyrenet.video import camera
 from inspyrenet.video.reading import VideoFile
@@ -188,24 +189,21 @@ def test_a_full_disk_stops_the_videos(run, tmp_path, monkeypatch):
 # -- stopping -----------------------------------------------------------------------------------------------------
 
 
-def interrupting(shared, monkeypatch, after):
+def interrupting(monkeypatch, after):
     """Ctrl-C comes while batch number `after` is in the network."""
-    whole, count = shared.predictor, iter(range(1000))
+    count = iter(range(1000))
 
-    class Predictor:
-        merging = False
+    def interrupted(*inputs):
+        if next(count) == after:
+            signal.raise_signal(signal.SIGINT)
+        return predict(*inputs)
 
-        def __call__(self, *inputs, levels):
-            if next(count) == after:
-                signal.raise_signal(signal.SIGINT)
-            return whole(*inputs, levels=levels)
-
-    monkeypatch.setattr(shared, "predictor", Predictor())
+    monkeypatch.setattr("inspyrenet.remover.remover.predict", interrupted)
 
 
 def test_ctrl_c_leaves_a_playable_part_and_says_where(run, shared, tmp_path, monkeypatch):
     clip = make_video(tmp_path / "clip.mp4", 60, sound="aac")
-    interrupting(shared, monkeypatch, 3)
+    interrupting(monkeypatch, 3)
     code, said = run(clip, tmp_path / "cut.webm")
     part = tmp_path / "cut.partial.webm"
     assert code == 130 and f"stopped: 16 frames (0.8 s) are in {part}" in said and "interrupted" in said
@@ -216,7 +214,7 @@ def test_ctrl_c_leaves_a_playable_part_and_says_where(run, shared, tmp_path, mon
 def test_ctrl_c_ends_the_whole_folder(run, shared, tmp_path, monkeypatch):
     for name in ("a.mp4", "b.mp4"):
         make_video(tmp_path / name, 20)
-    interrupting(shared, monkeypatch, 1)
+    interrupting(monkeypatch, 1)
     code, _ = run(tmp_path, tmp_path / "out", "-t", "map")
     assert code == 130 and tree(tmp_path / "out") == ["a.partial.mp4"]
 
@@ -256,7 +254,7 @@ def test_a_camera_is_recorded_until_it_ends(run, tmp_path, monkeypatch):
 
 def test_ctrl_c_ends_a_recording_whole(run, shared, tmp_path, monkeypatch):
     monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(10**9))
-    interrupting(shared, monkeypatch, 4)
+    interrupting(monkeypatch, 4)
     code, said = run(0, tmp_path / "me.webm")
     assert code == 0 and "1 done" in said and tree(tmp_path) == ["me.webm"]
     assert len(look(tmp_path / "me.webm").frames) == 5

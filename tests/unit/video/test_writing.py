@@ -7,7 +7,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import torch
 
 from inspyrenet.remover.compositing import OutputStyle
 from inspyrenet.video import process
@@ -47,10 +46,10 @@ class Film:
 class FakeRemover:
     """The map is where the picture is red; answers as Remover does."""
 
-    device, edges = torch.device("cpu"), "multilevel"
+    device, edges = "cpu", "multilevel"
 
     def __init__(self, merging=False, fail=None):
-        self.predictor, self.fail, self.batches, self.seen = SimpleNamespace(merging=merging), fail, [], []
+        self.network, self.fail, self.batches, self.seen = SimpleNamespace(merging=merging), fail, [], []
 
     def process_batch(self, images, type, threshold, reverse, batch_size):
         self.seen.append((type, threshold, reverse, self.edges))
