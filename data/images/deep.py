@@ -2,8 +2,9 @@
 
 import io
 import sys
+from typing import Any, cast
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 PLANES = 2  # TIFF's planar configuration of files with one color after the other
 OTHER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}  # order of bytes: little, big, native
@@ -30,22 +31,23 @@ def high_and_low(image: Image.Image, data: bytes) -> tuple[Image.Image, Image.Im
     return image, low
 
 
-def _opened(image: Image.Image, data: bytes) -> Image.Image:
+def _opened(image: Image.Image, data: bytes) -> ImageFile.ImageFile:
     return Image.open(io.BytesIO(data), formats=[str(image.format)])
 
 
-def _raw_mode(image: Image.Image) -> str:
+def _raw_mode(image: ImageFile.ImageFile) -> str:
     """How Pillow calls the file's kind of pixels, such as RGB;16L."""
-    arguments = image.tile[0][3]
+    arguments: Any = image.tile[0][3]
     return arguments if isinstance(arguments, str) else arguments[0]
 
 
-def _decoded(image: Image.Image, raw: str) -> Image.Image:
+def _decoded(image: ImageFile.ImageFile, raw: str) -> Image.Image:
     """An opened image, decoded as if its pixels were of that kind."""
-    tiles = []
+    tiles: list[Any] = []
     for tile in image.tile:
-        arguments = raw if isinstance(tile[3], str) else (raw, *tile[3][1:])
-        tiles.append(getattr(type(tile), "_make", tuple)((*tile[:3], arguments)))  # a plain tuple before Pillow 11.1
+        *place, arguments = cast(tuple[Any, ...], tile)
+        arguments = raw if isinstance(arguments, str) else (raw, *arguments[1:])
+        tiles.append(getattr(type(tile), "_make", tuple)((*place, arguments)))  # a plain tuple before Pillow 11.1
     image.tile = tiles
     image.load()
     return image
