@@ -28,6 +28,8 @@ def says(done, extra):
         (["photo.png", "--ckpt", "weights.pth"], "train"),
         (["photo.png", "-m", "InSPyReNet_SwinB"], "train"),
         (["photo.png", "-m", "fast", "--ckpt", "weights.pth"], "train"),
+        (["photo.png", "--edges", "fusion"], "train"),
+        (["photo.png", "--jit"], "train"),
         (["photo.png", "--engine", "torch"], "train"),
         (["photo.png", "--engine", "openvino"], "openvino"),
         (["photo.png", "--edges", "pymatting"], "matting"),

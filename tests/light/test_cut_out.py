@@ -20,7 +20,7 @@ def test_a_photograph(folder):
     assert finds_the_thing(alpha_of(Image.open(folder / "photo.out.png")))
 
 
-@pytest.mark.parametrize("edges", ["multilevel", "fusion", "none"])
+@pytest.mark.parametrize("edges", ["multilevel", "none"])
 def test_edges_and_a_background(folder, edges):
     good(inspyrenet("photo.png", "white.jpg", "-t", "white", "--edges", edges, cwd=folder))
     image = np.asarray(Image.open(folder / "white.jpg"))
