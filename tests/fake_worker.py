@@ -35,7 +35,12 @@ class FakeRemover:
     def __init__(self, folder: Path, pause: float = 0.0):
         self.folder, self.pause = folder, pause
 
-    def cut(self, image: DecodedImage, *look, keep_metadata: bool) -> Result:
+    def predict(self, images: Sequence[DecodedImage], levels: bool) -> list[np.ndarray]:
+        if len(images) > 1 and any(image.array.shape[1] == HEAVY for image in images):
+            raise RuntimeError("not enough memory")
+        return [self._map(image) for image in images]
+
+    def _map(self, image: DecodedImage) -> np.ndarray:
         time.sleep(self.pause)
         width = image.array.shape[1]
         once = self.folder / "died"
@@ -44,14 +49,10 @@ class FakeRemover:
             os.kill(os.getpid(), signal.SIGKILL)
         if width == ODD:
             raise KeyError("a bug")
-        return Result(image.array[..., 0])
+        return image.array[..., 0]
 
-    def process_batch(
-        self, images: Sequence[DecodedImage], *look, batch_size: int, keep_metadata: bool
-    ) -> list[Result]:
-        if any(image.array.shape[1] == HEAVY for image in images):
-            raise RuntimeError("not enough memory")
-        return [self.cut(image, keep_metadata=keep_metadata) for image in images]
+    def finish(self, image: DecodedImage, maps: np.ndarray, *look) -> Result:
+        return Result(maps)
 
 
 def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:

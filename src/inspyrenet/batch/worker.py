@@ -23,7 +23,7 @@ from .network import Network
 
 if TYPE_CHECKING:
     from ..data.images.decoded import DecodedImage
-    from ..remover.image_types import Result
+    from ..networks.network import NetworkMaps
     from ..remover.remover import Remover
 
 THREAD_VARIABLES = (
@@ -34,7 +34,7 @@ THREAD_VARIABLES = (
     "OPENCV_FOR_THREADS_NUM",
 )
 PENDING = 4  # results that may wait for being written
-IO_THREADS = 2  # they decode and compress while the network runs
+IO_THREADS = 2  # they decode, and make and write results, while the network runs
 
 
 @dataclass(frozen=True)
@@ -168,11 +168,11 @@ class Worker:
         for group in read_ahead(items, _read, _pixels, self.readers, room, finish_one, self.batch_size):
             started = [(_new_row(reading.item, DONE), reading.pixels) for reading in group]
             rows += [row for row, _ in started]
-            results = {id(row): result for row, result in self._cut_group([row for row, _ in started], group)}
+            found = {id(row): (image, maps) for row, image, maps in self._predict([row for row, _ in started], group)}
             group.clear()  # large images are gone before the next ones are read
             for row, pixels in started:
-                if id(row) in results:
-                    pending.append((row, pixels, self.writers.submit(self._write, row, results.pop(id(row)))))
+                if id(row) in found:
+                    pending.append((row, pixels, self.writers.submit(self._write, row, *found.pop(id(row)))))
                 else:  # it failed
                     room.taken -= pixels
             while len(pending) > PENDING:
@@ -181,46 +181,49 @@ class Worker:
             finish_one()
         return rows
 
-    def _cut_group(self, rows: Sequence[Row], group: "Sequence[Reading[Item]]") -> "Iterator[tuple[Row, Result]]":
-        """Results of those images for which there is one."""
+    def _predict(
+        self, rows: Sequence[Row], group: "Sequence[Reading[Item]]"
+    ) -> "Iterator[tuple[Row, DecodedImage, NetworkMaps]]":
+        """What the network says of those images that can be read, and of which it says something."""
         images = [(row, _result(row, reading.future)) for row, reading in zip(rows, group, strict=True)]
         yield from self._through_network([(row, image) for row, image in images if image is not None])
 
-    def _through_network(self, group: "list[tuple[Row, DecodedImage]]") -> "Iterator[tuple[Row, Result]]":
-        """Results of those images for which there is one; several at once, or each for itself where that fails."""
-        options = (self.settings.style, self.settings.threshold, self.settings.reverse)
+    def _through_network(
+        self, group: "list[tuple[Row, DecodedImage]]"
+    ) -> "Iterator[tuple[Row, DecodedImage, NetworkMaps]]":
+        """Several at once, or each for itself where that fails."""
+        levels = self.settings.style.kind == "debug"
         started = time.perf_counter()
         if len(group) > 1:
             try:
-                results = self.remover.process_batch(
-                    [image for _, image in group],
-                    *options,
-                    batch_size=len(group),
-                    keep_metadata=self.settings.keep_metadata,
-                )
+                found = self.remover.predict([image for _, image in group], levels)
             except Exception:  # memory, mostly: one by one below, where the reason is told
-                results = []
-            for (row, _), result in zip(group, results, strict=False):
+                found = []
+            for (row, image), maps in zip(group, found, strict=False):
                 _spend(row, (time.perf_counter() - started) / len(group))
-                yield row, result
-            if results:
+                yield row, image, maps
+            if found:
                 return
         for row, image in group:
             started = time.perf_counter()
             try:
-                result = self.remover.cut(image, *options, keep_metadata=self.settings.keep_metadata)
+                (maps,) = self.remover.predict([image], levels)
             except Exception as error:  # whatever it is, it does not stop the rest
                 _fail(row, error)
                 continue
             _spend(row, time.perf_counter() - started)
-            yield row, result
+            yield row, image, maps
 
-    def _write(self, row: Row, result: "Result") -> float:
-        """Seconds that encoding and writing took."""
+    def _write(self, row: Row, image: "DecodedImage", maps: "NetworkMaps") -> float:
+        """Make the result and its file; the seconds that this took."""
         from ..data.images.encode import write_picture
 
+        settings = self.settings
         started = time.perf_counter()
-        write_picture(result.array, row.output, self.settings.format, result.metadata)
+        result = self.remover.finish(
+            image, maps, settings.style, settings.threshold, settings.reverse, settings.keep_metadata
+        )
+        write_picture(result.array, row.output, settings.format, result.metadata)
         row.bytes = Path(row.output).stat().st_size
         return time.perf_counter() - started
 

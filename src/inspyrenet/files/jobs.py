@@ -1,6 +1,10 @@
-"""Many images and videos, one after the other: found, planned, cut out, written; one that fails does not stop the rest."""
+"""Many images and videos, one after the other: found, planned, cut out, written; one that fails does not stop the rest.
+
+This thread runs the network; some read ahead, others make results of what the network said: edge colors, composing, files.
+"""
 
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +13,7 @@ from typing import TYPE_CHECKING
 from ..data.images.encode import write_picture
 from ..data.images.read import count_pixels
 from ..remover.output_paths import FileJob
+from ..utils.system.cores import usable_cores
 from .read_ahead import Reading, Room, read_ahead
 from .report import FATAL_ERRNOS, Report, add_failure
 from .request import Work
@@ -17,15 +22,17 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ..data.images.decoded import DecodedImage
+    from ..networks.network import NetworkMaps
     from ..remover.remover import Remover
 
 Say = Callable[[str], None]
 
-WRITERS, PENDING = 2, 4  # threads that compress, and results that may wait for them
+READERS = 2
+WRITERS = 2, 8  # threads that make and write results, at least and at most
 
 
 def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Say | None = None) -> Report:
-    """Cut out every image, then every video; reading, the network and writing overlap. say: takes a line for each.
+    """Cut out every image, then every video; reading, the network and making results overlap. say: takes a line for each.
 
     Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
     """
@@ -47,30 +54,46 @@ def _cut_images(
     """False where writing is hopeless."""
     from tqdm import tqdm
 
+    threads = min(max(usable_cores(), WRITERS[0]), WRITERS[1])
+    levels = work.style.kind == "debug"
     with (
-        ThreadPoolExecutor(1) as reader,
-        ThreadPoolExecutor(WRITERS) as writer,
+        ThreadPoolExecutor(READERS) as reader,
+        ThreadPoolExecutor(threads) as writer,
         tqdm(total=len(jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
     ):
         writing = _Writing(report, progress, say)
         for (reading,) in read_ahead(jobs, _read, _pixels, reader, writing.room, writing.finish_one):
             try:
-                result = remover.cut(
-                    reading.future.result(), work.style, work.threshold, work.reverse, work.keep_metadata
-                )
-            except Exception as error:  # of any class: decoders, networks and matting are other people's code
+                image = reading.future.result()
+                started = time.perf_counter()
+                (maps,) = remover.predict([image], levels)
+            except Exception as error:  # of any class: decoders and networks are other people's code
                 writing.fail(reading, error)
                 continue
-            job = reading.item
-            _note(report, result.seconds, job, say, progress)
-            future = writer.submit(write_picture, result.array, job.target, work.format, result.metadata)
-            writing.pending.append(Reading(job, reading.pixels, future))
-            del reading, result  # a large image is gone before the next one is read
-            writing.finish(PENDING)
+            seconds = {"network": time.perf_counter() - started}
+            future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds)
+            writing.pending.append(Reading(reading.item, reading.pixels, future))
+            del reading, image, maps  # a large image is gone before the next one is read
+            writing.finish(2 * threads)
             if not writing.possible:
                 break
         writing.finish(0)
         return writing.possible
+
+
+def _make_result(
+    remover: "Remover",
+    image: "DecodedImage",
+    maps: "NetworkMaps",
+    work: Work,
+    job: FileJob,
+    seconds: dict[str, float],
+) -> dict[str, float]:
+    """Image and maps → the file; the seconds of all parts."""
+    result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
+    started = time.perf_counter()
+    write_picture(result.array, job.target, work.format, result.metadata)
+    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}
 
 
 def _read(job: FileJob) -> "DecodedImage":
@@ -105,6 +128,7 @@ class _Writing:
             self.fail(written, error)
             return
         self.report.done.append(written.item)
+        self._note(written.item, written.future.result())
         self._leave(written)
 
     def fail(self, reading: Reading[FileJob], error: BaseException) -> None:
@@ -116,10 +140,10 @@ class _Writing:
         self.room.taken -= reading.pixels
         self.progress.update()
 
-
-def _note(report: Report, seconds: dict[str, float], job: FileJob, say: Say | None, progress: "tqdm") -> None:
-    for part, value in seconds.items():
-        report.seconds[part] = report.seconds.get(part, 0.0) + value
-    if say:
-        with progress.external_write_mode(file=sys.stderr):
-            say(f"{job.source} → {job.target}: {', '.join(f'{part} {value:.2f} s' for part, value in seconds.items())}")
+    def _note(self, job: FileJob, seconds: dict[str, float]) -> None:
+        for part, value in seconds.items():
+            self.report.seconds[part] = self.report.seconds.get(part, 0.0) + value
+        if self.say:
+            times = ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items())
+            with self.progress.external_write_mode(file=sys.stderr):
+                self.say(f"{job.source} → {job.target}: {times}")

@@ -148,7 +148,7 @@ class Remover:
             opened = [open_image(image) for image in chunk]
             maps = self.predict([one.image for one in opened], style.kind == "debug")
             for one, found in zip(opened, maps, strict=True):
-                result = self._finish(one.image, found, style, threshold, reverse, keep_metadata)
+                result = self.finish(one.image, found, style, threshold, reverse, keep_metadata)
                 results.append(one.to_input_type(result))
         return results
 
@@ -166,7 +166,7 @@ class Remover:
         image = image if isinstance(image, DecodedImage) else DecodedImage(image)
         maps = self.predict([image], style.kind == "debug")[0]
         seconds = {"network": time.perf_counter() - started}
-        result = self._finish(image, maps, style, threshold, reverse, keep_metadata)
+        result = self.finish(image, maps, style, threshold, reverse, keep_metadata)
         return replace(result, seconds={**seconds, **result.seconds})
 
     def saliency(self, image: np.ndarray) -> np.ndarray:
@@ -183,7 +183,7 @@ class Remover:
         """Of what the network says the map at the image's size, uint8 (H, W)."""
         return to_map(maps.probability, image.array.shape[:2], self.network.normalize)
 
-    def _finish(
+    def finish(
         self,
         image: DecodedImage,
         maps: NetworkMaps,
@@ -192,7 +192,7 @@ class Remover:
         reverse: bool,
         keep_metadata: bool,
     ) -> Result:
-        """Maps → result."""
+        """An image and what the network says of it → result. Any thread may do this while the network sees the next image."""
         if style.kind == "debug":
             from ..utils.report.visualize import pyramid_picture
 

@@ -60,8 +60,11 @@ def test_a_folder_of_large_images_has_one_of_them_in_memory(tmp_path, monkeypatc
         return image
 
     class Cutter:
-        def cut(self, image, *look):
-            return Result(image.array[..., 0].copy())
+        def predict(self, images, levels):
+            return [image.array[..., 0].copy() for image in images]
+
+        def finish(self, image, maps, *look):
+            return Result(maps)
 
     monkeypatch.setattr(jobs, "_read", watched)
     report = jobs.run_jobs(parse_request(Request(str(tmp_path / "in"), str(tmp_path / "out"), "map")), Cutter())
