@@ -76,9 +76,7 @@ def write_graphs() -> None:
 def difference(config, state: dict[str, torch.Tensor], half: dict[str, torch.Tensor]) -> float:
     """By how much probabilities differ between both sets of weights, at most."""
     prepare = Preprocess(size=config.Model.base_size)
-    images = torch.from_numpy(
-        np.stack([torch.from_numpy(prepare(sample.image)[0]) for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)])
-    )
+    images = torch.from_numpy(np.stack([prepare(sample.image)[0] for sample in SyntheticShapes(IMAGES, HELD_OUT_SEED)]))
     maps = [
         load_state(build.network(config, start=False), weights).eval()(images).logits.sigmoid()
         for weights in (state, {name: value.to(state[name].dtype) for name, value in half.items()})
