@@ -18,7 +18,7 @@ from inspyrenet.data.hub.onnx_files import KEY, ModelMetadata, metadata_of, save
 from inspyrenet.engine.export import to_onnx
 from inspyrenet.int8 import export as int8
 from inspyrenet.int8.export import Int8Options, find_data, quantize_file
-from inspyrenet.int8.graph import Int8Error, quantize
+from inspyrenet.int8.graph import Int8Error, left_in_float32, quantize
 from inspyrenet.int8.trial import FileResult, Trial
 from inspyrenet.lib.export.wrappers import record
 from inspyrenet.networks.exported import ExportedFile, preprocess_of
@@ -119,6 +119,20 @@ def test_convolutions_are_in_8_bits_but_those_that_make_maps(made, tmp_path):
     assert [entry.key for entry in graph.metadata_props] == [KEY] and {
         entry.domain for entry in graph.opset_import
     } == {""}
+
+
+def test_products_of_activations_stay_in_float32():
+    """Attention: query and key are products with weights, their product is not."""
+    shapes = {"x": ["n", 4], "q": ["n", 4], "k": ["n", 4], "attention": ["n", "n"]}
+    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, side) for name, side in shapes.items()]
+    weights = onnx.numpy_helper.from_array(np.ones((4, 4), np.float32), "w")
+    nodes = [
+        onnx.helper.make_node("MatMul", ["x", "w"], ["q"], "query"),
+        onnx.helper.make_node("Transpose", ["q"], ["k"], "key"),
+        onnx.helper.make_node("MatMul", ["q", "k"], ["attention"], "product"),
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", [values[0]], [values[3]], [weights])
+    assert left_in_float32(onnx.helper.make_model(graph)) == ["product"]
 
 
 def test_a_plain_folder_of_images_calibrates(made):
