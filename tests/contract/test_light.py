@@ -1,14 +1,20 @@
 """Front ends are imported where the research stack is not installed; with `tests/light`, what they do there."""
 
+import io
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+import urllib.request
 from importlib import import_module
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from tests.light.running import HIDDEN, good, run
+from tests.light.running import HIDDEN, environment, finds_the_thing, good, photograph, run
+from tests.moving import make_video
 
 FRONT = [
     "inspyrenet",
@@ -17,7 +23,7 @@ FRONT = [
     "inspyrenet.demo.serving",
     "inspyrenet.engine.presets",
 ]
-FOLDERS = ("batch", "commands", "data.hub", "files", "remover", "video")
+FOLDERS = ("batch", "commands", "data.hub", "files", "networks", "remover", "video")
 SERVER = {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "pydantic"}  # fastapi brings pydantic
 
 IMPORT = """
@@ -49,7 +55,7 @@ def imported(names, cwd, shown=()) -> dict:
 
 
 def test_front_ends_need_no_extra(tmp_path):
-    names = [*FRONT, *modules_of(*FOLDERS)]
+    names = [*FRONT, *(set(modules_of(*FOLDERS)) - {"inspyrenet.networks.torch_network"})]
     assert len(names) > 50
     said = imported(names, tmp_path)
     assert said["failed"] == {}
@@ -81,3 +87,43 @@ def test_the_overview_imports_next_to_nothing(words):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr == "set()\n" and "inspyrenet" in done.stdout
+
+
+# -- one extra at a time ------------------------------------------------------------------------------------------
+
+
+def cut(words, cwd, shown):
+    """`inspyrenet WORDS` with these modules alone."""
+    return good(run("-m", "inspyrenet", *words, cwd=cwd, shown=shown))
+
+
+def test_a_batch_needs_parquet_alone(tmp_path):
+    Image.fromarray(photograph()).save(tmp_path / "photo.png")
+    cut(["batch", "-i", "*.png", "-o", "cut", "--workers", "1"], tmp_path, {"pyarrow"})
+    assert finds_the_thing(np.asarray(Image.open(tmp_path / "cut" / "photo.png"))[..., 3])
+    assert (tmp_path / "cut" / "manifest.parquet").is_file()
+
+
+def test_a_video_needs_video_alone(tmp_path):
+    make_video(tmp_path / "clip.mp4", frames=2)
+    cut(["clip.mp4"], tmp_path, {"av"})
+    assert (tmp_path / "clip.out.webm").stat().st_size > 0
+
+
+def test_the_server_cuts_out_with_its_own_extra_alone(tmp_path):
+    picture = io.BytesIO()
+    Image.fromarray(photograph()).save(picture, "png")
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.png"\r\n\r\n'
+    words = [sys.executable, "-m", "inspyrenet", "s", "--port", "0"]
+    with subprocess.Popen(words, env=environment(tmp_path, SERVER), stderr=subprocess.PIPE, text=True) as server:
+        try:
+            said = next(line for line in server.stderr if line.startswith(("serving on ", "error: ")))
+            address = re.match(r"serving on (\S+),", said)[1]
+            request = urllib.request.Request(f"{address}/api/remove", head + picture.getvalue() + b"\r\n--b--\r\n")
+            request.add_header("Content-Type", "multipart/form-data; boundary=b")
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+                result = Image.open(io.BytesIO(answer.read()))
+        finally:
+            server.terminate()
+    assert finds_the_thing(np.asarray(result)[..., 3])
+    assert server.returncode == 0

@@ -18,21 +18,25 @@ ROOT = Path(__file__).resolve().parents[2]
 HIDDEN = {module for modules in MODULES.values() for module in modules} | {"pandas", "scipy", "numba"}
 
 
-def run(
-    *words: str | Path, cwd: Path, stdin: bytes | None = None, shown: Collection[str] = ()
-) -> subprocess.CompletedProcess:
-    """`python WORDS`, outputs as bytes. shown: modules that are not hidden."""
+def environment(cwd: Path, shown: Collection[str] = ()) -> dict[str, str]:
+    """Of a process that does not see what extras bring. shown: modules that it does see."""
     folders = [str(Path(__file__).parent / "without"), str(ROOT / "src")]
-    environment = {
-        **os.environ,
+    proxies = {"http_proxy", "https_proxy", "all_proxy"}
+    return {name: value for name, value in os.environ.items() if name.lower() not in proxies} | {
         "PYTHONPATH": os.pathsep.join(folders),
         "WITHOUT": ",".join(HIDDEN - set(shown)),
         "INSPYRENET_HOME": str(cwd / "home"),
     }
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        environment.pop(name, None)
+
+
+def run(
+    *words: str | Path, cwd: Path, stdin: bytes | None = None, shown: Collection[str] = ()
+) -> subprocess.CompletedProcess:
+    """`python WORDS`, outputs as bytes."""
     give = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    return subprocess.run([sys.executable, *words], cwd=cwd, env=environment, capture_output=True, timeout=120, **give)
+    return subprocess.run(
+        [sys.executable, *words], cwd=cwd, env=environment(cwd, shown), capture_output=True, timeout=120, **give
+    )
 
 
 def inspyrenet(*words: str | Path, cwd: Path, stdin: bytes | None = None) -> subprocess.CompletedProcess:

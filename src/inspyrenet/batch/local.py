@@ -9,6 +9,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
@@ -31,6 +32,20 @@ class _Slot:
     process: BaseProcess
     line: Connection
     task: Task | None = None
+
+
+def _gpus(device: str) -> int:
+    """How many GPUs of CUDA there are; without torch at most 1, since onnxruntime does not count them. Raises DeviceError."""
+    if find_spec("torch") is None:
+        import onnxruntime
+
+        from ..networks.runtimes import choose_provider
+
+        return int(choose_provider(device, onnxruntime.get_available_providers())[1].startswith("cuda"))
+    from ..utils.system.device import available_devices, resolve_device
+
+    resolve_device(device)
+    return sum(name.startswith("cuda") for name in available_devices())
 
 
 class LocalExecutor:
@@ -56,11 +71,7 @@ class LocalExecutor:
         """This machine. Raises DeviceError where the device that was asked for is not there."""
         if self.device == "cpu":
             return [Node(usable_cores(), 0)]
-        from ..utils.system.device import available_devices, resolve_device
-
-        resolve_device(self.device)
-        gpus = [name for name in available_devices() if name.startswith("cuda")]
-        return [Node(usable_cores(), len(gpus))]
+        return [Node(usable_cores(), _gpus(self.device))]
 
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Generator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""
