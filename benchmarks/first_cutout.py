@@ -11,11 +11,9 @@ Memory is the largest resident size of the process. ratios: rembg's figure / our
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -33,6 +31,14 @@ SIZE = 1440, 2160  # height and width of the photo
 SIZES = (300, 400), (480, 640), (720, 1080), (1080, 1620), SIZE  # of the pictures of a folder
 MB = 2**20
 FIGURES = ("seconds", "cpu_seconds", "peak_mb")
+STARTER = """
+import json, os, sys, time
+started = time.perf_counter()
+process = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)])
+_, status, used = os.wait4(process, 0)
+seconds = time.perf_counter() - started
+print(json.dumps([os.waitstatus_to_exitcode(status), seconds, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="first_cutout_") as folder:
         place = Path(folder)
         photo = options.photo or painted(place / "photo.jpg", SIZE)
-        pictures = options.folder or painted_folder(place / "pictures", options.count)
+        pictures = options.folder or painted_folder(place / "pictures", options.count if "many" in options.part else 0)
         count = len(find_images(pictures))
         cases = {
             "help": (options.rounds, 1, lambda tool: run([tool.command, "--help"])),
@@ -121,19 +127,18 @@ def in_turn(tools: list[Tool], rounds: int, count: int, measure) -> dict:
 
 
 def run(words: list[str | Path]) -> Run:
-    """Leaves with the command's own words where it fails."""
-    with tempfile.TemporaryFile() as said:
-        started = time.perf_counter()
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            said.seek(0)
-            words_of_it = said.read().decode(errors="replace")[-2000:]
-            sys.exit(f"error: {' '.join(map(str, words))} ended with {process.returncode}:\n{words_of_it}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Run(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / MB)
+    """Leaves with the command's own words where it fails.
+
+    A small process starts the command: Linux counts the memory of whoever starts a process as its own until it has begun.
+    """
+    starter = [sys.executable, "-I", "-S", "-c", STARTER, *map(str, words)]
+    done = subprocess.run(starter, stdin=subprocess.DEVNULL, capture_output=True, check=True)
+    code, seconds, cpu_seconds, peak = json.loads(done.stdout.splitlines()[-1])
+    if code:
+        sys.exit(
+            f"error: {' '.join(map(str, words))} ended with {code}:\n{done.stderr.decode(errors='replace')[-2000:]}"
+        )
+    return Run(seconds, cpu_seconds, peak * (1 if sys.platform == "darwin" else 1024) / MB)
 
 
 def cut_one(tool: Tool, photo: Path, place: Path) -> Run:
@@ -156,7 +161,7 @@ def cut_many(tool: Tool, pictures: Path, count: int, place: Path) -> Run:
 
 def environment_mb(command: Path) -> float | None:
     """Size of the packages beside a command; None where there are none."""
-    packages = [*command.absolute().parent.parent.glob("lib*/python*/site-packages")]
+    packages = [*command.absolute().parent.parent.glob("lib/python*/site-packages")]
     files = (path for folder in packages for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return round(sum(path.stat().st_size for path in files) / MB) if packages else None
 

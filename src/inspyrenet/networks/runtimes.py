@@ -4,6 +4,7 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
@@ -61,6 +62,7 @@ def open_graph(path: Path, runtime: Runtime = "onnx", device: str = "auto") -> G
     that it cannot read, ImportError where the runtime is not installed."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
+    import_module(NAMES[runtime].lower())  # here: what it sets up on the way is not meant for the network's thread
     kind: type[Graph] = OnnxGraph if runtime == "onnx" else OpenvinoGraph
     return _in_network_thread(kind, path, device)
 
