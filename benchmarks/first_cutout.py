@@ -19,8 +19,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
-
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 from serve import machine
 
 from inspyrenet.commands.parser import Parser
