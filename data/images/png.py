@@ -66,10 +66,10 @@ def _stream(array: np.ndarray) -> Iterator[bytes]:
 
 def _deflate(array: np.ndarray, first: int, last: int) -> tuple[bytes, int, int]:
     """(deflated, Adler-32, length) of some rows."""
-    filtered = _filtered(array, first, last)
+    filtered = _filtered(array, first, last).data
     deflate = zlib.compressobj(LEVEL, zlib.DEFLATED, WINDOW, MEMORY)
     data = deflate.compress(filtered) + deflate.flush(zlib.Z_FINISH if last == len(array) else zlib.Z_FULL_FLUSH)
-    return data, zlib.adler32(filtered), filtered.size
+    return data, zlib.adler32(filtered), filtered.nbytes
 
 
 def _filtered(array: np.ndarray, first: int, last: int) -> np.ndarray:

@@ -103,7 +103,7 @@ def _window(array: np.ndarray, tile: Tile, margin: int) -> np.ndarray:
         first, last = side.start - margin, side.stop + margin
         cut.append(slice(max(first, 0), last))
         missing.append((max(-first, 0), max(last - length, 0)))
-    inside = array[..., *cut]
+    inside = array[..., cut[0], cut[1]]
     return np.pad(inside, [(0, 0)] * (array.ndim - 2) + missing, "edge") if any(map(any, missing)) else inside
 
 
