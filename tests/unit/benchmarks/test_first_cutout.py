@@ -69,6 +69,14 @@ def test_both_tools_are_measured_in_turn(script, tmp_path, monkeypatch):
     assert many["images_per_second"]["median"] == pytest.approx(2 / many["seconds"]["median"])
 
 
+def test_the_memory_is_the_commands_own(script, tmp_path):
+    path = tmp_path / "large"
+    path.write_text(f"#!{sys.executable}\nbytearray(b'x') * (200 * 2**20)\n")
+    path.chmod(0o755)
+    here = bytearray(b"x") * (500 * 2**20)
+    assert 200 < script.run([path]).peak_mb < 300 and here
+
+
 def test_without_rembg_there_are_our_own_figures(script, tmp_path, capsys):
     Image.new("RGB", (40, 30)).save(tmp_path / "photo.png")
     more = ("--photo", str(tmp_path / "photo.png"), "--folder", str(tmp_path), "--part", "first")
