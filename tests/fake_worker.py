@@ -30,7 +30,7 @@ DEADLY, DEADLY_ONCE, HEAVY, ODD = (
 class FakeRemover:
     """The red channel as the map."""
 
-    device = "cpu"
+    batch_size = 1
 
     def __init__(self, folder: Path, pause: float = 0.0):
         self.folder, self.pause = folder, pause

@@ -17,7 +17,7 @@ from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, SyntheticShapes
 from inspyrenet.data.images.preprocess import Preprocess
 from inspyrenet.engine import build
 from inspyrenet.engine.export import ExportOptions, export
-from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_GRAPHS, BUNDLED_WEIGHTS, ModelSpec
+from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS, ModelSpec
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
@@ -65,7 +65,7 @@ def main(config_name: str, source: str) -> int:
 
 def write_graphs() -> None:
     spec = ModelSpec("default", load_config([str(BUNDLED_CONFIG)])[0], BUNDLED_WEIGHTS)
-    folder = export(spec, ExportOptions(parts=True, output=BUNDLED_GRAPHS))
+    folder = export(spec, ExportOptions(parts=True, output=BUNDLED_WEIGHTS.with_suffix("")))
     size = sum(path.stat().st_size for path in folder.iterdir())
     if size > LARGEST:
         raise SystemExit(f"error: the graphs have {size:,} bytes, more than {LARGEST:,}")

@@ -28,14 +28,14 @@ def build_parser() -> argparse.ArgumentParser:
     add = parser.add_argument_group("files").add_argument
     add("-i", "--input", required=True, metavar="WHAT", help="pattern in quotes, folder, or list, see below")
     add("-o", "--output", required=True, metavar="FOLDER", help="where results go; sub-folders are kept")
-    add("--root", metavar="FOLDER", help="keep the structure below this folder (default: a pattern's fixed part)")
+    add("--root", metavar="FOLDER", help="keep the structure below (default: a pattern's fixed part)")
     add("--manifest", metavar="FILE", help="default: OUTPUT/manifest.parquet")
     add("--shard-size", type=int, default=256, metavar="N", help="images after which the manifest is written (256)")
     _add_executor_options(parser)
     add_output_options(parser)
     network = NetworkOptions.add_arguments(parser)
     network.add_argument(
-        "--batch-size", type=int, metavar="N", help="images in one pass of the network (default: 1, on a GPU 8)"
+        "--batch-size", type=int, metavar="N", help="images at once (default: what the network likes best)"
     )
     return parser
 
@@ -46,7 +46,8 @@ def _add_executor_options(parser: argparse.ArgumentParser) -> None:
         "--executor",
         choices=("local", "ray"),
         default="local",
-        help="processes of this machine, or Ray (extra cluster)",
+        metavar="NAME",
+        help="local (default): this machine; ray: a cluster",
     )
     add("--workers", type=int, metavar="N", help="default: one for each GPU, else one for every four cores")
     add("--threads", type=int, metavar="N", help="processor threads of each worker (default: cores / workers)")

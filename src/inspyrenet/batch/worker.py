@@ -98,8 +98,7 @@ class Worker:
             )
         self.remover = load(settings)
         self.in_flight.leave(key)
-        on_gpu = self.remover.device != "cpu"
-        self.batch_size = settings.batch_size or (8 if on_gpu else 1)
+        self.batch_size = settings.batch_size or self.remover.batch_size
         self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:

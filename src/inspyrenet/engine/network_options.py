@@ -52,17 +52,7 @@ class NetworkOptions:
             "--device",
             maps=False,
             metavar="NAME",
-            help="auto (default), cpu, cuda, cuda:1, mps; engine onnx: also rocm, directml, coreml, openvino",
-        ),
-    )
-    engine: Literal["auto", "onnx", "openvino", "torch"] = field(
-        default="auto",
-        metadata=_argument(
-            "--engine",
-            maps=False,
-            choices=("auto", "onnx", "openvino", "torch"),
-            metavar="NAME",
-            help="auto (default): onnx (onnxruntime) for the bundled model and .onnx, torch for the rest; openvino",
+            help="auto (default), cpu, cuda, cuda:1, mps, …",
         ),
     )
     resize: Literal["static", "dynamic"] | None = field(
@@ -86,6 +76,16 @@ class NetworkOptions:
     patch_merging: bool = field(
         default=False,
         metadata=_argument("--PM", action="store_true", help="patch merging: full resolution at bounded memory"),
+    )
+    engine: Literal["auto", "onnx", "openvino", "torch"] = field(
+        default="auto",
+        metadata=_argument(
+            "--engine",
+            maps=False,
+            choices=("auto", "onnx", "openvino", "torch"),
+            metavar="NAME",
+            help="auto (default), onnx, openvino, torch",
+        ),
     )
 
     @classmethod

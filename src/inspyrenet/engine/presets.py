@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 MODES = ("fast", "base", "base-nightly")  # published background-removal weights, by the names that people know
 BUNDLED = Path(__file__).resolve().parents[1] / "weights"
 BUNDLED_WEIGHTS, BUNDLED_CONFIG = BUNDLED / "default.safetensors", BUNDLED / "default.yaml"
-BUNDLED_GRAPHS = BUNDLED / "default"  # the same network as run/Export.py --parts writes it
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
 
@@ -61,6 +60,11 @@ def resolve_model(
 def has_default() -> bool:
     """A model came with this installation."""
     return BUNDLED_WEIGHTS.is_file() and BUNDLED_CONFIG.is_file()
+
+
+def bundled_graphs() -> Path:
+    """The folder of the same network as graphs, as run/Export.py --parts writes them."""
+    return BUNDLED_WEIGHTS.with_suffix("")
 
 
 def _is_checkpoint(path: Path) -> bool:

@@ -6,7 +6,7 @@ This thread runs the network; some read ahead, others make results of what the n
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -62,23 +62,55 @@ def _cut_images(
         tqdm(total=len(jobs), unit="image", disable=not bar, file=sys.stderr) as progress,
     ):
         writing = _Writing(report, progress, say)
-        for (reading,) in read_ahead(jobs, _read, _pixels, reader, writing.room, writing.finish_one):
-            try:
-                image = reading.future.result()
-                started = time.perf_counter()
-                (maps,) = remover.predict([image], levels)
-            except Exception as error:  # of any class: decoders and networks are other people's code
-                writing.fail(reading, error)
-                continue
-            seconds = {"network": time.perf_counter() - started}
-            future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds)
-            writing.pending.append(Reading(reading.item, reading.pixels, future))
-            del reading, image, maps  # a large image is gone before the next one is read
+
+        def cut_out(
+            group: list[Reading[FileJob]],
+        ) -> None:  # a function of its own, so that no name below holds an image
+            images = _read_images(group, writing)
+            for reading, image, maps, seconds in _predicted(remover, images, levels, writing):
+                future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds)
+                writing.pending.append(Reading(reading.item, reading.pixels, future))
+
+        for group in read_ahead(jobs, _read, _pixels, reader, writing.room, writing.finish_one, remover.batch_size):
+            cut_out(group)
+            group.clear()  # large images are gone before the next ones are read
             writing.finish(2 * threads)
             if not writing.possible:
                 break
         writing.finish(0)
         return writing.possible
+
+
+def _read_images(
+    group: Sequence[Reading[FileJob]], writing: "_Writing"
+) -> "Iterator[tuple[Reading[FileJob], DecodedImage]]":
+    """Those that can be read."""
+    for reading in group:
+        try:
+            yield reading, reading.future.result()
+        except Exception as error:  # of any class: decoders are other people's code
+            writing.fail(reading, error)
+
+
+def _predicted(
+    remover: "Remover", images: "Iterable[tuple[Reading[FileJob], DecodedImage]]", levels: bool, writing: "_Writing"
+) -> "Iterator[tuple[Reading[FileJob], DecodedImage, NetworkMaps, dict[str, float]]]":
+    """What the network says of each, and the seconds that it took; of several at once, or of each alone where that fails."""
+    images = list(images)
+    groups = [images]
+    while groups and (group := groups.pop(0)):
+        started = time.perf_counter()
+        try:
+            found = remover.predict([image for _, image in group], levels)
+        except Exception as error:  # of any class: networks are other people's code
+            if len(group) > 1:
+                groups = [[one] for one in group]
+            else:
+                writing.fail(group[0][0], error)
+            continue
+        seconds = (time.perf_counter() - started) / len(group)
+        for (reading, image), maps in zip(group, found, strict=True):
+            yield reading, image, maps, {"network": seconds}
 
 
 def _make_result(

@@ -4,8 +4,8 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..engine import presets
 from ..engine.network_options import NetworkOptions
+from ..engine.presets import bundled_graphs
 from ..utils.system.device import DeviceError
 from ..utils.system.extras import extras_named
 from ..utils.system.paths import expanded
@@ -26,7 +26,7 @@ def open_network(options: NetworkOptions) -> Network:
     package is not installed, and what the engine raises.
     """
     named = exported_path(options)
-    graph = named or (presets.BUNDLED_GRAPHS if _is_bundled(options) and presets.BUNDLED_GRAPHS.is_dir() else None)
+    graph = named or (bundled_graphs() if _is_bundled(options) and bundled_graphs().is_dir() else None)
     engine = options.engine
     if engine == "torch" and named:
         raise RemoverError(f"engine torch does not run exported networks ({named}): take engine auto, onnx or openvino")

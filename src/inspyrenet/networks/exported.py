@@ -44,6 +44,7 @@ class _Exported:
         self.rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
         self.name, self.normalize = metadata.name, metadata.normalize
         self.preprocess = preprocess_of(metadata, resize)
+        self.batch_size = first.batch_size
 
     def describe(self) -> str:
         """See `Network`."""

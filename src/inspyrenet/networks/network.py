@@ -37,7 +37,8 @@ class Network(Protocol):
     """A network with what `Remover` has to know about it. Any number of threads may call it.
 
     name: of the model. weights: its file, or folder. device: "cpu", "cuda:0" and the like. preprocess: makes its inputs.
-    normalize: as of `to_map`. merging: large images are predicted in patches, one at a time.
+    normalize: as of `to_map`. merging: large images are predicted in patches, one at a time. batch_size: how many images of a long
+    row it had best get at once.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Network(Protocol):
     preprocess: Preprocess
     normalize: Stretch
     merging: bool
+    batch_size: int
 
     def describe(self) -> str:
         """Network, device and engine in a few words."""

@@ -22,6 +22,7 @@ from ..utils.train.checkpoint import read_weights
 from .network import DYNAMIC, NetworkMaps, RemoverError
 
 UNBOUNDED = 2**31
+ON_GPU = 8  # images of a batch
 
 
 class TorchNetwork:
@@ -38,6 +39,7 @@ class TorchNetwork:
         self.merging = options.patch_merging
         if self.merging:
             self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
+        self.batch_size = ON_GPU if device.type != "cpu" and not self.merging else 1
         self.normalize = test.normalize if test else "none"
         precision = choose_precision(options.precision or (test.precision if test else "float32"), device)
         if options.jit:  # before the network is loaded

@@ -74,7 +74,7 @@ class Remover:
         self.edges = choose_method(edges)
         place = "auto" if device is None else str(device)
         self.network = open_network(
-            NetworkOptions(tuple(overrides), mode, ckpt, place, engine, resize, precision, jit, patch_merging)
+            NetworkOptions(tuple(overrides), mode, ckpt, place, resize, precision, jit, patch_merging, engine)
         )
 
     @classmethod
@@ -91,6 +91,11 @@ class Remover:
     def device(self) -> str:
         """Where the network is computed: cpu, cuda:0 and the like."""
         return self.network.device
+
+    @property
+    def batch_size(self) -> int:
+        """How many images of a long row the network had best get at once."""
+        return self.network.batch_size
 
     def __repr__(self) -> str:
         return f"Remover({self.describe()}, weights from {self.network.weights})"

@@ -11,7 +11,7 @@ from inspyrenet import Remover, build_model
 from inspyrenet.commands import export as Export
 from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.engine.network_options import NetworkOptions
-from inspyrenet.engine.presets import BUNDLED_GRAPHS, BUNDLED_WEIGHTS
+from inspyrenet.engine.presets import BUNDLED_WEIGHTS, bundled_graphs
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.networks.choose import open_network
 from inspyrenet.networks.exported import DETAILS, FINER, ExportedParts
@@ -62,8 +62,8 @@ def test_graphs_take_batches(in_torch):
 
 
 def test_the_bundled_graphs_are_small_and_say_whose_they_are():
-    assert sum(path.stat().st_size for path in BUNDLED_GRAPHS.iterdir()) <= 10_000_000
-    metadata = ExportedParts(BUNDLED_GRAPHS).metadata
+    assert sum(path.stat().st_size for path in bundled_graphs().iterdir()) <= 10_000_000
+    metadata = ExportedParts(bundled_graphs()).metadata
     assert metadata.weights == BUNDLED_WEIGHTS.name and metadata.inputs == ("image",)
 
 
@@ -91,7 +91,7 @@ def test_what_an_engine_does_not_run_is_told(tmp_path):
     with pytest.raises(RemoverError, match=r"engine openvino runs the bundled model and exported networks: run/Export"):
         Remover(config, "cpu", weights, engine="openvino")
     with pytest.raises(RemoverError, match="engine torch does not run exported networks"):
-        Remover(BUNDLED_GRAPHS, engine="torch")
+        Remover(bundled_graphs(), engine="torch")
     with pytest.raises(RemoverError, match="engine is auto, onnx, openvino, torch, not 'jax'"):
         Remover(engine="jax")
 
@@ -103,8 +103,8 @@ def test_a_device_that_no_engine_has_is_told():
 
 
 def test_a_folder_of_parts_is_a_model():
-    named = open_network(NetworkOptions(mode=BUNDLED_GRAPHS))
-    assert named.weights == BUNDLED_GRAPHS and named.name == "default"
+    named = open_network(NetworkOptions(mode=bundled_graphs()))
+    assert named.weights == bundled_graphs() and named.name == "default"
 
 
 # -- parts --------------------------------------------------------------------------------------------------------

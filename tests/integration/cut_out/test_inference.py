@@ -253,15 +253,15 @@ def test_a_torn_write_leaves_nothing(tmp_path, monkeypatch):
     "error", [MemoryError(), ZeroDivisionError("division by zero"), KeyError("x"), AssertionError()]
 )
 def test_whatever_the_network_or_matting_raises_ends_one_image(run, photos, tmp_path, shared, monkeypatch, error):
-    whole, calls = shared.cut, []
+    whole, calls = shared.predict, []
 
-    def cut(*arguments, **options):
+    def predict(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
             raise error
-        return whole(*arguments, **options)
+        return whole(*arguments)
 
-    monkeypatch.setattr(shared, "cut", cut)
+    monkeypatch.setattr(shared, "predict", predict)
     code, said = run(photos, tmp_path / "out", "-v")
     assert code == 1 and "3 done, 1 failed" in said and len(tree(tmp_path / "out")) == 3
     assert f"a.png: {type(error).__name__}" in said
@@ -302,10 +302,10 @@ def test_a_name_that_begins_like_a_home_is_a_name(run, photos, tmp_path, monkeyp
 
 
 def test_ctrl_c_is_no_error_of_an_image(run, photos, tmp_path, shared, monkeypatch):
-    def cut(*arguments, **options):
+    def predict(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(shared, "cut", cut)
+    monkeypatch.setattr(shared, "predict", predict)
     code, said = run(photos, tmp_path / "out")
     assert code == 130 and "failed" not in said
 

@@ -24,7 +24,7 @@ def maker(tmp_path, monkeypatch, request):
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     folder = tmp_path / "bundled"
-    files = {"WEIGHTS": "default.safetensors", "CONFIG": "default.yaml", "GRAPHS": "default"}
+    files = {"WEIGHTS": "default.safetensors", "CONFIG": "default.yaml"}
     for name, file in ((f"BUNDLED_{kind}", file) for kind, file in files.items()):
         monkeypatch.setattr(script, name, folder / file)
         monkeypatch.setattr(presets, name, folder / file)

@@ -21,9 +21,11 @@ def test_nothing_said_is_the_defaults():
 
 
 def test_everything_said_arrives():
-    words = "a=1 -m fast --ckpt w.pth --device cuda:1 --resize dynamic --precision bfloat16 --jit --PM b=2"
+    words = (
+        "a=1 -m fast --ckpt w.pth --device cuda:1 --resize dynamic --precision bfloat16 --jit --PM --engine onnx b=2"
+    )
     said = read(*words.split())
-    assert said == NetworkOptions(("a=1", "b=2"), "fast", "w.pth", "cuda:1", "dynamic", "bfloat16", True, True)
+    assert said == NetworkOptions(("a=1", "b=2"), "fast", "w.pth", "cuda:1", "dynamic", "bfloat16", True, True, "onnx")
     assert all(getattr(said, one.name) != one.default for one in fields(NetworkOptions)), "a new option is missing here"
     assert read("--gpu").device == "cuda"
     assert all(read(flag, "base").mode == "base" for flag in ("--mode", "-c", "--config"))

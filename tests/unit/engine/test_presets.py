@@ -9,7 +9,7 @@ import torch
 from inspyrenet.data.hub import registry
 from inspyrenet.engine import presets
 from inspyrenet.engine.presets import MissingWeights, ModeError, ModelSpec, resolve_model
-from inspyrenet.remover.remover import preprocessing
+from inspyrenet.networks.torch_network import preprocessing
 from inspyrenet.utils.config.load import ConfigError, load_config
 from tests.tiny_network import DYNAMIC, STATIC, write_tiny
 

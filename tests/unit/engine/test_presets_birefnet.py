@@ -6,7 +6,7 @@ from inspyrenet.commands import fetch
 from inspyrenet.data.hub import registry
 from inspyrenet.engine.presets import resolve_model
 from inspyrenet.lib.checkpoints.birefnet import REGISTRY, REPOSITORIES, tile_order
-from inspyrenet.remover.remover import preprocessing
+from inspyrenet.networks.torch_network import preprocessing
 from inspyrenet.utils.config.load import load_config
 
 ENTRIES = [entry for entry in registry.load("weights").values() if entry.name.startswith("BiRefNet")]

@@ -23,13 +23,15 @@ def work(tmp_path):
 class Remover:
     """The red channel as the map; each part can be told what to do before, by the value of the image."""
 
-    def __init__(self, before_predict=lambda value: None, before_finish=lambda value: None):
-        self.before_predict, self.before_finish = before_predict, before_finish
+    def __init__(self, before_predict=lambda value: None, before_finish=lambda value: None, batch_size=1):
+        self.before_predict, self.before_finish, self.batch_size = before_predict, before_finish, batch_size
+        self.batches = []
 
     def predict(self, images, levels):
-        (image,) = images
-        self.before_predict(int(image.array[0, 0, 0]))
-        return [image.array[..., 0]]
+        self.batches.append(len(images))
+        for image in images:
+            self.before_predict(int(image.array[0, 0, 0]))
+        return [image.array[..., 0] for image in images]
 
     def finish(self, image, maps, *look):
         self.before_finish(int(maps[0, 0]))
@@ -61,6 +63,13 @@ def test_one_that_fails_does_not_stop_the_rest(work, part):
     assert [(path.name, reason) for path, reason in report.failed] == [("1.png", "KeyError: 'a bug'")]
     assert [job.target.name for job in report.done] == ["0.png", "2.png", "3.png"]
     assert all(Path(job.target).exists() for job in report.done) and report.left == 0
+
+
+def test_images_go_through_in_groups_and_alone_where_a_group_fails(work):
+    remover = Remover(fail_at(2), batch_size=3)
+    report = jobs.run_jobs(work, remover)
+    assert remover.batches == [3, 1, 1, 1, 1]
+    assert [path.name for path, _ in report.failed] == ["2.png"] and len(report.done) == 3
 
 
 def test_the_seconds_of_all_parts_are_told(work):

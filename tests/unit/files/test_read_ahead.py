@@ -60,6 +60,8 @@ def test_a_folder_of_large_images_has_one_of_them_in_memory(tmp_path, monkeypatc
         return image
 
     class Cutter:
+        batch_size = 1
+
         def predict(self, images, levels):
             return [image.array[..., 0].copy() for image in images]
 
