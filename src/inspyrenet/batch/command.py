@@ -51,7 +51,7 @@ def _add_executor_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--workers", type=int, metavar="N", help="default: one for each GPU, else one for every four cores")
     add("--threads", type=int, metavar="N", help="processor threads of each worker (default: cores / workers)")
-    add("--address", metavar="WHERE", help="a running Ray: auto, HOST:6379, ray://HOST:10001 (default: a new one)")
+    add("--address", metavar="WHERE", help="a running Ray, such as HOST:6379 (default: a new one)")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
