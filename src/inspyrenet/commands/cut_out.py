@@ -48,7 +48,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
     add_edges_option(group)
-    add("--keep-metadata", action="store_true", help="keep images' EXIF data, such as camera, author and place")
+    add("--keep-metadata", action="store_true", help="keep images' EXIF data, also author and place")
     add("--overwrite", action="store_true", help="make results again that are there already")
     add("-v", "--verbose", action="store_true", help="progress bar, and a line with times for each image")
 
