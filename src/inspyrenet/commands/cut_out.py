@@ -59,7 +59,7 @@ def add_edges_option(group: argparse._ArgumentGroup) -> None:
         "--edges",
         default="auto",
         metavar="HOW",
-        help="colors in soft edges: auto (videos: none), multilevel, pymatting, fusion, none",
+        help="colors in edges: auto (videos: none), multilevel, pymatting, fusion, none",
     )
 
 
