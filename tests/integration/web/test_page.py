@@ -16,6 +16,7 @@ from inspyrenet import Remover
 from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.demo import command, layout, pictures
 from inspyrenet.demo.guard import FILE, READ, WRITE
+from inspyrenet.networks.network import NetworkMaps
 from inspyrenet.remover.compositing import style_of
 from tests.browser import Browser
 from tests.processes import finish, start
@@ -54,11 +55,9 @@ def test_the_levels_are_those_of_the_network(remover):
 
 
 def test_levels_of_a_network_without_a_pyramid():
-    from inspyrenet.lib.types import SaliencyPyramid
-
-    assert [
-        [one.name for one in stage] for stage in pictures.stages(SaliencyPyramid((torch.ones(1, 1, 8, 8),)), (9, 9))
-    ] == [["S0"]]
+    logits = np.ones((1, 1, 8, 8), np.float32)
+    found = pictures.stages(NetworkMaps(logits, (logits,)), (9, 9))
+    assert [[one.name for one in stage] for stage in found] == [["S0"]]
 
 
 def test_transparency_is_shown_over_a_checkerboard():
