@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..utils.system.device import available_devices
 from ..utils.system.extras import how_to_install
 
 if TYPE_CHECKING:
@@ -102,6 +103,10 @@ def _load_pymatting() -> Callable[..., "np.ndarray"]:
 def _fusion(image: "np.ndarray", alpha: "np.ndarray", device: "torch.device | str") -> "np.ndarray":
     import numpy as np
     import torch
+
+    device = (
+        device if str(device) in available_devices() else "cpu"
+    )  # of a graph it may be one that torch does not know
 
     def planes(array: np.ndarray) -> torch.Tensor:  # (H, W, C) → (1, C, H, W) in 0..1
         return torch.from_numpy(np.array(array)).to(device).permute(2, 0, 1)[None].float().div_(255)
