@@ -45,7 +45,11 @@ _DATA_ROOTS: tuple[Keys, ...] = (
     ("Test", "Dataset", "root"),
     ("Eval", "gt_root"),
 )
-_FILES: tuple[Keys, ...] = (("Model", "pretrained"), ("Train", "FineTune", "weights"))  # or something else than a path
+_FILES: tuple[Keys, ...] = (  # or something else than a path
+    ("Model", "pretrained"),
+    ("Train", "FineTune", "weights"),
+    ("Eval", "cited"),
+)
 _TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
 

@@ -349,6 +349,7 @@ class EvalSection(Section):
     datasets: tuple[SetName, ...] | None = None  # null: Test.Dataset.sets
     metrics: tuple[str, ...] = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
     conventions: Literal["pysod", "published"] = "pysod"
+    cited: str | None = None  # a file of published figures for the paper's table; published: the shipped one
     num_workers: Annotated[int, Field(ge=0)] = 0  # 0: one process per core
 
 

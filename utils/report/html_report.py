@@ -11,7 +11,7 @@ import numpy as np
 from ..metrics import METRICS, ScorePair, SetScores
 from ..system.page_files import read_page
 from .figures import has_curves
-from .tables import Row, writing
+from .tables import SEEDS, Row, writing
 from .thumbnails import thumbnails, worst_first
 
 PAGE = read_page(__package__, "report")  # names reach it as data, and its script shows them as text, never as markup
@@ -30,10 +30,16 @@ class Entry:
 
 
 def write_report(
-    path: Path | str, title: str, entries: Sequence[Entry], notes: Sequence[str] = (), budget: int = BUDGET
+    path: Path | str,
+    title: str,
+    entries: Sequence[Entry],
+    notes: Sequence[str] = (),
+    seeds: Sequence[Sequence[str]] = (),
+    budget: int = BUDGET,
 ) -> None:
     """Write the page. Methods on one data set are shown side by side on the images that all of them have.
 
+    seeds: what `seeds.seed_lines` gives; shown beneath the scores.
     ReportError says where and why not.
     """
     path = Path(path)
@@ -41,6 +47,7 @@ def write_report(
     data = {
         "title": title,
         "notes": list(notes),
+        "seeds": {"title": SEEDS, "lines": list(map(list, seeds))},
         "metrics": [_metric(name) for name in dict.fromkeys(m for e in entries for m in e.scores.scores.metrics)],
         "sets": [_panel([e for e in entries if e.row.dataset == name], budget // len(sets)) for name in sets],
     }

@@ -64,6 +64,14 @@ function drawTable() {
   $("scores").replaceChildren(make("thead", {}, head), make("tbody", {}, ...body));
 }
 
+function drawSeeds() {
+  const [head, ...lines] = data.seeds.lines;
+  if (!head) return;
+  const line = kind => cells => make("tr", {}, ...cells.map(cell => make(kind, {}, cell)));
+  const table = make("table", {}, make("thead", {}, line("th")(head)), make("tbody", {}, ...lines.map(line("td"))));
+  $("seeds").append(make("h2", {}, data.seeds.title), make("div", {class: "scroll"}, table));
+}
+
 function sortBy(column) {
   const first = metric[column] && metric[column].better === "higher" ? -1 : 1;
   sorted = sorted && sorted.column === column ? {column, direction: -sorted.direction} : {column, direction: first};
@@ -284,6 +292,7 @@ $("find").addEventListener("input", drawGallery);
 $("show-intervals").addEventListener("change", drawTable);
 $("viewer").addEventListener("click", event => event.target === $("viewer") && $("viewer").close());
 drawTable();
+drawSeeds();
 drawSet();
 drawGallery();
 const nearEnd = seen => seen[0].isIntersecting && drawn < order.length && addRows();

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..metrics import GT_THRESHOLD, METRICS, PYSOD, Conventions, Interval
 
-OF_SCORES = ("seeds.csv", "per_image.csv", "per_image.parquet", "curves.csv", "report.html")  # beside tables
+PAPER = ("paper.csv", "paper.md", "paper.tex")
+OF_SCORES = ("seeds.csv", "per_image.csv", "per_image.parquet", "curves.csv", "report.html", *PAPER)  # beside tables
 SEEDS = "Mean ± sample standard deviation over seeds"
 
 
@@ -73,12 +74,15 @@ def ranks(rows: Sequence[Row], metric: str) -> dict[int, int]:
     found: dict[int, int] = {}
     for dataset in dict.fromkeys(row.dataset for row in rows):
         shown = {i: number(metric, row.value(metric)) for i, row in enumerate(rows) if row.dataset == dataset}
-        shown = {i: text for i, text in shown.items() if text != "-"}
-        if len(shown) < 2:
-            continue
-        order = sorted({float(text) for text in shown.values()}, reverse=METRICS[metric].better == "higher")
-        found |= {i: order.index(float(text)) + 1 for i, text in shown.items() if float(text) in order[:2]}
+        found |= first_two({i: text for i, text in shown.items() if text != "-"}, metric)
     return found
+
+
+def first_two(shown: Mapping[int, str], metric: str) -> dict[int, int]:
+    """Line -> 1 or 2 for the best and second best of these numbers; none where one line stands alone."""
+    values = {i: float(text) for i, text in shown.items()}
+    order = sorted(set(values.values()), reverse=METRICS[metric].better == "higher")
+    return {i: order.index(value) + 1 for i, value in values.items() if value in order[:2] and len(values) > 1}
 
 
 def header(metrics: Sequence[str], signs: Mapping[str, str] | None = None) -> list[str]:
@@ -152,7 +156,7 @@ def latex(
 ) -> str:
     r"""A booktabs table, best in bold and second underlined on each data set; `seeds` as a second one; the notes as comments."""
     titles = header(metrics, {"higher": r" $\uparrow$", "lower": r" $\downarrow$"})
-    lines = _marked(rows, metrics, r"\textbf{{{}}}", r"\underline{{{}}}", _escape)
+    lines = _marked(rows, metrics, r"\textbf{{{}}}", r"\underline{{{}}}", escape)
     body = []
     for i, line in enumerate(lines):
         if i and rows[i].dataset != rows[i - 1].dataset:
@@ -160,8 +164,8 @@ def latex(
         body.append(" & ".join(line) + r" \\")
     parts = [*(f"% {note}" for note in notes), r"% needs \usepackage{booktabs}", *_tabular(titles, body)]
     if seeds:
-        spreads = [" & ".join(_escape(cell).replace("±", r"$\pm$") for cell in line) + r" \\" for line in seeds[1:]]
-        parts += ["", f"% {SEEDS}", *_tabular([_escape(title) for title in seeds[0]], spreads)]
+        spreads = [" & ".join(escape(cell).replace("±", r"$\pm$") for cell in line) + r" \\" for line in seeds[1:]]
+        parts += ["", f"% {SEEDS}", *_tabular([escape(title) for title in seeds[0]], spreads)]
     return "\n".join([*parts, ""])
 
 
@@ -177,7 +181,8 @@ def _tabular(titles: Sequence[str], body: Sequence[str]) -> list[str]:
     ]
 
 
-def _escape(text: str) -> str:
+def escape(text: str) -> str:
+    """A name as LaTeX prints it."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     return "".join(special.get(c, f"\\{c}" if c in "&%$#_{}" else c) for c in text)
 

@@ -25,6 +25,8 @@ from ..utils.metrics import (
 )
 from ..utils.report.figures import MethodScores, write_curves, write_per_image
 from ..utils.report.html_report import Entry, write_report
+from ..utils.report.paper import Line, measured, paper_table, write_paper
+from ..utils.report.published import read_cited
 from ..utils.report.seeds import seed_lines, seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
@@ -120,9 +122,15 @@ class NothingScored(RuntimeError):
 
 
 def check_one_table(configs: Sequence[Config]) -> None:
-    """Raises ConfigError for runs whose scores cannot stand in one table."""
+    """Raises ConfigError for runs whose scores cannot stand in one table, CitedError for figures that cannot be read."""
     if len({config.Eval.conventions for config in configs}) > 1:
         raise ConfigError(["Eval.conventions: one table needs one kind; score the runs apart"])
+    _cited(configs)
+
+
+def _cited(configs: Sequence[Config]) -> list[Line]:
+    files = dict.fromkeys(config.Eval.cited for config in configs if config.Eval.cited)
+    return [line for file in files for line in read_cited(file)]
 
 
 def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures: Failures | None = None) -> str:
@@ -240,12 +248,15 @@ def _write(folder: Path, runs: Sequence[Scored], options: Options, failed: Seque
     metrics = check_metrics(name for run in runs for name in run.metrics)
     notes = footnotes(rows, metrics, [note for run in runs for note in run.notes], runs[0].conventions)
     methods = [entry for run in runs for entry in run.methods]
-    write_tables(folder, rows, metrics, notes, seed_lines(rows, metrics))
+    seeds = seed_lines(rows, metrics)
+    write_tables(folder, rows, metrics, notes, seeds)
+    cited = _cited([run.config for run in runs])
+    write_paper(folder, paper_table(measured(rows, metrics), cited, metrics), notes)
     write_per_image(folder, methods)
     write_curves(folder, methods)
     if options.report:
         title = ", ".join(run.config.name for run in runs)
-        write_report(folder / "report.html", title, [entry for run in runs for entry in run.entries], notes)
+        write_report(folder / "report.html", title, [entry for run in runs for entry in run.entries], notes, seeds)
     log.info("tables in %s", folder)
 
 
