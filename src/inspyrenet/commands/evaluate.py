@@ -45,6 +45,7 @@ def _add_options(parser: "argparse.ArgumentParser") -> None:
     add("--allow-missing", action="store_true", help="score although maps or masks are missing, and say how many")
     add("--report", action="store_true", help="also write report.html: curves, histograms, and the images, worst first")
     add("--fresh", action="store_true", help="score anew what was scored before")
+    add("--overwrite", action="store_true", help="replace tables of another run")
     add(
         "--compare",
         nargs=2,
@@ -65,10 +66,16 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
     return [with_roots(config, pred_root, gt_root) for config in load_config(options.config, options.overrides)]
 
 
-def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failures | None" = None) -> int:
+def evaluate(
+    configs: "Sequence[Config]",
+    options: "Options",
+    failures: "Failures | None" = None,
+    how: "scoring.Options | None" = None,
+) -> int:
     """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code.
 
     failures: runs that have failed before; they are listed in the table. The exit code is 1 where one of several failed.
+    how: what differs from the command line.
     Where all of several failed, the joint tables say so, and NothingScored is raised.
     """
     from pathlib import Path
@@ -78,11 +85,13 @@ def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failure
     from ..utils.system.failures import Failures
 
     failures = Failures(len(configs)) if failures is None else failures
+    how = scoring_options(options) if how is None else how
     try:
         with _log(options):
-            table = score_runs(configs, _how(options), failures)
+            table = score_runs(configs, how, failures)
     except NothingScored:
-        write_failures(Path(configs[0].Eval.result_path) / JOINT, failures)
+        if how.joint:
+            write_failures(Path(configs[0].Eval.result_path) / JOINT, failures)
         raise
     print(table)
     return failures.exit_code
@@ -93,17 +102,18 @@ def _compare(options: "Options") -> int:
 
     configs = [_configs(options, root)[0] for root in options.extra.compare]
     with _log(options):
-        text = compare_runs(configs, _how(options))
+        text = compare_runs(configs, scoring_options(options))
     print(text)
     return 0
 
 
-def _how(options: "Options") -> "scoring.Options":
+def scoring_options(options: "Options") -> "scoring.Options":
+    """What the command line says about scoring."""
     from ..engine.evaluate import Options as Scoring
 
     extra = vars(options.extra)
-    chosen = {name: bool(extra.get(name)) for name in ("allow_missing", "report", "fresh")}
-    return Scoring(verbose=options.verbose, debug=options.debug, **chosen)
+    chosen = {name: bool(extra.get(name)) for name in ("allow_missing", "report", "fresh", "overwrite")}
+    return Scoring(verbose=options.verbose, debug=options.debug, goes_on=options.resume, **chosen)
 
 
 def _log(options: "Options") -> "AbstractContextManager[logging.Logger]":

@@ -27,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add = parser.add_argument
     add("--from", dest="start", choices=STEPS, default="train", help="first step; the ones before it are done already")
-    add("--overwrite", action="store_true", help="train anew where the run's folder holds checkpoints")
+    add(
+        "--overwrite",
+        action="store_true",
+        help="train anew where the run's folder holds checkpoints, replace its tables",
+    )
     add("--force", action="store_true", help="with --resume: go on although the training data changed")
     add("--allow-missing", action="store_true", help="score although maps or masks are missing")
     add("--seeds", type=int, metavar="N", help="every run with seeds 0 … N-1; the table ends in mean ± deviation")
@@ -45,10 +49,11 @@ def run_all(configs: "list[Config]", options: Options) -> int:
 
     A run that fails is a line of the table, and the others go on; one that is asked to stop ends them all.
     """
-    from ..engine.evaluate import check_one_table
+    from ..engine.evaluate import check_tables
     from . import evaluate, test, train
 
-    check_one_table(configs)
+    how = replace(evaluate.scoring_options(options), first_step=options.extra.start)
+    check_tables(configs, how)
     first = STEPS.index(options.extra.start)
     failures = failures_of(configs)
     begun: dict[str | None, str] = {}  # folder → the run that trains it; points of a grid may share their weights
@@ -67,4 +72,4 @@ def run_all(configs: "list[Config]", options: Options) -> int:
             if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
                 test.test(config, options)
                 predicted.add(config.Eval.pred_root)
-    return evaluate.evaluate(configs, options, failures)
+    return evaluate.evaluate(configs, options, failures, how)

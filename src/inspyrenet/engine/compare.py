@@ -8,6 +8,7 @@ from ..utils.config.schema import Config
 from ..utils.metrics import Comparison, compare
 from ..utils.report.compare import compare_text, listed, write_comparison
 from ..utils.report.html_report import write_report
+from ..utils.report.owner import check_owner, traits, write_owner
 from ..utils.report.tables import footnotes, number
 from ..utils.report.worst import write_differences
 from ..utils.system.failures import Failures
@@ -20,6 +21,10 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
     Images that only one method has are an error, or left out with `allow_missing`.
     """
     names = _names([Path(filled_in(config.Eval.pred_root, "Eval.pred_root")).resolve() for config in configs])
+    folder = Path(configs[0].Eval.result_path) / f"compare_{names[0]}_{names[1]}"
+    runs = {name: traits(config) for name, config in zip(names, configs, strict=True)}
+    if not options.overwrite:
+        check_owner(folder, runs)
     first, second = score_all(
         [config.model_copy(update={"name": name}) for config, name in zip(configs, names, strict=True)],
         options,
@@ -34,8 +39,8 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
             table[matched.dataset] = compare(a.subset(both), b.subset(both))
     if not table:
         raise ConfigError([f"{names[0]} and {names[1]} have no data set in common"])
-    folder = first.folder.parent / f"compare_{names[0]}_{names[1]}"
     write_comparison(folder, names[0], names[1], table, footnotes([], first.metrics, first.notes, first.conventions))
+    write_owner(folder, runs)
     for dataset, comparisons in table.items():
         picture = folder / f"largest_{dataset.replace('/', '_')}.png"
         _write_pictures(picture, dataset, listed(comparisons), first, second)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..data.images.masks import Coding
 from ..utils.config.load import ConfigError, filled_in, load_config
@@ -25,6 +26,7 @@ from ..utils.metrics import (
 )
 from ..utils.report.figures import MethodScores, write_curves, write_per_image
 from ..utils.report.html_report import Entry, write_report
+from ..utils.report.owner import check_owner, traits, write_owner
 from ..utils.report.paper import Line, measured, paper_table, write_paper
 from ..utils.report.published import read_cited
 from ..utils.report.seeds import seed_lines, seed_table
@@ -49,6 +51,10 @@ class Options:
     debug          write pictures of the worst pairs
     report         write report.html
     fresh          do not use scores that were kept from before
+    overwrite      replace the tables of other runs
+    goes_on        runs of the names that have tables are resumed
+    first_step     what the command does itself: from train, from test, or eval alone
+    joint          write the table of several runs
     """
 
     allow_missing: bool = False
@@ -56,6 +62,10 @@ class Options:
     debug: bool = False
     report: bool = False
     fresh: bool = False
+    overwrite: bool = False
+    goes_on: bool = False
+    first_step: str = "eval"
+    joint: bool = True
 
 
 DEFAULTS = Options()
@@ -121,11 +131,30 @@ class NothingScored(RuntimeError):
     """Every run failed."""
 
 
-def check_one_table(configs: Sequence[Config]) -> None:
-    """Raises ConfigError for runs whose scores cannot stand in one table, CitedError for figures that cannot be read."""
+def check_tables(configs: Sequence[Config], options: Options) -> None:
+    """What can be known of the tables before anything is computed.
+
+    Raises ConfigError for runs whose scores cannot stand in one table, CitedError for figures that cannot be read, and
+    TablesExistError where tables would replace those of another run.
+    """
     if len({config.Eval.conventions for config in configs}) > 1:
         raise ConfigError(["Eval.conventions: one table needs one kind; score the runs apart"])
     _cited(configs)
+    if options.overwrite:
+        return
+    for folder, runs in _owners(configs, options).items():
+        check_owner(folder, runs, options.goes_on)
+
+
+def _owners(configs: Sequence[Config], options: Options) -> dict[Path, dict[str, dict[str, Any]]]:
+    """Folder of tables → the runs in them, as results folders remember them."""
+    runs = {config.name: traits(config, options.first_step) for config in configs}
+    folders = {Path(config.Eval.result_path) / config.name: {config.name: runs[config.name]} for config in configs}
+    return folders | ({_joint(configs): runs} if len(configs) > 1 and options.joint else {})
+
+
+def _joint(configs: Sequence[Config]) -> Path:
+    return Path(configs[0].Eval.result_path) / JOINT
 
 
 def _cited(configs: Sequence[Config]) -> list[Line]:
@@ -138,10 +167,10 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures:
 
     Several runs also write <result_path>/joint/; one that fails is a line of that table, beside those that `failures` has
     already, and is added to them. Raises for a single run PairingError for missing maps or masks, MetricError for maps that
-    cannot be scored, ReportError where a table cannot be written; NothingScored where all of several fail. Nothing is scored
-    before all runs have been matched.
+    cannot be scored, ReportError where a table cannot be written; NothingScored where all of several fail; and what
+    `check_tables` raises. Nothing is scored before all runs have been matched.
     """
-    check_one_table(configs)
+    check_tables(configs, options)
     failures = Failures(len(configs)) if failures is None else failures
     runs = score_all([config for config in configs if config.name not in failures], options, failures)
     if not runs:
@@ -153,8 +182,11 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures:
         if options.debug:
             _write_worst(run)
     failed = [Row.failed(config.name, failures[config.name]) for config in configs if config.name in failures]
-    if len(configs) > 1:
-        _write(Path(configs[0].Eval.result_path) / JOINT, runs, options, failed)
+    if len(configs) > 1 and options.joint:
+        _write(_joint(configs), runs, options, failed)
+    for folder, made in _owners(configs, options).items():
+        if not made.keys() & failures.keys() or len(made) > 1:  # a run that failed has no tables of its own
+            write_owner(folder, made)
     rows = [*(row for run in runs for row in run.rows), *failed]
     metrics = check_metrics(name for run in runs for name in run.metrics)
     notes = [note for run in runs for note in run.notes]

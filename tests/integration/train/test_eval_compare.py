@@ -78,6 +78,18 @@ def test_conventions_change_the_numbers_and_are_named(data, capsys):
     assert tables[0] != tables[1]
 
 
+def test_tables_of_other_maps_in_a_folder_of_the_same_name_are_not_replaced_unasked(data, capsys):
+    shutil.copytree(data / "sharp", data / "old" / "sharp")
+    words = ["--gt-root", "gt", "Eval.metrics=[mae]"]
+    assert evaluate.main(["--pred-root", "sharp", *words]) == 0
+    assert evaluate.main(["--pred-root", "sharp", "--gt-root", "gt", "Eval.metrics=[mse]"]) == 0
+    assert evaluate.main(["--pred-root", "old/sharp", *words]) == 1
+    error = capsys.readouterr().err
+    assert "holds the tables of another run of the name sharp" in error and "or replace them with --overwrite" in error
+    assert evaluate.main(["--pred-root", "old/sharp", *words, "--overwrite"]) == 0
+    assert (data / "results" / "sharp" / "paper.md").read_text().startswith("| method | set mae ↓ |")
+
+
 def test_report_is_written_beside_the_tables(data):
     assert evaluate.main(["--pred-root", "blurred", "--gt-root", "gt", "--report"]) == 0
     names = {path.name for path in (data / "results" / "blurred").iterdir()}
