@@ -8,6 +8,7 @@ from ..engine.options import Options
 from .configs import load
 from .errors import failures_of, reported
 from .options import build_parser, read_options
+from .sweep import known_failures, remember_failure, shard, share
 
 if TYPE_CHECKING:
     from ..utils.config.schema import Config
@@ -35,7 +36,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--force", action="store_true", help="with --resume: go on although the training data changed")
     add("--allow-missing", action="store_true", help="score although maps or masks are missing")
     add("--seeds", type=int, metavar="N", help="every run with seeds 0 … N-1; the table ends in mean ± deviation")
+    add("--report", action="store_true", help="also write report.html: curves, histograms, and the images, worst first")
+    add(
+        "--shard",
+        type=shard,
+        metavar="I/N",
+        help="this machine's share of the grid: every N-th training from the I-th on",
+    )
+    add("--join", action="store_true", help="the table of a grid that ran in shards: train and predict nothing")
     options = read_options(parser, argv)
+    if options.extra.join:
+        if options.extra.shard:
+            parser.error("--join is for all shards: leave --shard out")
+        options.extra.start = "eval"
     if options.extra.seeds:
         seeds = ",".join(map(str, range(options.extra.seeds)))
         options = replace(options, overrides=(*options.overrides, f"seed={seeds}"))
@@ -47,15 +60,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run_all(configs: "list[Config]", options: Options) -> int:
     """Every config through the steps, then the joint table; returns the exit code.
 
-    A run that fails is a line of the table, and the others go on; one that is asked to stop ends them all.
+    A run that fails is a line of the table, and the others go on; one that is asked to stop ends them all. A shard runs its
+    share, and leaves the joint table to the call that joins them.
     """
     from ..engine.evaluate import check_tables
     from . import evaluate, test, train
 
-    how = replace(evaluate.scoring_options(options), first_step=options.extra.start)
+    part = options.extra.shard
+    how = replace(evaluate.scoring_options(options), first_step=options.extra.start, joint=part is None)
+    failures = failures_of(configs)
+    configs = share(configs, part)
     check_tables(configs, how)
     first = STEPS.index(options.extra.start)
-    failures = failures_of(configs)
+    if first == STEPS.index("eval"):
+        failures.update(known_failures(configs))
     begun: dict[str | None, str] = {}  # folder → the run that trains it; points of a grid may share their weights
     trained, predicted = set(), set()  # or their maps too
     for config in configs:
@@ -72,4 +90,6 @@ def run_all(configs: "list[Config]", options: Options) -> int:
             if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
                 test.test(config, options)
                 predicted.add(config.Eval.pred_root)
+        if first < STEPS.index("eval"):
+            remember_failure(config, failures.get(config.name))
     return evaluate.evaluate(configs, options, failures, how)

@@ -35,6 +35,13 @@ def test_expr_trains_tests_and_scores(tiny, tmp_path, capsys):
     log = next(run.glob("train_*.log")).read_text()
     assert "torch:" in log
     assert "Train:" in log
+    # the same command again neither trains nor overwrites unasked, nor does another run of this name
+    tables = (tmp_path / "results" / "tiny" / "scores.csv").read_bytes()
+    assert expr(["--config", str(tiny), "--device", "cpu"]) == 1
+    assert "already holds a run: continue it with --resume" in capsys.readouterr().err
+    assert expr(["--config", str(tiny), "Train.Optimizer.lr=1", "--device", "cpu"]) == 1
+    assert "Train.Optimizer.lr was 0.001 and is 1.0 now: keep both with" in capsys.readouterr().err
+    assert (tmp_path / "results" / "tiny" / "scores.csv").read_bytes() == tables
 
 
 def test_several_configs_end_in_one_table(tmp_path, monkeypatch, capsys):
@@ -86,6 +93,28 @@ def test_a_point_that_diverges_is_a_line_of_the_table(tiny, tmp_path, capsys):
         failed = {row["method"]: row["failure"] for row in csv.DictReader(file)}
     assert failed["tiny_lr-1e-3"] == "" and "not finite" in failed["tiny_lr-1e30"]
     assert "| tiny_lr-1e30 | - | failed |" in (joint / "scores.md").read_text()
+
+
+def test_a_grid_in_shards_is_joined_to_one_table(tiny, tmp_path, capsys):
+    cited = tmp_path / "cited.yaml"
+    cited.write_text("Theirs: {source: 'Doe et al., 2020', figures: {heldout: {maxFm: 1, mae: 0}}}")
+    grid = ["-c", str(tiny), "Train.Optimizer.type=SGD", DIVERGES, "Train.Scheduler.epoch=3", *APART, "--device", "cpu"]
+    assert expr([*grid, "--shard", "1/2"]) == 1
+    assert expr([*grid, "--shard", "2/2"]) == 0
+    joint = tmp_path / "results" / "joint"
+    assert not joint.exists()
+    assert "tiny_lr-1e30" not in capsys.readouterr().out.splitlines()[2]
+    assert expr([*grid, "--join", "--report", f"Eval.cited={cited}"]) == 1  # since a point has failed
+    assert "tiny_lr-1e30 failed: epoch" in capsys.readouterr().out
+    lines = list(csv.DictReader((joint / "paper.csv").open(newline="")))
+    assert [line["method"] for line in lines] == ["Theirs", "tiny_lr-1e-3", "tiny_lr-1e30"]
+    assert lines[1]["heldout mae"] and not lines[2]["heldout mae"]
+    assert r"Theirs$^\dagger$ & \textbf{0.000} & \textbf{1.000} \\" in (joint / "paper.tex").read_text()
+    assert (joint / "report.html").is_file()
+    # the table of another grid does not take its place
+    assert expr(["-c", str(tiny), "Train.Optimizer.lr=1e-4,1e-2", *APART, "--device", "cpu"]) == 1
+    assert "joint holds the tables of another command, with the run tiny_lr-1e30" in capsys.readouterr().err
+    assert not (tmp_path / "snapshots" / "tiny_lr-1e-4").exists()
 
 
 @pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), KeyError("a bug")])
