@@ -91,8 +91,11 @@ def test_pictures_stop_at_the_budget_and_the_worst_come_first(tmp_path):
 
 
 def test_metrics_without_curves_make_a_page_without_curves(tmp_path):
-    write_report(tmp_path / "report.html", "t", [entry(tmp_path, "ours", metrics=("mae",))])
-    assert embedded((tmp_path / "report.html").read_text())["sets"][0]["methods"][0]["curves"] is None
+    seeds = [["method", "mae"], ["ours", "0.1 ± 0.2"]]
+    write_report(tmp_path / "report.html", "t", [entry(tmp_path, "ours", metrics=("mae",))], seeds=seeds)
+    data = embedded((tmp_path / "report.html").read_text())
+    assert data["sets"][0]["methods"][0]["curves"] is None
+    assert data["seeds"]["lines"] == seeds
 
 
 def test_per_image_scores_and_curves_as_csv(tmp_path):
