@@ -22,7 +22,7 @@ from packing import FORMATS, QUALITIES, Packer, PackingError, in_threads, reduce
 
 from inspyrenet.commands.errors import reported
 from inspyrenet.commands.parser import Parser
-from inspyrenet.data.datasets.layout import image_folder
+from inspyrenet.data.datasets.files import is_set
 from inspyrenet.data.datasets.packed import find_parts
 from inspyrenet.data.datasets.pairs import Pair, find_pairs, pick_evenly
 from inspyrenet.data.datasets.torch_datasets import read_pair
@@ -50,11 +50,6 @@ def sets_of(data: Path) -> tuple[Path, list[str]]:
     if not names:
         raise PackingError(f"{data}: neither a set with folders images and masks nor a folder of such sets")
     return data, names
-
-
-def is_set(folder: Path) -> bool:
-    """Whether the folder holds images, or the parts of a packed set."""
-    return bool(image_folder(folder) or find_parts(folder))
 
 
 def refuse_occupied(out: Path, names: Sequence[str]) -> None:

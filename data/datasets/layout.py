@@ -1,8 +1,12 @@
-"""Names of the folders that a data set consists of, and where what is made from data sets is kept."""
+"""Names of the folders that a data set consists of, and where what is made from data sets is kept.
+
+What lies in these folders, `files.py` finds.
+"""
 
 import errno
 import logging
 import os
+import re
 import stat
 import tempfile
 import unicodedata
@@ -15,16 +19,30 @@ log = logging.getLogger(__name__)
 IMAGE_FOLDERS = ("images", "image", "imgs", "img", "im")  # in any letter case; of several, the first one counts
 MASK_FOLDERS = ("masks", "mask", "gt", "gts", "ground_truth_mask")
 CACHE_VARIABLE = "INSPYRENET_CACHE"
+_ENDING = re.compile(r"(?P<set>.+)[-_ ](?P<word>[A-Za-z]+)")
 
 
 def image_folder(folder: Path) -> Path | None:
     """The sub-folder of a data set that has its images; None where there is none, or no such data set."""
-    return _first(folder, IMAGE_FOLDERS)
+    return _first(folder, IMAGE_FOLDERS) or _published(folder)[0]
 
 
 def mask_folder(folder: Path) -> Path | None:
     """The sub-folder of a data set that has its masks; None where there is none, or no such data set."""
-    return _first(folder, MASK_FOLDERS)
+    return _first(folder, MASK_FOLDERS) or _published(folder)[1]
+
+
+def named_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
+    """Of folders in pairs, as DUTS-TR-Image and DUTS-TR-Mask: what both begin with → (images, masks)."""
+    entries = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    found: tuple[dict[str, Path], dict[str, Path]] = {}, {}
+    for path in entries:
+        match = _ENDING.fullmatch(path.name)
+        for side, names in zip(found, (IMAGE_FOLDERS, MASK_FOLDERS), strict=True):
+            if match and match["word"].lower() in names:
+                side.setdefault(match["set"], path)
+    images, masks = found
+    return {name: (images[name], masks[name]) for name in images if name in masks}
 
 
 def one_form(name: str) -> str:
@@ -46,6 +64,12 @@ def _spelled(root: Path, name: str) -> Path:
         return folder
     alike = (entry for entry in sorted(root.iterdir()) if one_form(entry.name) == one_form(name))
     return next(alike, folder)
+
+
+def _published(folder: Path) -> tuple[Path | None, Path | None]:
+    """The only two folders NAME-Image and NAME-Mask."""
+    found = list(named_pairs(folder).values())
+    return found[0] if len(found) == 1 else (None, None)
 
 
 def _first(folder: Path, names: Sequence[str]) -> Path | None:

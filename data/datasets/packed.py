@@ -59,7 +59,7 @@ def unpacked(folder: Path) -> Path:
     parts = find_parts(folder)
     if not parts:
         return folder
-    target = cache_root() / "packed" / f"{parts[0].name.rpartition('-')[0]}-{_key(parts)}"
+    target = cache_root() / "packed" / f"{parts[0].name.rpartition('-')[0]}-{key_of(parts)}"
     if target.is_dir():
         return target
     size = sum(part.stat().st_size for part in parts)
@@ -77,7 +77,7 @@ def unpacked(folder: Path) -> Path:
     return target
 
 
-def _key(parts: Sequence[Path]) -> str:
+def key_of(parts: Sequence[Path]) -> str:
     """Short hash of what tells one packing from another without reading it."""
     digest = hashlib.sha256()
     for part in parts:

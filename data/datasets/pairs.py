@@ -1,12 +1,11 @@
 """Which image belongs to which mask, and everything that is wrong with a data set, said before the first step.
 
-A set is a folder with `images` and `masks` (or other names that `layout.py` lists); an image and its mask have the same path
-below these folders but for the extension. Sizes come from file headers, and only masks are decoded, so ten thousand pairs take
-a few seconds. A set that is packed into zip parts is unpacked first (`packed.py`).
+How a set may lie is told in `files.py`; most often an image and its mask have the same path below the folders `images` and
+`masks` but for the extension. Sizes come from file headers, and only masks are decoded, so ten thousand pairs take
+a few seconds.
 """
 
 import logging
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,12 +15,11 @@ import numpy as np
 
 from ..hub.archives import ArchiveError
 from ..images.damage import check_whole, is_jpeg, warned_jpegs
-from ..images.formats import EXTENSIONS
 from ..images.masks import Coding, MaskError, read_mask
-from ..images.read import ImageError, find_images, upright_size
+from ..images.read import ImageError, upright_size
 from .checking import answers, say_coding, survey_masks
-from .layout import IMAGE_FOLDERS, MASK_FOLDERS, image_folder, mask_folder, one_form, set_folder
-from .packed import unpacked
+from .files import Files, LayoutError
+from .sets import find_set
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +77,19 @@ def find_pairs(
     on_bad_pair: Literal["error", "skip"] = "error",
     need_masks: bool = True,
     limit: int | None = None,
+    mask_root: Path | str | None = None,
 ) -> list[Pair]:
     """All pairs of all sets, in the order of `sets` and then of names; with `limit`, that many of them, evenly spread.
 
     Without `need_masks` only images are looked for, `Pair.mask` is None and a set may be a plain folder of images.
+    mask_root: the root of the masks, where they lie apart from the images.
     Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out, and all
     images are decoded to find damage in their middle, too; a set that is absent, has nothing left or has masks whose
     meaning is not certain is an error even then, and so are masks that are all empty.
     """
     if on_bad_pair not in ("error", "skip"):
         raise ValueError(f"on_bad_pair must be 'error' or 'skip', not {on_bad_pair!r}")
-    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks, whole=on_bad_pair == "skip")
+    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks, on_bad_pair == "skip", mask_root)
     if bad_sets or (bad_pairs and on_bad_pair == "error"):
         remedy = "repair them" if bad_sets else "repair them, or set on_bad_pair: skip to go on without"
         raise PreflightError([*bad_sets, *bad_pairs], remedy)
@@ -101,7 +101,11 @@ def find_pairs(
 
 
 def check_pairs(
-    root: Path | str, sets: Iterable[str], need_masks: bool = True, whole: bool = False
+    root: Path | str,
+    sets: Iterable[str],
+    need_masks: bool = True,
+    whole: bool = False,
+    mask_root: Path | str | None = None,
 ) -> tuple[list[Pair], list[str], list[str]]:
     """(good pairs, problems of whole sets, problems of single pairs), without raising.
 
@@ -117,7 +121,7 @@ def check_pairs(
             bad_sets.append(f"{root / dataset}: the set is listed twice")
             continue
         try:
-            found, problems = _match(root, dataset, need_masks)
+            found, problems = _match(root, dataset, need_masks, None if mask_root is None else Path(mask_root))
         except PreflightError as error:
             bad_sets += error.problems
             continue
@@ -160,55 +164,30 @@ def pick_evenly(items: Sequence, limit: int | None) -> list:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def _match(root: Path, dataset: str, need_masks: bool) -> tuple[list[Pair], list[str]]:
-    """Pairs of one set by stem and the problems of finding partners; PreflightError where the set has no pair."""
-    folder = set_folder(root, dataset)
-    if not folder.is_dir():
-        present = ", ".join(sorted(entry.name for entry in root.iterdir() if entry.is_dir())) or "nothing"
-        raise PreflightError([f"{folder}: no such set; {root} has {present}"], "repair it")
+def _match(root: Path, dataset: str, need_masks: bool, mask_root: Path | None) -> tuple[list[Pair], list[str]]:
+    """Pairs of one set by name and the problems of finding partners; PreflightError where the set has no pair."""
     try:
-        folder = unpacked(folder)
-    except ArchiveError as error:
-        raise PreflightError([str(error)], "repair it") from error
-    of_images, of_masks = image_folder(folder), mask_folder(folder)
-    if of_images is None and not need_masks:
-        of_images = folder
-    missing = [] if of_images else [f"{folder}: has no folder {' or '.join(IMAGE_FOLDERS)}"]
-    if need_masks and of_masks is None:
-        missing.append(f"{folder}: has no folder {' or '.join(MASK_FOLDERS)}")
-    if missing or of_images is None:
-        raise PreflightError(missing, "repair it")
-    images, problems = _by_stem(of_images)
-    if not images and not problems:
-        raise PreflightError([f"{of_images}: no image in it (of {' '.join(EXTENSIONS)})"], "repair it")
-    if of_masks is None or not need_masks:
+        files = find_set(root, dataset, need_masks, mask_root)
+    except (LayoutError, ArchiveError) as error:
+        raise PreflightError(getattr(error, "problems", [str(error)]), "repair it") from error
+    log.info("%s: %s", dataset, files.text)
+    images, masks, problems = files.images, files.masks, files.problems
+    if not need_masks:
         return [Pair(path, None, name, dataset) for name, path in images.items() if path], problems
-    masks, mask_problems = _by_stem(of_masks)
-    if not masks and not mask_problems:
-        raise PreflightError([f"{of_masks}: no mask in it (of {' '.join(EXTENSIONS)})"], "repair it")
-    problems += mask_problems
-    problems += _partnerless(images, masks, "mask", of_masks) + _partnerless(masks, images, "image", of_images)
-    pairs = [Pair(path, masks[name], name, dataset) for name, path in images.items() if path and masks.get(name)]
+    problems += _partnerless(images, masks, "mask", files.mask_place)
+    problems += _partnerless(masks, images, "image", files.image_place)
+    pairs = [
+        Pair(path, mask, name, dataset)
+        for name, path in images.items()
+        if path and (mask := masks.get(name)) is not None
+    ]
     if not pairs:
-        raise PreflightError([*problems, f"{folder}: no image has a mask of the same name"], "repair it")
+        raise PreflightError([*problems, f"{root / dataset}: no image has a mask of the same name"], "repair it")
     return pairs, problems
 
 
-def _partnerless(files: dict[str, Path | None], others: dict, kind: str, folder: Path) -> list[str]:
+def _partnerless(files: Files, others: Files, kind: str, folder: Path | None) -> list[str]:
     return [f"{path}: no {kind} {name}.* in {folder}" for name, path in files.items() if path and name not in others]
-
-
-def _by_stem(folder: Path) -> tuple[dict[str, Path | None], list[str]]:
-    """Files by name without extension, sub-folders kept; a name that several files share maps to None and is said."""
-    groups = defaultdict(list)
-    for path in find_images(folder):
-        groups[one_form(path.relative_to(folder).with_suffix("").as_posix())].append(path)
-    problems = [
-        f"{paths[0]}: {', '.join(path.name for path in paths[1:])} has the same name; keep one of them"
-        for paths in groups.values()
-        if len(paths) > 1
-    ]
-    return {name: paths[0] if len(paths) == 1 else None for name, paths in sorted(groups.items())}, problems
 
 
 def _check_files(pairs: list[Pair], whole: bool) -> tuple[list[Pair], list[str]]:

@@ -31,9 +31,12 @@ SHIPPED = Path(__file__).resolve().parents[2] / "configs"
 
 _FOLDERS: tuple[Keys, ...] = (
     ("Train", "Dataset", "root"),
+    ("Train", "Dataset", "mask_root"),
     ("Train", "Validation", "root"),
+    ("Train", "Validation", "mask_root"),
     ("Train", "Checkpoint", "checkpoint_dir"),
     ("Test", "Dataset", "root"),
+    ("Test", "Dataset", "mask_root"),
     ("Test", "Checkpoint", "checkpoint_dir"),
     ("Eval", "gt_root"),
     ("Eval", "pred_root"),
@@ -269,8 +272,9 @@ def _complete(config: Config, document: Document, path: Path, point: GridPoint) 
     if config.Test is not None:
         folder = data["Test"]["Checkpoint"]
         folder["checkpoint_dir"] = folder["checkpoint_dir"] or trained
-        scored["gt_root"] = scored["gt_root"] or data["Test"]["Dataset"]["root"]
-        scored["datasets"] = scored["datasets"] or data["Test"]["Dataset"]["sets"]
+        tested = data["Test"]["Dataset"]
+        scored["gt_root"] = scored["gt_root"] or tested["mask_root"] or tested["root"]
+        scored["datasets"] = scored["datasets"] or tested["sets"]
     return Config.model_validate(data)
 
 

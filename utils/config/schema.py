@@ -206,6 +206,7 @@ class Transforms(Section):
 class DatasetSection(Section):
     type: Literal["RGB_Dataset", "Synthetic"] = "RGB_Dataset"  # Synthetic: `limit` pairs per set, painted where absent
     root: str
+    mask_root: str | None = None  # where the masks of the same sets are; null: with the images
     sets: Annotated[tuple[SetName, ...], Field(min_length=1)]
     transforms: Transforms
     on_bad_pair: Literal["error", "skip"] = "error"
@@ -256,6 +257,7 @@ class TrainCheckpointSection(Section):
 class ValidationSection(Section):
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     root: str | None = None
+    mask_root: str | None = None  # null: with the images, or without a root of its own as in Dataset
     sets: tuple[SetName, ...] | None = None
     every: Count = 1  # epochs
     metric: str = "maxFm"

@@ -3,7 +3,7 @@
 import io
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -56,12 +56,17 @@ class ScorePair:
 
 @dataclass(frozen=True)
 class SetFolders:
-    """Where the maps and masks of one data set are; `images` has its photographs, where there are any."""
+    """Where the maps and masks of one data set are; `images` has its photographs, where there are any.
+
+    `named_masks` and `named_images`: name of a map → file, where these do not simply have the map's name in their folder.
+    """
 
     dataset: str
     predictions: Path
     masks: Path
     images: Path | None = None
+    named_masks: Mapping[str, Path] | None = None
+    named_images: Mapping[str, Path] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,12 +112,13 @@ def _match(folders: SetFolders) -> DatasetPairs:
     for folder, what in ((predictions, "predictions"), (truths, "masks")):
         if not folder.is_dir():
             raise PairingError(f"{dataset}: no folder {folder} with {what}")
-    there, masks = _by_stem(predictions), _by_stem(truths)
+    there = _by_stem(predictions)
+    masks = _by_stem(truths) if folders.named_masks is None else dict(folders.named_masks)
     if not masks:
         raise PairingError(f"{dataset}: no mask in {truths} (of {', '.join(EXTENSIONS)})")
     partner = {name: name for name in masks if name in there}
     partner |= _by_unique_name(masks.keys() - partner.keys(), there.keys() - partner.keys())
-    images = _images(folders.images)
+    images = _images(folders.images) if folders.named_images is None else folders.named_images
     pairs = tuple(
         ScorePair(dataset, name, there[partner[name]], masks[name], images.get(name))
         for name in masks

@@ -171,7 +171,8 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
         for name in dataset.sets:
             seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
             ensure_dataset(dataset.root, name, dataset.limit or 400, seed)
-    return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit)
+    masks = dataset.mask_root
+    return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit, masks)
 
 
 def train_dataset(

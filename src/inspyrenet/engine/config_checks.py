@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from ..data.datasets.layout import set_folder
+from ..data.datasets.files import place_of, present
 from ..lib.backbones.timm_encoder import check_name
 from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, criterion_choices
@@ -115,12 +115,10 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
     painted = test is not None and test.Dataset.type == "Synthetic"
     if "eval" in steps and config.Eval.gt_root is not None and not painted:
         root, sets = config.Eval.gt_root, config.Eval.datasets or ()
-        tested = test is not None and (root, sets) == (
-            test.Dataset.root,
-            test.Dataset.sets,
-        )  # as where they are left out
+        tested = test is not None and (root, sets) == (test.Dataset.root, test.Dataset.sets)  # as where left out
         keys = ("Test.Dataset.root", "Test.Dataset.sets") if tested else ("Eval.gt_root", "Eval.datasets")
-        yield from _missing_folders(*keys, root, sets)
+        apart = test is not None and root == test.Dataset.mask_root
+        yield from _missing_masks(keys[0], root) if apart else _missing_folders(*keys, root, sets)
 
 
 def _missing_training(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -129,6 +127,7 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
     if held_out is not None and held_out.sets is not None and train.Dataset.type != "Synthetic":
         root = held_out.root or train.Dataset.root
         yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, held_out.sets)
+        yield from _missing_masks("Train.Validation.mask_root", held_out.mask_root)
     pretrained = config.Model.pretrained if config.Model is not None else False
     weights = train.FineTune.weights
     if weights is None and isinstance(pretrained, str):
@@ -142,6 +141,12 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
 def _missing_sets(key: str, dataset: DatasetSection) -> Iterator[tuple[str, str]]:
     if dataset.type != "Synthetic":  # which is painted where it is absent
         yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, dataset.sets)
+        yield from _missing_masks(f"{key}.mask_root", dataset.mask_root)
+
+
+def _missing_masks(key: str, root: str | None) -> Iterator[tuple[str, str]]:
+    if root is not None and not Path(root).is_dir():
+        yield key, f"no such folder {root} (the root of the masks)"
 
 
 def _missing_folders(root_key: str, sets_key: str, root: str, sets: Collection[str]) -> Iterator[tuple[str, str]]:
@@ -149,6 +154,5 @@ def _missing_folders(root_key: str, sets_key: str, root: str, sets: Collection[s
         yield root_key, f"no such folder {root} (the root of the data sets)"
         return
     for name in sets:
-        if not set_folder(Path(root), name).is_dir():
-            present = ", ".join(sorted(entry.name for entry in Path(root).iterdir() if entry.is_dir())) or "nothing"
-            yield sets_key, f"no such set {Path(root) / name}; {root} has {present}"
+        if place_of(Path(root), name) is None:
+            yield sets_key, f"no such set {Path(root) / name}; {present(Path(root))}"

@@ -6,20 +6,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..data.datasets.checking import say_coding, survey_masks
-from ..data.datasets.layout import MASK_FOLDERS, image_folder, mask_folder, set_folder
-from ..data.datasets.packed import unpacked
+from ..data.datasets.files import LayoutError, Place, SetFiles, files_in, is_set, place_of
+from ..data.datasets.layout import MASK_FOLDERS, mask_folder, set_folder
+from ..data.datasets.sets import find_set
 from ..data.images.masks import Coding
 from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, SetFolders, listing
 
 log = logging.getLogger(__name__)
 
 
-def find_sets(pred_root: Path | str, gt_root: Path | str, datasets: Sequence[str] | None = None) -> list[SetFolders]:
-    """Folders of the sets <pred_root>/<dataset> and <gt_root>/<dataset>, which may be packed, as in training.
+def find_sets(
+    pred_root: Path | str,
+    gt_root: Path | str,
+    datasets: Sequence[str] | None = None,
+    image_root: Path | str | None = None,
+) -> list[SetFolders]:
+    """Folders of the sets <pred_root>/<dataset> and <gt_root>/<dataset>, in any layout of training.
 
     The masks may also lie in the data set's folder itself.
+    image_root: where the images of the same sets are, if they are apart from the masks.
     Without `datasets`, gt_root is one set if it holds masks; else its sub-folders that pred_root has too are the sets.
-    Raises PairingError where a root is missing or no set is named, ArchiveError for a packed set that is damaged.
+    Raises PairingError where a root is missing or no set is named, LayoutError where it is not certain which files are masks,
+    ArchiveError for a packed set that is damaged.
     """
     pred_root, gt_root = Path(pred_root), Path(gt_root)
     for root, what in ((pred_root, "predictions"), (gt_root, "masks")):
@@ -30,17 +38,17 @@ def find_sets(pred_root: Path | str, gt_root: Path | str, datasets: Sequence[str
     if datasets is None:
         datasets = _common(pred_root, gt_root)
     if datasets:
-        return [_folders(name, set_folder(pred_root, name), set_folder(gt_root, name)) for name in datasets]
+        return [_named(name, set_folder(pred_root, name), gt_root, image_root) for name in datasets]
     where = gt_root.resolve()
     name = where.parent.name if where.name.lower() in MASK_FOLDERS else where.name
     there = set_folder(pred_root, name)
-    return [_folders(name, there if there.is_dir() else pred_root, gt_root)]
+    return [_folders(name, there if there.is_dir() else pred_root, files_in(Place(gt_root), need_images=False))]
 
 
 def _common(pred_root: Path, gt_root: Path) -> list[str]:
     """The sets that both roots have; empty where gt_root is a set itself."""
     entries = sorted(gt_root.iterdir())
-    if mask_folder(gt_root) or any(e.is_file() and e.suffix.lower() in EXTENSIONS for e in entries):
+    if mask_folder(gt_root) or is_set(gt_root) or any(e.is_file() and e.suffix.lower() in EXTENSIONS for e in entries):
         return []
     sets = [e.name for e in entries if e.is_dir() and set_folder(pred_root, e.name).is_dir()]
     others = [e.name for e in entries if e.is_dir() and e.name not in sets]
@@ -49,10 +57,22 @@ def _common(pred_root: Path, gt_root: Path) -> list[str]:
     return sets
 
 
-def _folders(dataset: str, predictions: Path, folder: Path) -> SetFolders:
-    folder = unpacked(folder)
-    masks = mask_folder(folder)
-    return SetFolders(dataset, predictions, masks or folder, image_folder(folder if masks else folder.parent))
+def _named(dataset: str, predictions: Path, root: Path, image_root: Path | str | None) -> SetFolders:
+    if image_root is not None:
+        return _folders(dataset, predictions, find_set(Path(image_root), dataset, mask_root=root))
+    if place_of(root, dataset) is None:
+        return SetFolders(dataset, predictions, set_folder(root, dataset))  # matching says that it is not there
+    return _folders(dataset, predictions, find_set(root, dataset, need_images=False))
+
+
+def _folders(dataset: str, predictions: Path, files: SetFiles) -> SetFolders:
+    if files.plain:
+        return SetFolders(dataset, predictions, files.mask_place, files.image_place)
+    if files.problems:
+        raise LayoutError(files.problems)
+    log.info("%s: %s", dataset, files.text)
+    masks, images = ({name: path for name, path in found.items() if path} for found in (files.masks, files.images))
+    return SetFolders(dataset, predictions, files.mask_place, files.image_place, masks, images)
 
 
 def with_readers(sets: Sequence[DatasetPairs], known: dict[tuple[Path, ...], Coding]) -> list[DatasetPairs]:

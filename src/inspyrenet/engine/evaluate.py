@@ -217,7 +217,9 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
     missing = allow_missing or limited
     predictions = filled_in(section.pred_root, "Eval.pred_root")
-    return match_folders(find_sets(predictions, section.gt_root, section.datasets), missing)
+    apart = images is not None and images.mask_root == section.gt_root
+    image_root = images.root if images is not None and apart else None
+    return match_folders(find_sets(predictions, section.gt_root, section.datasets, image_root), missing)
 
 
 def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Scored:

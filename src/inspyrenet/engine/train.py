@@ -94,10 +94,12 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
     validation = train.Validation
     if validation is None:
         return found, []
-    if validation.fraction is None:
-        root = validation.root or train.Dataset.root
-        return found, find_pairs(root, validation.sets or (), train.Dataset.on_bad_pair)
-    count = max(1, round(len(found) * validation.fraction))
+    if validation.sets is not None:
+        root, masks = validation.root, validation.mask_root
+        if root is None:
+            root, masks = train.Dataset.root, masks or train.Dataset.mask_root
+        return found, find_pairs(root, validation.sets, train.Dataset.on_bad_pair, mask_root=masks)
+    count = max(1, round(len(found) * (validation.fraction or 0)))
     if count >= len(found):
         raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
     chosen = set(np.random.default_rng((seed, 0x5A11)).permutation(len(found))[:count].tolist())
