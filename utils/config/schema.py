@@ -256,6 +256,9 @@ class TrainCheckpointSection(Section):
 
 class ValidationSection(Section):
     fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None  # k-fold: the pairs in so many parts, of which one is held out
+    fold: Annotated[int, Field(ge=0)] = 0  # which, from 0
+    split_seed: Annotated[int, Field(ge=0)] | None = None  # of fraction and folds; null: the run's seed
     root: str | None = None
     mask_root: str | None = None  # null: with the images, or without a root of its own as in Dataset
     sets: tuple[SetName, ...] | None = None
@@ -266,8 +269,11 @@ class ValidationSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self):
-        if (self.fraction is None) == (self.sets is None):
-            raise ValueError("give exactly one of fraction and sets")
+        if sum(way is not None for way in (self.fraction, self.folds, self.sets)) != 1:
+            raise ValueError("give exactly one of fraction, folds and sets")
+        if self.fold >= (self.folds or 1):
+            count = f"the folds are 0 to {self.folds - 1}" if self.folds else "there are no folds"
+            raise ValueError(f"fold is {self.fold}, but {count}")
         return self
 
 

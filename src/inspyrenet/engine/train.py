@@ -89,7 +89,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
 
 
 def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """(pairs to learn from, pairs held out for validation); the split depends on the names and the seed alone."""
+    """(pairs to learn from, pairs held out for validation); the split depends on the names and the split's seed alone."""
     found = build.pairs(train.Dataset)
     validation = train.Validation
     if validation is None:
@@ -99,10 +99,17 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
         if root is None:
             root, masks = train.Dataset.root, masks or train.Dataset.mask_root
         return found, find_pairs(root, validation.sets, train.Dataset.on_bad_pair, mask_root=masks)
-    count = max(1, round(len(found) * (validation.fraction or 0)))
-    if count >= len(found):
-        raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
-    chosen = set(np.random.default_rng((seed, 0x5A11)).permutation(len(found))[:count].tolist())
+    own = validation.split_seed
+    order = np.random.default_rng((seed if own is None else own, 0x5A11)).permutation(len(found))
+    if validation.folds is not None:
+        if validation.folds > len(found):
+            raise ValueError(f"Train.Validation.folds: {validation.folds} parts of {len(found)} pairs")
+        chosen = set(np.array_split(order, validation.folds)[validation.fold].tolist())
+    else:
+        count = max(1, round(len(found) * (validation.fraction or 0)))
+        if count >= len(found):
+            raise ValueError(f"Train.Validation.fraction leaves none of {len(found)} pairs to learn from")
+        chosen = set(order[:count].tolist())
     return (
         [pair for i, pair in enumerate(found) if i not in chosen],
         [pair for i, pair in enumerate(found) if i in chosen],

@@ -1,0 +1,77 @@
+"""Which pairs a run learns from: split by a seed of its own, in folds, and from other roots."""
+
+import pytest
+
+from inspyrenet.engine.train import split_pairs
+from inspyrenet.utils.config.load import ConfigError, load_config
+from tests.unit.data.test_files import make
+
+CONFIG = """
+Train:
+  Dataset: {{root: '{root}', sets: [A, B], transforms: {{static_resize: {{size: [32, 32]}}}}}}
+  Validation: {{{validation}}}
+"""
+
+
+@pytest.fixture
+def load(tmp_path):
+    for name, count in (("A", 6), ("B", 4)):
+        make(
+            tmp_path / "data", f"{name}/images/{{}}.jpg", f"{name}/masks/{{}}.png", [f"{name}{i}" for i in range(count)]
+        )
+
+    def train(validation: str, *words: str):
+        (tmp_path / "a.yaml").write_text(CONFIG.format(root=tmp_path / "data", validation=validation))
+        (config,) = load_config([tmp_path / "a.yaml"], words)
+        return config.Train
+
+    return train
+
+
+def halves(train, seed: int) -> tuple[list[str], list[str]]:
+    learn, held_out = split_pairs(train, seed)
+    return [pair.name for pair in learn], [pair.name for pair in held_out]
+
+
+def test_the_split_has_a_seed_of_its_own(load):
+    own = load("fraction: 0.3, split_seed: 5")
+    assert halves(own, 0) == halves(own, 1) == halves(load("fraction: 0.3"), 5)
+    assert halves(load("fraction: 0.3"), 0) != halves(load("fraction: 0.3"), 1)
+    assert halves(load("fraction: 0.3, split_seed: 0"), 7) == halves(load("fraction: 0.3"), 0)
+
+
+def test_folds_hold_every_pair_out_once(load):
+    folds = [halves(load(f"folds: 3, fold: {fold}, split_seed: 1"), fold) for fold in range(3)]
+    everything = sorted([f"A{i}" for i in range(6)] + [f"B{i}" for i in range(4)])
+    assert sorted(name for _, held_out in folds for name in held_out) == everything
+    assert [len(held_out) for _, held_out in folds] == [4, 3, 3]
+    assert all(sorted([*learn, *held_out]) == everything for learn, held_out in folds)
+
+
+@pytest.mark.parametrize(
+    ("validation", "message"),
+    [
+        ("folds: 3, fold: 3", "the folds are 0 to 2"),
+        ("fraction: 0.1, fold: 1", "there are no folds"),
+        ("fraction: 0.1, folds: 3", "exactly one of fraction, folds and sets"),
+    ],
+)
+def test_ways_that_contradict_are_refused(load, validation, message):
+    with pytest.raises(ConfigError, match=message):
+        load(validation)
+
+
+def test_more_folds_than_pairs_are_refused(load):
+    with pytest.raises(ValueError, match="11 parts of 10 pairs"):
+        split_pairs(load("folds: 11"), 0)
+
+
+def test_masks_may_have_a_root_of_their_own(load, tmp_path):
+    make(tmp_path, "photos/C/{}.jpg", "truth/C/{}.png", ("x", "y"))
+    words = [f"Train.Dataset.root={tmp_path / 'photos'}", f"Train.Dataset.mask_root={tmp_path / 'truth'}"]
+    learn, held_out = split_pairs(load("sets: [C]", *words, "Train.Dataset.sets=[C]"), 0)
+    assert (
+        [pair.mask for pair in learn]
+        == [pair.mask for pair in held_out]
+        == [tmp_path / f"truth/C/{n}.png" for n in "xy"]
+    )
