@@ -49,6 +49,7 @@ class TrainDataset(Dataset):
     `collate` makes the batches (None: items are of one size); items then say their "epoch" too. `paste` adds objects of
     other pairs, which are augmented like any; for items of one size. `coarse` adds "coarse" (1, H/8, W/8), logits of a
     damaged mask or NaN; for items of one size, too.
+    An item (index, n) is the pair once more, for the n-th repetition in an epoch: the same pair, augmented by other draws.
     Raises ValueError without pairs; items raise ImageError, naming the file.
     """
 
@@ -75,9 +76,10 @@ class TrainDataset(Dataset):
     def __len__(self) -> int:
         return len(self.pairs)
 
-    def __getitem__(self, index: int) -> dict[str, Tensor | int]:
+    def __getitem__(self, index: int | tuple[int, int]) -> dict[str, Tensor | int]:
+        index, *repeat = index if isinstance(index, tuple) else (index,)
         index = range(len(self.pairs))[index]
-        rng = np.random.default_rng((self.seed, self.epoch, index))
+        rng = np.random.default_rng((self.seed, self.epoch, index, *repeat))
         image, mask, *valid = self.transforms(self.read(self.pairs[index]), rng)
         if self.paste is not None and (other := self.paste.draw(rng, len(self))) is not None:
             image, mask = self.paste.apply(image, mask, *self.transforms(self.read(self.pairs[other]), rng))

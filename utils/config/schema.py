@@ -208,11 +208,18 @@ class DatasetSection(Section):
     root: str
     mask_root: str | None = None  # where the masks of the same sets are; null: with the images
     sets: Annotated[tuple[SetName, ...], Field(min_length=1)]
+    weights: tuple[Positive, ...] | None = None  # share of each set in an epoch, relative; null: each pair once
     transforms: Transforms
     on_bad_pair: Literal["error", "skip"] = "error"
     cache: Literal["none", "ram", "disk"] = "none"
     limit: Count | None = None  # take only so many pairs, evenly spread
     labels: Literal["none", "DIS5K"] = "none"  # class of each image by its name, for a network with classes
+
+    @model_validator(mode="after")
+    def _one_weight_per_set(self):
+        if self.weights is not None and len(self.weights) != len(self.sets):
+            raise ValueError(f"weights must have one number for each set: {len(self.sets)}, not {len(self.weights)}")
+        return self
 
 
 class DataloaderSection(Section):
@@ -332,6 +339,8 @@ class TrainSection(Section):
 def _for_tests(dataset: DatasetSection) -> DatasetSection:
     if dataset.transforms.random_size or dataset.transforms.random_crop:
         raise ValueError("a test needs static_resize or dynamic_resize")
+    if dataset.weights is not None:
+        raise ValueError("a test takes every image once: leave weights out")
     return dataset
 
 

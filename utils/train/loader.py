@@ -3,16 +3,17 @@
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from . import distributed
+from .shares import Drawn, Share, draw_shares
 from .signals import spare_worker
 
-Key = tuple[int, int]  # (epoch, index)
+Key = tuple[int, Drawn]  # (epoch, what is drawn)
 
 
 class ShardedBatches(Sampler[list[Key]]):
@@ -28,6 +29,8 @@ class ShardedBatches(Sampler[list[Key]]):
         batch_size: per process.
         rank, world: of this process; by default from torch.distributed.
         drop_last: leave out the shorter last step.
+        shares: groups of samples with the weight of each: an epoch then has as many samples of a group as its weight says
+            (`shares.py`), and is as long as without them. None: every sample once.
     """
 
     def __init__(
@@ -40,6 +43,7 @@ class ShardedBatches(Sampler[list[Key]]):
         rank: int | None = None,
         world: int | None = None,
         drop_last: bool = False,
+        shares: Sequence[Share] | None = None,
     ) -> None:
         if length < 1:
             raise ValueError("the training set is empty: there is nothing to learn from")
@@ -52,6 +56,7 @@ class ShardedBatches(Sampler[list[Key]]):
         self.rank = distributed.rank() if rank is None else rank
         self.world = distributed.world_size() if world is None else world
         self.drop_last = drop_last
+        self.shares = shares
         self._epoch = 0
         self._start = 0
         if not self._end():
@@ -89,11 +94,12 @@ class ShardedBatches(Sampler[list[Key]]):
     def _end(self) -> int:
         return self.length // self.global_batch * self.global_batch if self.drop_last else self.length
 
-    def _order(self) -> list[int]:
-        if not self.shuffle:
-            return list(range(self.length))
+    def _order(self) -> Sequence[Drawn]:
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self._epoch) % 2**63)
-        return torch.randperm(self.length, generator=generator).tolist()
+        drawn = range(self.length) if self.shares is None else draw_shares(self.shares, self.length, generator)
+        if not self.shuffle:
+            return list(drawn)
+        return [drawn[place] for place in torch.randperm(self.length, generator=generator).tolist()]
 
 
 class _Keyed(Dataset):
@@ -141,6 +147,7 @@ class TrainLoader:
         num_workers: worker processes of this process.
         pin_memory: page-locked batches; only used on CUDA.
         collate: items → batch; None stacks items of equal shapes.
+        shares: as in `ShardedBatches`.
     """
 
     def __init__(
@@ -154,8 +161,11 @@ class TrainLoader:
         pin_memory: bool = False,
         drop_last: bool = False,
         collate: Callable[[list[Any]], dict[str, Any]] | None = None,
+        shares: Sequence[Share] | None = None,
     ) -> None:
-        self.sampler = ShardedBatches(len(dataset), batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last)
+        self.sampler = ShardedBatches(
+            len(dataset), batch_size, shuffle=shuffle, seed=seed, drop_last=drop_last, shares=shares
+        )
         self._loader = DataLoader(
             _Keyed(dataset),
             batch_sampler=self.sampler,

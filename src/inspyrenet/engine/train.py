@@ -58,6 +58,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
         seed=config.seed,
         drop_last=drops_last(train, learn),
         collate=dataset.collate,
+        shares=shares_of(train, learn),
     )
     schedule, note = build_lr_schedule(train, len(loader))
     if note:
@@ -114,6 +115,22 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
         [pair for i, pair in enumerate(found) if i not in chosen],
         [pair for i, pair in enumerate(found) if i in chosen],
     )
+
+
+def shares_of(train: TrainSection, learn: Pairs) -> list[tuple[list[int], float]] | None:
+    """(places of a set's pairs in `learn`, its weight) for each set of Train.Dataset.weights; None without weights.
+
+    Raises ValueError where a set has no pair to learn from.
+    """
+    if train.Dataset.weights is None:
+        return None
+    shares = []
+    for name, weight in zip(train.Dataset.sets, train.Dataset.weights, strict=True):
+        places = [i for i, pair in enumerate(learn) if pair.dataset == name]
+        if not places:
+            raise ValueError(f"Train.Dataset.weights: {name} has no pair left to learn from")
+        shares.append((places, weight))
+    return shares
 
 
 def drops_last(train: TrainSection, learn: Pairs) -> bool:

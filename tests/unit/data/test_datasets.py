@@ -60,6 +60,14 @@ def test_same_batches_for_any_number_of_workers_and_other_ones_each_epoch(pairs)
     assert not same(alone, batches(TrainDataset(pairs, build_transforms(STEPS), seed=6)))
 
 
+def test_a_repetition_is_the_same_pair_with_other_draws(pairs):
+    dataset = TrainDataset(pairs, build_transforms(STEPS), seed=5)
+    first, again, third = dataset[4], dataset[4, 1], dataset[4, 2]
+    assert first["index"] == again["index"] == third["index"] == 4
+    assert not torch.equal(first["image"], again["image"]) and not torch.equal(again["image"], third["image"])
+    assert torch.equal(dataset[4, 1]["image"], again["image"])
+
+
 def test_workers_that_live_on_see_the_new_epoch(pairs):
     dataset = TrainDataset(pairs, build_transforms(STEPS), seed=5)
     loader = DataLoader(dataset, batch_size=3, num_workers=1, persistent_workers=True)

@@ -1,8 +1,9 @@
-"""Which pairs a run learns from: split by a seed of its own, in folds, and from other roots."""
+"""Which pairs a run learns from: split by a seed of its own, in folds, from other roots, and sets drawn by weight."""
 
 import pytest
 
-from inspyrenet.engine.train import split_pairs
+from inspyrenet.data.datasets.pairs import Pair
+from inspyrenet.engine.train import shares_of, split_pairs
 from inspyrenet.utils.config.load import ConfigError, load_config
 from tests.unit.data.test_files import make
 
@@ -75,3 +76,14 @@ def test_masks_may_have_a_root_of_their_own(load, tmp_path):
         == [pair.mask for pair in held_out]
         == [tmp_path / f"truth/C/{n}.png" for n in "xy"]
     )
+
+
+def test_weights_belong_to_sets(load):
+    train = load("fraction: 0.2", "Train.Dataset.weights=[1,3]")
+    pairs = [Pair(None, None, str(i), name) for i, name in enumerate("ABABA")]
+    assert shares_of(train, pairs) == [([0, 2, 4], 1.0), ([1, 3], 3.0)]
+    assert shares_of(load("fraction: 0.2"), pairs) is None
+    with pytest.raises(ValueError, match="B has no pair left"):
+        shares_of(train, pairs[::2])
+    with pytest.raises(ConfigError, match="one number for each set: 2, not 1"):
+        load("fraction: 0.2", "Train.Dataset.weights=[1]")
