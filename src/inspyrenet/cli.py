@@ -26,6 +26,7 @@ commands:
   d        download published weights, data sets, maps
   models   which models there are, and which are here
   train, test, eval   the experiments of run/: the same options as run/Train.py and so on
+  data     check, show or split data sets, as run/Data.py does
 """
 EXAMPLES = """\
 examples:
@@ -249,4 +250,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _experiment("train"),
     "test": _experiment("test"),
     "eval": _experiment("evaluate"),
+    "data": _experiment("data"),
 }

@@ -11,6 +11,7 @@ COMMANDS = {  # as it is typed: module, function
     "run/Export.py": ("commands.export", "main"),
     "run/Demo.py": ("demo.command", "main"),
     "run/Benchmark.py": ("commands.benchmark", "main"),
+    "run/Data.py": ("commands.data", "main"),
     "Expr.py": ("commands.experiment", "main"),
     "run/Train.py": ("commands.train", "main"),
     "run/Test.py": ("commands.test", "main"),
