@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def quantize(source: Path, target: Path, metadata: ModelMetadata, images: Sequen
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, _maps_let_go():
         prepared = Path(folder) / "prepared.onnx"
         # normalization goes into the convolutions; symbolic shapes would need another package and gain nothing
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
@@ -75,6 +76,32 @@ def quantize(source: Path, target: Path, metadata: ModelMetadata, images: Sequen
         raise Int8Error(f"{metadata.name} has nothing to compute in 8 bits: no convolution or product with weights")
     _describe(model, replace(metadata, precision="int8"))
     onnx.save(model, target)
+
+
+@contextmanager
+def _maps_let_go() -> Iterator[None]:
+    """onnxruntime's calibration takes each range where it comes up, and keeps no memory.
+
+    Left to itself it takes all of them at the end, and until then holds every map of the network: three times the memory for a
+    SwinB at 384×384, and more than a machine has at 1280×1920.
+    """
+    import onnxruntime
+    from onnxruntime.quantization.calibrate import CalibraterBase
+
+    def create_inference_session(self: CalibraterBase) -> None:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL  # as before
+        options.execution_order = onnxruntime.ExecutionOrder.PRIORITY_BASED
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+        path, providers = self.augmented_model_path, self.execution_providers
+        self.infer_session = onnxruntime.InferenceSession(path, options, providers=providers)
+
+    before = CalibraterBase.create_inference_session
+    CalibraterBase.create_inference_session = create_inference_session
+    try:
+        yield
+    finally:
+        CalibraterBase.create_inference_session = before
 
 
 def left_in_float32(model: Any) -> list[str]:

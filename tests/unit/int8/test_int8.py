@@ -9,6 +9,8 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnxruntime import ExecutionOrder
+from onnxruntime.quantization import calibrate
 from PIL import Image
 from torch import nn
 
@@ -133,6 +135,24 @@ def test_products_of_activations_stay_in_float32():
     ]
     graph = onnx.helper.make_graph(nodes, "g", [values[0]], [values[3]], [weights])
     assert left_in_float32(onnx.helper.make_model(graph)) == ["product"]
+
+
+def test_maps_are_not_kept_for_the_end_of_a_calibration(made, tmp_path, monkeypatch):
+    """Which of two orders onnxruntime takes decides how much memory a large network needs."""
+    collect, seen = calibrate.MinMaxCalibrater.collect_data, []
+
+    def spy(self, images):
+        options = self.infer_session.get_session_options()
+        seen.append((options.execution_order, options.enable_cpu_mem_arena))
+        return collect(self, images)
+
+    before = calibrate.CalibraterBase.create_inference_session
+    monkeypatch.setattr(calibrate.MinMaxCalibrater, "collect_data", spy)
+    metadata = ExportedFile(made / "single.onnx").metadata
+    images = data(made).calibration[:1]
+    quantize(made / "single.onnx", tmp_path / "out.onnx", metadata, images, preprocess_of(metadata, None))
+    assert seen == [(ExecutionOrder.PRIORITY_BASED, False)]
+    assert calibrate.CalibraterBase.create_inference_session is before
 
 
 def test_a_plain_folder_of_images_calibrates(made):
