@@ -6,12 +6,13 @@ from .conventions import CONVENTIONS, PYSOD, Conventions, find_conventions
 from .evaluate import SetScores, evaluate_folder
 from .files import DatasetPairs, PairingError, ScorePair, SetFolders, match_folders
 from .prepare import GT_THRESHOLD, MapError
-from .registry import DEFAULT_METRICS, METRICS, Metric, MetricError, check_metrics
+from .registry import DEFAULT_METRICS, GROUPS, METRICS, Metric, MetricError, check_metrics, need_photo
 from .score import ImageScores, score
 
 __all__ = [
     "CONVENTIONS",
     "DEFAULT_METRICS",
+    "GROUPS",
     "GT_THRESHOLD",
     "METRICS",
     "PYSOD",
@@ -35,5 +36,6 @@ __all__ = [
     "find_conventions",
     "intervals",
     "match_folders",
+    "need_photo",
     "score",
 ]

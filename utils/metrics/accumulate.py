@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .conventions import PYSOD, Conventions
-from .registry import METRICS, MetricError, check_metrics
+from .registry import METRICS, OWN_CURVES, MetricError, check_metrics
 from .score import ImageScores, curves, reduce_curve
 
 _CHUNK = 512  # images whose curves are in memory at a time
@@ -87,9 +87,24 @@ class Accumulator:
             counts = [scores.counts_of(name) for scores in part]
             yield curves(name, np.stack(counts), self.conventions)
 
-    def curve(self, name: str) -> np.ndarray:
-        """(256,) mean over the images of a curve."""
-        return sum(part.sum(axis=0) for part in self.curves_of(name)) / len(self)
+    def weights(self, source: str = "") -> np.ndarray:
+        """(N,) how much each image counts in a mean: a per-image number, or 1."""
+        return self.scalars(source) if source else np.ones(len(self))
+
+    def curve(self, name: str, weight: str = "") -> np.ndarray:
+        """(256,) mean of a curve over the images that have it, which count as `weights` says; NaN where none has it."""
+        parts = list(self.curves_of(name))
+        weights = np.split(self.weights(weight), np.cumsum([len(part) for part in parts])[:-1])
+        there = [~np.isnan(part[:, :1]) for part in parts]
+        total = sum(
+            np.where(has, part * w[:, None], 0).sum(axis=0) for part, w, has in zip(parts, weights, there, strict=True)
+        )
+        share = sum(float(w[has[:, 0]].sum()) for w, has in zip(weights, there, strict=True))
+        return total / share if share else np.full(parts[0].shape[1], np.nan)
+
+    def _lack(self, curve: str) -> int:
+        """How many images do not have a curve."""
+        return sum(int(np.isnan(part[:, 0]).sum()) for part in self.curves_of(curve)) if curve in OWN_CURVES else 0
 
     def values(self, metric: str) -> np.ndarray:
         """(N,) values of a metric of each image: for max and avg, of its own curve."""
@@ -109,17 +124,28 @@ class Accumulator:
         values, left_out, found = {}, {}, {}
         for name in self.metrics:
             metric = METRICS[name]
-            if metric.reduce != "mean" and metric.source not in found:
-                found[metric.source] = self.curve(metric.source)
+            if metric.reduce != "mean" and (metric.source, metric.weight) not in found:
+                found[metric.source, metric.weight] = self.curve(metric.source, metric.weight)
             if metric.reduce != "mean" and not self.averages_images(name):
-                values[name] = float(reduce_curve(found[metric.source], metric.reduce))
-                continue
-            numbers = self.values(name)
-            there = numbers[~np.isnan(numbers)]
-            values[name] = float(there.mean()) if there.size else float("nan")
-            if there.size < numbers.size:
-                left_out[name] = int(numbers.size - there.size)
-        return Result(values, len(self), left_out, found)
+                values[name] = float(reduce_curve(found[metric.source, metric.weight], metric.reduce))
+                missing = self._lack(metric.source)
+            else:
+                values[name], missing = self._mean(name)
+            if missing:
+                left_out[name] = missing
+        return Result(
+            values, len(self), left_out, {source: curve for (source, weight), curve in found.items() if not weight}
+        )
+
+    def _mean(self, metric: str) -> tuple[float, int]:
+        """Mean of the images' own values, NaN where none has one, and how many have none."""
+        numbers, weight = self.values(metric), METRICS[metric].weight
+        there = ~np.isnan(numbers)
+        missing = int(numbers.size - there.sum())
+        if not there.any():
+            return float("nan"), missing
+        weights = self.weights(weight)[there] if weight else None
+        return float(np.average(numbers[there], weights=weights)), missing
 
     def averages_images(self, metric: str) -> bool:
         """Whether the metric of the set is the mean of the images' own values, rather than read off the mean curve."""

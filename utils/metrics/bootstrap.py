@@ -52,9 +52,10 @@ def intervals(scores: Accumulator, resamples: int = RESAMPLES, seed: int = 0) ->
     """metric -> 95 % interval by the percentile bootstrap; the same seed gives the same intervals."""
     sources = {name: _source(scores, name) for name in scores.metrics}
     samples = {source: _samples(scores, name) for name, source in sources.items()}
+    of_images = {source: _of_images(scores, name) for name, source in sources.items()}
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in sources}
     for weights in _weights(len(scores), resamples, seed):
-        means = {source: _mean(_weighted(values, weights)) for source, values in samples.items()}
+        means = {source: _mean(_weighted(values, weights * of_images[source])) for source, values in samples.items()}
         for name, source in sources.items():
             drawn[name].append(_reduced(name, means[source]))
     return {name: _interval(np.concatenate(parts)) for name, parts in drawn.items()}
@@ -74,11 +75,12 @@ def compare(
 
 def _compare(first: Accumulator, second: Accumulator, metric: str, shown: int, resamples: int, seed: int) -> Comparison:
     a, b = _samples(first, metric), _samples(second, metric)
-    number = len(first)
+    number, of_images = len(first), _of_images(first, metric)
     whole = np.ones((1, number))
-    one, other = (float(_statistic(metric, x, whole)[0]) for x in (a, b))
+    one, other = (float(_statistic(metric, x, whole * of_images)[0]) for x in (a, b))
     drawn = [
-        _statistic(metric, a, weights) - _statistic(metric, b, weights) for weights in _weights(number, resamples, seed)
+        _statistic(metric, a, weights * of_images) - _statistic(metric, b, weights * of_images)
+        for weights in _weights(number, resamples, seed)
     ]
     own = [x.values(metric) for x in (first, second)]
     sign = 1 if METRICS[metric].better == "higher" else -1
@@ -92,7 +94,7 @@ def _compare(first: Accumulator, second: Accumulator, metric: str, shown: int, r
         other,
         one - other,
         _interval(np.concatenate(drawn)),
-        _permutation_p(metric, a, b, one - other, resamples, seed),
+        _permutation_p(metric, a, b, of_images, one - other, resamples, seed),
         int((better > 0).sum()),
         int((better < 0).sum()),
         int((better == 0).sum()),
@@ -100,7 +102,9 @@ def _compare(first: Accumulator, second: Accumulator, metric: str, shown: int, r
     )
 
 
-def _permutation_p(metric: str, a: np.ndarray, b: np.ndarray, observed: float, resamples: int, seed: int) -> float:
+def _permutation_p(
+    metric: str, a: np.ndarray, b: np.ndarray, of_images: np.ndarray, observed: float, resamples: int, seed: int
+) -> float:
     """Share of exchanges that give at least the observed difference; never 0, as the observed one counts too."""
     if np.isnan(observed):
         return float("nan")
@@ -108,15 +112,22 @@ def _permutation_p(metric: str, a: np.ndarray, b: np.ndarray, observed: float, r
     extreme, tolerance = 0, 1e-12
     for start in range(0, resamples, _PART):
         keep = rng.integers(0, 2, (min(_PART, resamples - start), len(a))).astype(np.float64)
-        one = _statistic(metric, a, keep, b)
-        other = _statistic(metric, b, keep, a)
+        weights = keep * of_images, (1 - keep) * of_images
+        one = _statistic(metric, a, weights[0], b, weights[1])
+        other = _statistic(metric, b, weights[0], a, weights[1])
         extreme += int((np.abs(one - other) >= abs(observed) - tolerance).sum())
     return (1 + extreme) / (1 + resamples)
 
 
 def _source(scores: Accumulator, metric: str) -> str:
     """Metrics with the same source are read off the same samples."""
-    return metric if scores.averages_images(metric) else f"curve {METRICS[metric].source}"
+    definition = METRICS[metric]
+    return metric if scores.averages_images(metric) else f"curve {definition.source} {definition.weight}"
+
+
+def _of_images(scores: Accumulator, metric: str) -> np.ndarray:
+    """(N,) how much each image counts in the set's metric. It is a number of the mask, the same for every method."""
+    return scores.weights(METRICS[metric].weight)
 
 
 def _samples(scores: Accumulator, metric: str) -> np.ndarray:
@@ -126,9 +137,9 @@ def _samples(scores: Accumulator, metric: str) -> np.ndarray:
     return np.concatenate(list(scores.curves_of(METRICS[metric].source)))
 
 
-def _statistic(metric: str, samples: np.ndarray, weights: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
-    """The set's metric under weights (R, N) of the images -> (R,); `rest` (N, T) has what the weights leave of 1."""
-    parts = [_weighted(samples, weights)] + ([] if rest is None else [_weighted(rest, 1 - weights)])
+def _statistic(metric: str, samples: np.ndarray, weights: np.ndarray, *rest: np.ndarray) -> np.ndarray:
+    """The set's metric under weights (R, N) of the images -> (R,); `rest` may be further samples and their weights."""
+    parts = [_weighted(samples, weights)] + ([_weighted(rest[0], rest[1])] if rest else [])
     return _reduced(metric, _mean(*parts))
 
 

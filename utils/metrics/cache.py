@@ -20,7 +20,7 @@ from .score import ImageScores
 
 VERSION = 2  # raise it whenever a metric's definition changes
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores
-(key BLOB PRIMARY KEY, scalars TEXT, counts BLOB, band BLOB, resized INTEGER) WITHOUT ROWID"""
+(key BLOB PRIMARY KEY, scalars TEXT, counts BLOB, band BLOB, resized INTEGER, own TEXT) WITHOUT ROWID"""
 
 
 class CacheError(MetricError):
@@ -57,6 +57,9 @@ class ScoreCache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._connection = sqlite3.connect(self.path, timeout=60)
             self._connection.execute(_SCHEMA)
+            columns = [row[1] for row in self._connection.execute("PRAGMA table_info(scores)")]
+            if "own" not in columns:  # a file of before there were such curves
+                self._connection.execute("ALTER TABLE scores ADD COLUMN own TEXT")
         except (sqlite3.Error, OSError) as error:
             raise self._problem(error) from error
 
@@ -74,25 +77,33 @@ class ScoreCache:
 
     def get(self, key: bytes) -> Record | None:
         """The record of that key, if there is one."""
-        query = "SELECT scalars, counts, band, resized FROM scores WHERE key = ?"
+        query = "SELECT scalars, counts, band, resized, own FROM scores WHERE key = ?"
         try:
             row = self._connection.execute(query, (key,)).fetchone()
         except sqlite3.Error as error:
             raise self._problem(error) from error
         if row is None:
             return None
-        scalars, counts, band, resized = row
-        return Record(key, ImageScores(json.loads(scalars), _unpack(counts), _unpack(band)), bool(resized))
+        scalars, counts, band, resized, own = row
+        curves = {name: np.array(values) for name, values in json.loads(own or "{}").items()}
+        return Record(key, ImageScores(json.loads(scalars), _unpack(counts), _unpack(band), curves), bool(resized))
 
     def put(self, records: Iterable[Record]) -> None:
         """Add or replace records; they are on disk when this returns."""
         rows = [
-            (r.key, json.dumps(dict(r.scores.scalars)), _pack(r.scores.counts), _pack(r.scores.band), r.resized)
+            (
+                r.key,
+                json.dumps(dict(r.scores.scalars)),
+                _pack(r.scores.counts),
+                _pack(r.scores.band),
+                r.resized,
+                json.dumps({name: curve.tolist() for name, curve in r.scores.own.items()}),
+            )
             for r in records
         ]
         try:
             with self._connection:
-                self._connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?)", rows)
+                self._connection.executemany("INSERT OR REPLACE INTO scores VALUES (?, ?, ?, ?, ?, ?)", rows)
         except sqlite3.Error as error:
             raise self._problem(error) from error
 

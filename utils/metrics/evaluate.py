@@ -4,6 +4,7 @@ Workers are started fresh (`spawn`) and import neither torch nor anything else t
 with more than one worker needs the usual `if __name__ == "__main__":`.
 """
 
+import hashlib
 import multiprocessing
 import os
 import signal
@@ -26,9 +27,9 @@ from ..system.signals import ignore
 from .accumulate import Accumulator, Result
 from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
-from .files import ScorePair, decode_pair, is_faint, load
+from .files import ScorePair, decode_pair, is_faint, load, read_photo
 from .prepare import prepare
-from .registry import MetricError, check_metrics, sources
+from .registry import MetricError, check_metrics, need_photo, sources
 from .score import ImageScores, join, measure, still_wanted
 
 _FEW = 24  # pairs per worker that pay for starting it
@@ -223,6 +224,9 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
         prediction, truth = load(pair.prediction), load(pair.truth)
         in_files = isinstance(pair.prediction, Path) and isinstance(pair.truth, Path)
         reading = pair.reader.key if pair.reader else ""
+        photo = read_photo(pair) if need_photo(job.wanted) else None
+        if photo is not None:
+            reading += f" {hashlib.blake2b(photo.data, digest_size=20).hexdigest()}"
         key = cache_key(prediction, truth, job.conventions, reading) if cache and in_files else None
         kept = cache.get(key) if cache and key else None
         wanted = still_wanted(job.wanted, kept.scores) if kept else job.wanted
@@ -232,7 +236,8 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
     except Exception as error:  # a decoder's, of any class, is that of its file
         return Answer(None, error=one_line(error))
     try:
-        scores = measure(prepare(prediction, truth, job.conventions.stretch), wanted, job.conventions, job.skeletons)
+        prepared = prepare(prediction, truth, job.conventions.stretch, photo)
+        scores = measure(prepared, wanted, job.conventions, job.skeletons)
     except Exception as error:  # too little memory for one image, say: the others are scored
         return Answer(None, error=f"{_where(pair)}{one_line(error)}")
     faint = is_faint(prediction)

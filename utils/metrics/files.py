@@ -41,7 +41,7 @@ class TruthReader(Protocol):
 
 @dataclass(frozen=True)
 class ScorePair:
-    """What to score. `prediction` and `truth` are files or arrays; `image` only serves pictures and reports.
+    """What to score. `prediction` and `truth` are files or arrays; `image` serves pictures, reports and wCm.
 
     Without a `reader`, the gray values of a mask's file are taken as they are.
     """
@@ -240,6 +240,16 @@ def _refuse_pictures(source: Path, data: np.ndarray) -> None:
         raise MapError(f"{source}: is a picture with transparency and no map; make maps (--type map) and score those")
     if np.ptp(color, axis=2).max() > most * _NEARLY_GRAY:
         raise MapError(f"{source}: is a picture in color and no map; save maps as gray PNG, 0 to 255")
+
+
+def read_photo(pair: ScorePair) -> np.ndarray:
+    """The photograph of a pair, (H, W, 3) uint8 RGB, upright. MapError where there is none or it cannot be read."""
+    if pair.image is None:
+        raise MapError(f"{pair.truth}: wCm needs the photograph, and none has this name; add it, or leave wCm out")
+    pixels = cv2.imdecode(load(pair.image), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise MapError(f"{pair.image}: not an image that OpenCV can read")
+    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
 
 
 def is_faint(prediction: np.ndarray) -> bool | None:

@@ -29,6 +29,8 @@ class Pair:
     mask    (H, W) bool: foreground
     counts  (4, 2, K) int64: pixels by quadrant (top left, top right, bottom left, bottom right), mask value, level
     split   (row, column) at which the quadrants meet
+    truth   (H, W) uint8 or bool: the mask as stored, soft values included
+    photo   (H, W, 3) uint8 RGB: the photograph, for the one metric that looks at it
     """
 
     index: np.ndarray
@@ -38,6 +40,8 @@ class Pair:
     box: tuple[int, int, int, int]
     counts: np.ndarray
     split: tuple[int, int]
+    truth: np.ndarray
+    photo: np.ndarray | None = None
 
     @cached_property
     def totals(self) -> np.ndarray:
@@ -56,12 +60,13 @@ def look_up(index: np.ndarray, table: np.ndarray) -> np.ndarray:
     return table[index]
 
 
-def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True) -> Pair:
+def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True, photo: np.ndarray | None = None) -> Pair:
     """Check a pair and count it.
 
     prediction  (H, W): uint8 0..255, uint16 0..65535, bool, or float 0..1
     truth       (H, W): uint8 (foreground above 128), or bool
     stretch     scale the prediction so that it spans 0..1; a constant map is left as it is
+    photo       (H, W, 3) uint8 RGB, where a metric needs it
     MapError when the shapes differ, an array is not 2-D or is empty, or a value is NaN or outside 0..1.
     """
     mask = _as_mask(truth)
@@ -70,6 +75,8 @@ def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True) -> 
         raise MapError(
             f"prediction is {_size(prediction)} but the mask is {_size(mask)} (height x width); resize it to the mask"
         )
+    if photo is not None and (photo.shape != (*mask.shape, 3) or photo.dtype != np.uint8):
+        raise MapError(f"photo is {_size(photo)} {photo.dtype} but must be {_size(mask)}x3 uint8, as its mask is")
     index, raw = _as_levels(prediction)
     box = bounding_box(mask)
     split = _centroid(mask, box)
@@ -80,7 +87,7 @@ def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True) -> 
         low, high = present.min(), present.max()
         if high != low:
             levels = (raw - low) / (high - low)
-    return Pair(index, raw, levels, mask, box, counts, split)
+    return Pair(index, raw, levels, mask, box, counts, split, np.ascontiguousarray(truth), photo)
 
 
 def threshold_counts(table: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ class Metric:
     text: str  # one line that is printed beneath the table
     digits: int = 4
     left_out: str = "that are empty or full"  # which masks have no value
+    weight: str = ""  # scalar by which images are weighted in the mean over the data set; "": all alike
+    needs_photo: bool = False
 
 
 _F = "F-measure, beta^2 = 0.3"
@@ -30,6 +32,15 @@ _DICE = "Dice coefficient 2TP / (2TP + FP + FN)"
 _ADAPTIVE = "at the adaptive threshold min(2 * mean of the map, 1)"
 _MAX = "largest over 256 thresholds"
 _AVG = "mean over 256 thresholds"
+
+_OBJECTS = "of each object in its bounding box"
+_PER_IMAGE = f"{_OBJECTS}, mean over an image's objects, then over the images"
+_PER_SET = f"{_OBJECTS}, mean over the objects of all images"
+_MSIOU = "multiscale IoU: area under the curve of the shares of the mask's edge cells of 1 … 512 pixels that are found"
+_CONTEXT = "context-measure: F-measure of how much mask is around the map's pixels and map around the mask's"
+_SOFT = "map and mask as stored, neither thresholded nor stretched"
+_NO_EDGE = "without an edge"
+_SLANTED = "whose pixels lie on one slanted line"
 
 _TABLE = (
     Metric("Sm", "Sm", "mean", "higher", "S-measure (structure), alpha = 0.5"),
@@ -88,14 +99,70 @@ _TABLE = (
         "a longer side of 400 pixels; masks without such a pixel are left out and counted",
         left_out="without a pixel that is more than 7 pixels away from their edge",
     ),
+    Metric("MSIoU", "MSIoU", "mean", "higher", f"{_MSIOU}; at map > 0.5", left_out=_NO_EDGE),
+    Metric("adpMSIoU", "adpMSIoU", "mean", "higher", f"{_MSIOU}; {_ADAPTIVE}", left_out=_NO_EDGE),
+    Metric("maxMSIoU", "MSIoUCurve", "max", "higher", f"{_MSIOU}; largest over 257 thresholds", left_out=_NO_EDGE),
+    Metric("avgMSIoU", "MSIoUCurve", "avg", "higher", f"{_MSIOU}; mean over 257 thresholds", left_out=_NO_EDGE),
+    Metric("Cm", "Cm", "mean", "higher", f"{_CONTEXT}, beta^2 = 1, alpha = 6; 0 on an empty mask", left_out=_SLANTED),
+    Metric(
+        "wCm",
+        "wCm",
+        "mean",
+        "higher",
+        f"{_CONTEXT}, beta^2 = 1.2, alpha = 6, mask pixels weighted by their camouflage in the photograph; "
+        "0 on an empty mask",
+        left_out=_SLANTED,
+        needs_photo=True,
+    ),
+    Metric(
+        "siMae",
+        "siMae",
+        "mean",
+        "lower",
+        "size-invariant mean absolute error: mean of each object's in its bounding box and of the background's, which is "
+        "weighted by its area relative to the boxes'",
+    ),
+    Metric("siAdpFm", "siAdpFm", "mean", "higher", f"size-invariant {_F}, {_PER_IMAGE}; {_ADAPTIVE}"),
+    Metric("siMaxFm", "siFm", "max", "higher", f"size-invariant {_F}, {_PER_IMAGE}; {_MAX}"),
+    Metric("siAvgFm", "siFm", "avg", "higher", f"size-invariant {_F}, {_PER_IMAGE}; {_AVG}"),
+    Metric("siAdpEm", "siAdpEm", "mean", "higher", f"size-invariant {_E}, {_PER_IMAGE}; {_ADAPTIVE}"),
+    Metric("siMaxEm", "siEm", "max", "higher", f"size-invariant {_E}, {_PER_IMAGE}; {_MAX}"),
+    Metric("siAvgEm", "siEm", "avg", "higher", f"size-invariant {_E}, {_PER_IMAGE}; {_AVG}"),
+    Metric("siMaxFmSet", "siFm", "max", "higher", f"size-invariant {_F}, {_PER_SET}; {_MAX}", weight="siObjects"),
+    Metric("siAvgFmSet", "siFm", "avg", "higher", f"size-invariant {_F}, {_PER_SET}; {_AVG}", weight="siObjects"),
+    Metric("siMaxEmSet", "siEm", "max", "higher", f"size-invariant {_E}, {_PER_SET}; {_MAX}", weight="siObjects"),
+    Metric("siAvgEmSet", "siEm", "avg", "higher", f"size-invariant {_E}, {_PER_SET}; {_AVG}", weight="siObjects"),
+    Metric("SAD", "SAD", "mean", "lower", f"sum of absolute differences / 1000; {_SOFT}", 3),
+    Metric("mattingMSE", "mattingMSE", "mean", "lower", f"mean squared difference; {_SOFT}", 5),
+    Metric(
+        "Grad",
+        "Grad",
+        "mean",
+        "lower",
+        f"gradient error / 1000: squared differences of gradients by Gaussian derivatives, sigma 1.4; {_SOFT}",
+        3,
+    ),
+    Metric("Conn", "Conn", "mean", "lower", f"connectivity error / 1000, steps of 0.1, slack 0.15; {_SOFT}", 3),
 )
 
 METRICS: dict[str, Metric] = {metric.name: metric for metric in _TABLE}
 _SPELLINGS = {name.lower(): name for name in METRICS}
 DEFAULT_METRICS = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
 
+# names that stand for several metrics; "all" leaves out what needs more than a map and a mask
+GROUPS: dict[str, tuple[str, ...]] = {
+    "default": DEFAULT_METRICS,
+    "all": tuple(name for name, metric in METRICS.items() if not metric.needs_photo),
+    "multiscale": ("MSIoU", "adpMSIoU", "maxMSIoU", "avgMSIoU"),
+    "context": ("Cm", "wCm"),
+    "size_invariant": tuple(name for name in METRICS if name.startswith("si")),
+    "matting": ("SAD", "mattingMSE", "Grad", "Conn"),
+}
+
 # curves that come from the counts of right and wrong pixels in the mask's band instead of in the whole image
 BAND_CURVES = frozenset({"BIoU"})
+# curves that are measured as such: no counts tell them
+OWN_CURVES = frozenset({"MSIoUCurve", "siFm", "siEm"})
 
 
 class MetricError(ValueError):
@@ -103,16 +170,27 @@ class MetricError(ValueError):
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
-    """The names as METRICS has them (`hce` is HCE), without repeats. MetricError lists the choices when a name is unknown."""
-    wanted = tuple(dict.fromkeys(_SPELLINGS.get(name.lower(), name) for name in names))
+    """The names as METRICS has them (`hce` is HCE), those of GROUPS in full, without repeats.
+
+    MetricError lists the choices when a name is unknown.
+    """
+    choices = f"choose from {', '.join(METRICS)}, or the groups {', '.join(GROUPS)}"
+    spelled = (GROUPS.get(name.lower(), (_SPELLINGS.get(name.lower(), name),)) for name in names)
+    wanted = tuple(dict.fromkeys(name for group in spelled for name in group))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
-        raise MetricError(f"unknown metric {', '.join(map(repr, unknown))}; choose from {', '.join(METRICS)}")
+        raise MetricError(f"unknown metric {', '.join(map(repr, unknown))}; {choices}")
     if not wanted:
-        raise MetricError(f"no metric asked for; choose from {', '.join(METRICS)}")
+        raise MetricError(f"no metric asked for; {choices}")
     return wanted
 
 
 def sources(names: Sequence[str]) -> frozenset[str]:
     """What has to be measured on every image for these metrics: names of scalars and of curves."""
-    return frozenset(METRICS[name].source for name in names)
+    metrics = [METRICS[name] for name in names]
+    return frozenset(metric.source for metric in metrics) | {metric.weight for metric in metrics if metric.weight}
+
+
+def need_photo(names: Iterable[str]) -> bool:
+    """Whether one of these metrics, or of these sources, looks at the photograph."""
+    return any(name in METRICS and METRICS[name].needs_photo for name in names)

@@ -1,7 +1,7 @@
 """Score one pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +11,9 @@ from .boundary import band_positives, mean_boundary_accuracy
 from .conventions import PYSOD, Conventions
 from .haze import haze
 from .hce import human_correction_effort
+from .more import context, matting, multiscale, objects
 from .prepare import Pair, prepare, threshold_counts
-from .registry import BAND_CURVES, METRICS, MetricError, check_metrics, sources
+from .registry import BAND_CURVES, METRICS, OWN_CURVES, MetricError, check_metrics, sources
 from .structure import s_measure
 from .weighted import weighted_f
 
@@ -36,6 +37,12 @@ _SCALARS = {
     "mBA": mean_boundary_accuracy,
     "BER": regions.balanced_error,
     "haze": haze,
+    "Cm": context.context_measure,
+    "wCm": context.weighted_context_measure,
+    "SAD": matting.absolute_error,
+    "mattingMSE": matting.squared_error,
+    "Grad": matting.gradient_error,
+    "Conn": matting.connectivity_error,
 }
 _OF_COUNTS = {"AUC": regions.area_under_roc, "AP": regions.average_precision}
 
@@ -47,19 +54,25 @@ class ImageScores:
     scalars  name -> value; NaN where the metric does not exist for this image (mBA on a mask without an edge)
     counts   (2, 256) false and true positives at thresholds 255 … 0, or None when no curve was asked for
     band     the same in the boundary bands (BIoU), or None
+    own      name -> curve that was measured as such (OWN_CURVES); NaN where the image does not have it
     """
 
     scalars: Mapping[str, float]
     counts: np.ndarray | None = None
     band: np.ndarray | None = None
+    own: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def curve(self, name: str, conventions: Conventions = PYSOD) -> np.ndarray:
-        """(256,) values of a curve (Fm, Em, IoU, BIoU, Dice, precision, recall) at thresholds 255 … 0."""
+        """(256,) values of a curve (Fm, Em, IoU, BIoU, Dice, precision, recall, siFm, siEm) at thresholds 255 … 0.
+
+        MSIoUCurve has (257,), from 256 on.
+        """
         return curves(name, self.counts_of(name), conventions)
 
     def counts_of(self, name: str) -> np.ndarray:
-        """(2, 256) counts that a curve is made of. MetricError when they were not measured."""
-        counts = self.band if name in BAND_CURVES else self.counts
+        """(2, 256) counts that a curve is made of, or the curve if it is in OWN_CURVES. MetricError when not measured."""
+        of_pixels = self.band if name in BAND_CURVES else self.counts
+        counts = self.own.get(name) if name in OWN_CURVES else of_pixels
         if counts is None:
             raise MetricError(f"the counts for curve {name!r} were not measured; ask for a metric that uses it")
         return counts
@@ -73,16 +86,21 @@ class ImageScores:
 
 
 def score(
-    prediction: np.ndarray, truth: np.ndarray, metrics: Sequence[str], conventions: Conventions = PYSOD
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    metrics: Sequence[str],
+    conventions: Conventions = PYSOD,
+    photo: np.ndarray | None = None,
 ) -> ImageScores:
     """Measure what `metrics` need on one pair, and nothing else.
 
     prediction  (H, W): uint8 0..255, uint16, bool, or float in 0..1
     truth       (H, W): uint8, foreground above 128, or bool
+    photo       (H, W, 3): uint8 RGB, which wCm needs
     MapError (a ValueError) when the shapes differ or a value is NaN or out of range; MetricError for an unknown metric.
     """
     wanted = sources(check_metrics(metrics))
-    return measure(prepare(prediction, truth, conventions.stretch), wanted, conventions)
+    return measure(prepare(prediction, truth, conventions.stretch, photo), wanted, conventions)
 
 
 def measure(
@@ -107,7 +125,14 @@ def measure(
     scalars |= {
         name: function(counts) for name, function in _OF_COUNTS.items() if counts is not None and name in wanted
     }
-    return ImageScores(scalars, counts, band_positives(pair) if wanted & BAND_CURVES else None)
+    own: dict[str, np.ndarray] = {}
+    if wanted & (objects.SCALARS | objects.CURVES):
+        found, own = objects.size_invariant(pair, conventions.whole)
+        scalars |= found
+    if wanted & (multiscale.SCALARS | multiscale.CURVES):
+        found, curve = multiscale.multiscale_iou(pair)
+        scalars, own = scalars | found, own | curve
+    return ImageScores(scalars, counts, band_positives(pair) if wanted & BAND_CURVES else None, own)
 
 
 def still_wanted(wanted: Iterable[str], kept: ImageScores) -> frozenset[str]:
@@ -117,6 +142,7 @@ def still_wanted(wanted: Iterable[str], kept: ImageScores) -> frozenset[str]:
         there |= _CURVES.keys() - BAND_CURVES
     if kept.band is not None:
         there |= BAND_CURVES
+    there |= kept.own.keys()
     return frozenset(wanted) - there
 
 
@@ -126,11 +152,14 @@ def join(first: ImageScores, second: ImageScores) -> ImageScores:
         {**first.scalars, **second.scalars},
         second.counts if first.counts is None else first.counts,
         second.band if first.band is None else first.band,
+        {**first.own, **second.own},
     )
 
 
 def curves(name: str, counts: np.ndarray, conventions: Conventions = PYSOD) -> np.ndarray:
-    """Curve `name` from counts (…, 2, 256) -> (…, 256)."""
+    """Curve `name` from counts (…, 2, 256) -> (…, 256), or from the curve itself if it is in OWN_CURVES."""
+    if name in OWN_CURVES:
+        return counts
     arguments = (conventions.whole,) if name == "Em" else ()
     return _CURVES[name](counts, counts[..., -1], *arguments)  # at threshold 0 every pixel is positive
 

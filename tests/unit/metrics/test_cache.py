@@ -1,5 +1,8 @@
 """Scores that are kept: found again by content, and never when something that decides them changed."""
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -63,6 +66,30 @@ def test_haze_is_added_to_scores_that_were_kept_without_it(pairs, tmp_path):
     assert count == 0
     assert values == evaluate_folder(pairs, metrics)["set"].result().values
     assert reused(pairs, metrics, kept) == (4, values)
+
+
+def test_own_curves_and_the_photograph_are_remembered(pairs, tmp_path):
+    kept, metrics = tmp_path / "scores.sqlite", ["maxMSIoU", "siMaxFmSet", "Conn"]
+    reused(pairs, ["mae"], kept)
+    first = reused(pairs, metrics, kept)
+    assert (first[0], reused(pairs, metrics, kept)) == (0, (4, first[1]))
+    photo = tmp_path / "photo.png"
+    cv2.imwrite(str(photo), np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8))
+    shown = [replace(pair, image=photo) for pair in pairs]
+    assert [reused(shown, ["wCm"], kept)[0] for _ in range(2)] == [0, 4]
+    cv2.imwrite(str(photo), np.zeros((30, 40, 3), np.uint8))
+    assert reused(shown, ["wCm"], kept)[0] == 0
+    with pytest.raises(MetricError, match=r"0_mask\.png: wCm needs the photograph"):
+        reused(pairs, ["wCm"], kept)
+
+
+def test_a_file_of_before_there_were_own_curves_goes_on(pairs, tmp_path):
+    kept = tmp_path / "scores.sqlite"
+    values = reused(pairs, ["mae"], kept)[1]
+    with closing(sqlite3.connect(kept)) as connection, connection:
+        connection.execute("ALTER TABLE scores DROP COLUMN own")
+    assert reused(pairs, ["mae"], kept) == (4, values)
+    assert [reused(pairs, ["siMaxFm"], kept)[0] for _ in range(2)] == [0, 4]
 
 
 def test_other_conventions_do_not_share_scores(pairs, tmp_path):

@@ -18,7 +18,7 @@ from inspyrenet.utils.metrics import (
 )
 from inspyrenet.utils.metrics.reference import reference
 
-ALL = list(METRICS)
+ALL = list(check_metrics(["all"]))
 
 
 def corner_mask(height: int = 40, width: int = 60) -> np.ndarray:
@@ -140,6 +140,12 @@ def test_unknown_metrics_list_the_choices():
     with pytest.raises(MetricError, match="no metric"):
         check_metrics([])
     assert check_metrics(["mae", "Sm", "mae"]) == ("mae", "Sm")
+
+
+def test_groups_stand_for_their_metrics():
+    assert check_metrics(["Sm", "Matting", "sad"]) == ("Sm", "SAD", "mattingMSE", "Grad", "Conn")
+    assert check_metrics(["default"]) == DEFAULT_METRICS
+    assert set(check_metrics(["all"])) == METRICS.keys() - {"wCm"}  # which needs the photograph
 
 
 def test_pixels_are_counted_without_the_instruction_for_it_too(monkeypatch):
