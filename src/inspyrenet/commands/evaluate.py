@@ -6,6 +6,7 @@ Two methods on the same images: python run/Eval.py --compare DIR_A DIR_B --gt-ro
 
 # Scoring processes import this file anew: what is imported here must be light.
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .options import build_parser, read_options
@@ -29,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     _add_options(parser)
     options = read_options(parser, argv)
     extra = options.extra
+    if extra.metrics:
+        options = replace(options, overrides=(*options.overrides, f"Eval.metrics=[{extra.metrics}]"))
     if extra.compare and extra.pred_root:
         parser.error("--compare takes the two folders of maps itself: leave --pred-root out")
     if not options.config and not (extra.gt_root and (extra.pred_root or extra.compare)):
@@ -39,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _add_options(parser: "argparse.ArgumentParser") -> None:
+    from ..utils.metrics.registry import GROUPS, METRICS
+
     add = parser.add_argument
+    choices = f"{', '.join(METRICS)}; groups: {', '.join(GROUPS)}"
+    add("--metrics", metavar="NAMES", help=f"columns of the table instead of Eval.metrics, as Sm,matting: {choices}")
     add("--pred-root", metavar="DIR", help="maps: DIR/<set>/name.png, or DIR/name.png for a single set")
     add("--gt-root", metavar="DIR", help="masks: DIR/<set>/masks/name.png or gt, or DIR/name.png for a single set")
     add("--allow-missing", action="store_true", help="score although maps or masks are missing, and say how many")

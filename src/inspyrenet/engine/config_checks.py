@@ -13,7 +13,7 @@ from ..lib.types import SizeError
 from ..utils.config.errors import suggest
 from ..utils.config.load import pretrained_candidates
 from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection, TrainSection
-from ..utils.metrics import METRICS
+from ..utils.metrics import GROUPS, METRICS, check_metrics, need_photo
 
 
 def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
@@ -23,9 +23,13 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
         wanted["Train.Validation.metric"] = (config.Train.Validation.metric,)
     for key, names in wanted.items():
         for name in names:
-            if name.lower() not in {metric.lower() for metric in METRICS}:
-                hint = suggest(name, METRICS) or f"; there is {', '.join(METRICS)}"
+            single = key == "Train.Validation.metric"
+            known = (*METRICS, *(() if single else GROUPS))
+            if name.lower() not in {word.lower() for word in known}:
+                hint = suggest(name, known) or f"; there is {', '.join(known)}"
                 yield key, f"unknown metric {name!r}{hint}"
+            elif single and need_photo(check_metrics([name])):
+                yield key, f"{name} needs the photograph, which validation does not read; choose another metric"
     if config.Model is not None:
         yield from _encoder_errors(config.Model)
     if config.Model is not None and config.Test is not None:

@@ -54,6 +54,21 @@ def table(path: Path) -> dict[tuple[str, str], dict[str, str]]:
         return {(row["method"], row["dataset"]): row for row in csv.DictReader(file)}
 
 
+def test_metrics_are_chosen_by_name_and_by_group(data, capsys):
+    words = ["--config", config(data), "--metrics", "sad,context,Matting"]
+    assert evaluate.main(words) == 1
+    assert "wCm needs the photograph" in capsys.readouterr().err
+    for mask in [*(data / "gt").rglob("*.png")]:
+        photo = np.random.default_rng(0).integers(0, 256, (48, 64, 3)).astype(np.uint8)
+        write(Path(str(mask).replace("/masks/", "/images/").replace("/gt/B/gt/", "/gt/B/images/")), photo)
+    assert evaluate.main(words) == 0
+    row = table(data / "results" / "exp" / "scores.csv")["exp", "B"]
+    assert [name for name in row if name in METRICS] == ["SAD", "Cm", "wCm", "mattingMSE", "Grad", "Conn"]
+    pairs = [mask_and_prediction(i) for i in range(3)]
+    expected = np.mean([score(prediction, mask, ["SAD"]).value("SAD") for mask, prediction in pairs])
+    assert float(row["SAD"]) == pytest.approx(expected)
+
+
 def test_default_table_on_disk_and_on_the_console(data, capsys):
     assert evaluate.main(["--config", config(data)]) == 0
     shown = capsys.readouterr().out

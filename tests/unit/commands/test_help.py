@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from inspyrenet import cli
+from inspyrenet.utils.metrics import GROUPS, METRICS
 
 COMMANDS = {  # as it is typed: module, function
     "run/Inference.py": ("commands.cut_out", "main"),
@@ -54,3 +55,9 @@ def test_every_command_that_runs_a_network_offers_the_same_options(name, capsys,
 def test_the_overview_fits_on_a_screen(capsys):
     assert cli.main(["--help"]) == 0
     assert len(capsys.readouterr().out.splitlines()) <= SCREEN
+
+
+def test_scoring_lists_its_metrics_and_their_groups(capsys, monkeypatch):
+    text = shown("run/Eval.py", capsys, monkeypatch)
+    words = text.replace(",", " ").replace(";", " ").split()
+    assert [name for name in (*METRICS, *GROUPS) if name not in words] == []

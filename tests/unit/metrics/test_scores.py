@@ -7,6 +7,7 @@ import pytest
 
 from inspyrenet.utils.metrics import (
     DEFAULT_METRICS,
+    GROUPS,
     METRICS,
     Accumulator,
     MapError,
@@ -34,7 +35,7 @@ def test_perfect_prediction_scores_one_in_s_when_the_centroid_lies_on_the_border
     assert score(mask, mask, ["Sm"]).value("Sm") == pytest.approx(1, abs=1e-6)
 
 
-@pytest.mark.parametrize(("value", "absent"), [(0, ["mBA", "AUC", "AP"]), (255, ["mBA", "AUC"])])
+@pytest.mark.parametrize(("value", "absent"), [(0, ["mBA", "AUC", "AP", *GROUPS["multiscale"]]), (255, ["mBA", "AUC"])])
 def test_empty_and_full_masks_give_no_nan_but_where_a_metric_does_not_exist(value, absent):
     mask = np.full((20, 30), value, np.uint8)
     prediction = np.random.default_rng(0).integers(0, 256, mask.shape, dtype=np.uint8)
