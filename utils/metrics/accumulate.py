@@ -93,14 +93,12 @@ class Accumulator:
 
     def curve(self, name: str, weight: str = "") -> np.ndarray:
         """(256,) mean of a curve over the images that have it, which count as `weights` says; NaN where none has it."""
-        parts = list(self.curves_of(name))
-        weights = np.split(self.weights(weight), np.cumsum([len(part) for part in parts])[:-1])
-        there = [~np.isnan(part[:, :1]) for part in parts]
-        total = sum(
-            np.where(has, part * w[:, None], 0).sum(axis=0) for part, w, has in zip(parts, weights, there, strict=True)
-        )
-        share = sum(float(w[has[:, 0]].sum()) for w, has in zip(weights, there, strict=True))
-        return total / share if share else np.full(parts[0].shape[1], np.nan)
+        weights, total, share, start = self.weights(weight), np.zeros(1), 0.0, 0
+        for part in self.curves_of(name):
+            counting = np.where(np.isnan(part[:, 0]), 0, weights[start : start + len(part)])
+            total = total + (np.nan_to_num(part) * counting[:, None]).sum(axis=0)
+            share, start = share + float(counting.sum()), start + len(part)
+        return total / share if share else np.full(total.shape, np.nan)
 
     def _lack(self, curve: str) -> int:
         """How many images do not have a curve."""
