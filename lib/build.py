@@ -14,7 +14,10 @@ from .fast.switchable import Switchable
 from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
 from .models.pspnet import PSPNet
+from .sizes import rule_for
 from .types import Encoder
+
+LIGHT_ENCODER = "mobilenetv4_conv_small"  # of networks that end in _Light, where none is named
 
 
 def inspyrenet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> InSPyReNet:
@@ -22,12 +25,28 @@ def inspyrenet(encoder: Callable[..., Encoder], pretrained: bool = False, **argu
     return InSPyReNet(encoder(pretrained=pretrained), **arguments)
 
 
-def inspyrenet_light(encoder: str = "mobilenetv4_conv_small", pretrained: bool = False, **arguments: Any) -> InSPyReNet:
-    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have, or a size that it does not take."""
-    backbone = TimmEncoder(encoder, pretrained)
-    model = InSPyReNet(backbone, **arguments)
-    backbone.check_size(model.base_size)
-    return model
+def inspyrenet_light(
+    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (384, 384), **arguments: Any
+) -> InSPyReNet:
+    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have, or an encoder that does not fit."""
+    rule_for("InSPyReNet").check(base_size)
+    return InSPyReNet(TimmEncoder(encoder, pretrained, base_size), base_size=base_size, **arguments)
+
+
+def birefnet_light(
+    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (1024, 1024), **arguments: Any
+) -> BiRefNet:
+    """BiRefNet on any timm encoder, which is shown images of half the size, too."""
+    rule_for("BiRefNet").check(base_size)
+    return BiRefNet(TimmEncoder(encoder, pretrained, base_size, multiple=16), base_size=base_size, **arguments)
+
+
+def pspnet_light(
+    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (473, 473), **arguments: Any
+) -> PSPNet:
+    """PSPNet on any timm encoder; its last maps are brought to stride 8, since not every encoder can be dilated."""
+    rule_for("PSPNet", arguments).check(base_size)
+    return PSPNet(TimmEncoder(encoder, pretrained, base_size, multiple=1, coarsest=8), base_size=base_size, **arguments)
 
 
 def birefnet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> BiRefNet:
@@ -53,8 +72,10 @@ MODELS: dict[str, Callable[..., Switchable]] = {
     "BiRefNet_SwinL": functools.partial(birefnet, functools.partial(SwinEncoder, "SwinL")),
     "BiRefNet_PVTv2B2": functools.partial(birefnet, PVTEncoder),
     "BiRefNet_ResNet50": functools.partial(birefnet, ResNetEncoder),
+    "BiRefNet_Light": birefnet_light,
     "PSPNet_ResNet50": functools.partial(pspnet, 50),
     "PSPNet_ResNet101": functools.partial(pspnet, 101),
+    "PSPNet_Light": pspnet_light,
 }
 
 
@@ -62,9 +83,9 @@ def build_model(name: str, **arguments: Any) -> Switchable:
     """Build a network by name.
 
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
-    never touches the network), attention; InSPyReNet_Light also takes encoder, a timm name.
+    never touches the network), attention.
     BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order, fast. PSPNet: base_size, pretrained,
-    stem, classes, dropout, sizes, fast.
+    stem, classes, dropout, sizes, fast. Those that end in _Light also take encoder, a timm name, in place of stem.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.
     """
     if name not in MODELS:

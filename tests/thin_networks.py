@@ -64,9 +64,6 @@ class Encoder(nn.Module):
             nn.Conv2d(a, b, 3, step, 1) for a, b, step in zip(widths, widths[1:], steps, strict=False)
         )
 
-    def check_size(self, size: tuple[int, int]) -> None:
-        """It takes any."""
-
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         maps = []
         for conv in self.convs:
@@ -123,7 +120,7 @@ def thin_building() -> Iterator[None]:
     """While it lasts, InSPyReNet is built with one whole context at most, and InSPyReNet_Light with the encoder above."""
     with (
         mock.patch.object(inspyrenet, "PAAEncoder", _context),
-        mock.patch.object(build, "TimmEncoder", lambda name, pretrained: Encoder()),
+        mock.patch.object(build, "TimmEncoder", lambda *_: Encoder()),
     ):
         yield
 

@@ -1,70 +1,77 @@
 """Any timm encoder through one adapter, for small models."""
 
+import logging
+import math
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import timm
 import torch
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from ..checkpoints.encoder_names import tensor_names, timm_names
 from ..fast.cpu_bfloat16 import train_in_float32
+from ..modules.conv import resize
+from ..modules.feature_pyramid import FeaturePyramid
+from .timm_features import Size, cells, check_name, create, find_way, maps_of, nearest
 
-NAME = re.compile(r"\w+(\.\w+)?", re.ASCII)  # of an architecture, with the tag of its weights or without
+LOG = logging.getLogger(__name__)
 IMAGENET = (IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD)  # how images come in
 
 
-def check_name(name: object) -> None:
-    """Raise ValueError unless timm's own list of networks has this name.
-
-    timm also takes addresses (hf-hub:OWNER/NAME asks the network, local-dir:FOLDER reads files), and a config that came
-    with someone's weights may do neither.
-    """
-    if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"encoder is a name that timm has, such as mobilenetv4_conv_small, not {name!r}")
-    if not timm.is_model(name):
-        close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
-        hint = f"; names that are close: {', '.join(close)}" if close else ""
-        raise ValueError(f"timm has no encoder called {name!r}{hint}")
-
-
 class TimmEncoder(nn.Module):
-    """A timm `features_only` encoder that promises five maps.
+    """A timm encoder that promises five maps.
 
-    Encoders with five stages (strides 2 to 32) give them as they are; encoders with four (4 to 32) give the first twice.
-    name: as timm spells it, e.g. mobilenetv4_conv_small, pvt_v2_b0, convnextv2_atto.
+    Encoders with five stages (strides 2 to 32) give them as they are; encoders with four (4 to 32) give the first twice. A
+    plain Vision Transformer has one map, of which a feature pyramid makes those of strides 4, 4, 8, 16 and 32.
+    name: as timm spells it, e.g. mobilenetv4_conv_small, pvt_v2_b0, vit_small_patch14_dinov2.
+    size: (height, width) that it trains at. multiple: all images have sides that are multiples of it. coarsest: 32, or 8
+    for a decoder whose last two maps have stride 8: coarser ones are enlarged, and a transformer has those two alone.
     An encoder whose ImageNet weights expect another normalization gets it: images come in with ImageNet's mean and standard
-    deviation, as all networks here take them, and are brought to the encoder's own.
+    deviation, as all networks here take them, and are brought to the encoder's own. One that takes other sizes than come in
+    (patches of 14 pixels, or one size only) is shown a resized image, and its maps are brought to the promised sizes.
+    Raises ValueError for a name that timm does not have, and for an encoder that cannot be used.
     """
 
     net: Any  # timm's class differs from encoder to encoder
     scale: Tensor
     shift: Tensor
 
-    def __init__(self, name: str, pretrained: bool = False):
+    def __init__(
+        self, name: str, pretrained: bool = False, size: Size = (224, 224), multiple: int = 32, coarsest: int = 32
+    ):
         super().__init__()
         check_name(name)
-        try:
-            self.net = timm.create_model(name, pretrained=pretrained, features_only=True)
-        except (AssertionError, AttributeError, KeyError, NotImplementedError, RuntimeError, TypeError) as error:
-            if pretrained and isinstance(error, RuntimeError):
-                raise  # it lacks weights, or they cannot be fetched: the caller knows what to do about that
-            reason = str(error).partition("\n")[0] or type(error).__name__
-            raise ValueError(f"timm cannot give maps of the encoder {name!r} ({reason}): take another") from error
-        channels, strides = self.net.feature_info.channels(), self.net.feature_info.reduction()
-        if strides == [4, 8, 16, 32]:
-            channels, strides = [channels[0], *channels], [strides[0], *strides]
-        if strides not in ([2, 4, 8, 16, 32], [4, 4, 8, 16, 32]):
-            raise ValueError(f"encoder {name!r} has maps at strides {strides}; needed: 4, 8, 16, 32, or 2 to 32")
-        self.out_channels, self.strides = tuple(channels), tuple(strides)
-        self._repeat_first = strides[0] == 4
+        self.way = find_way(name, size, multiple)
+        self.net = create(name, self.way.arguments, len(self.way.strides) == 1, pretrained)
+        own, channels = list(self.way.strides), self.net.feature_info.channels()[-len(self.way.strides) :]
+        train_in_float32(self.net)
+        self.pyramid: FeaturePyramid | None = None
+        if len(own) == 1:
+            self.patch = 2 ** round(math.log2(own[0]))  # the power of two that its map is brought to
+            own = [4, 8, 16, 32] if coarsest == 32 else [coarsest] * 2
+            self.pyramid = FeaturePyramid(channels[0], self.patch, own)
+            channels = [self.pyramid.width] * len(own)
+        self._repeats = 5 - len(own)
+        channels, own = [*channels[:1] * self._repeats, *channels], [*own[:1] * self._repeats, *own]
+        self.out_channels, self.strides = tuple(channels), tuple(min(stride, coarsest) for stride in own)
+        self._as_it_comes = (
+            self.way.step == 1 and self.way.fixed is None and (self.pyramid is not None or coarsest == 32)
+        )
         self._checkpointing = False
         self._set_normalization(self.net.pretrained_cfg)
-        train_in_float32(self.net)
-        self.timm_names = timm_names(tensor_names(self.net), self)
+        self.timm_names = timm_names(tensor_names(self.model), self)
+        if self.way.fixed is not None and self.way.fixed != tuple(size):
+            LOG.warning(
+                "encoder %s takes %d×%d pixels alone: it is shown all images at that size", name, *self.way.fixed
+            )
+
+    @property
+    def model(self) -> Any:
+        """timm's network itself, inside what gives its maps."""
+        return getattr(self.net, "model", self.net)
 
     def _set_normalization(self, settings: Mapping) -> None:
         """`scale` and `shift` from ImageNet's normalization to the one that the encoder was trained with."""
@@ -72,7 +79,7 @@ class TimmEncoder(nn.Module):
         image_mean, image_std = (torch.tensor(values).view(-1, 1, 1) for values in IMAGENET)
         self.register_buffer("scale", image_std / std, persistent=False)
         self.register_buffer("shift", (image_mean - mean) / std, persistent=False)
-        self._normalizes = not (torch.equal(mean, image_mean) and torch.equal(std, image_std))
+        self._normalizes = (tuple(settings["mean"]), tuple(settings["std"])) != IMAGENET
 
     @property
     def checkpointing(self) -> bool:
@@ -81,74 +88,65 @@ class TimmEncoder(nn.Module):
 
     @checkpointing.setter
     def checkpointing(self, on: bool) -> None:
-        self.net.set_grad_checkpointing(on)
+        self.model.set_grad_checkpointing(on)
         self._checkpointing = on
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """(B, 3, H, W) → five maps at `strides`."""
-        maps = self.net(image * self.scale + self.shift if self._normalizes else image)
-        return (maps[0], *maps) if self._repeat_first else tuple(maps)
+        """(B, 3, H, W) → five maps at `strides`, of ⌈H / stride⌉ × ⌈W / stride⌉ cells."""
+        size = (image.shape[-2], image.shape[-1])
+        image = image * self.scale + self.shift if self._normalizes else image
+        shown = image if self._as_it_comes else resize(image, self.way.fixed or nearest(size, self.way.step))
+        maps = maps_of(self.net, shown)
+        if self.pyramid is not None:
+            (tokens,) = maps
+            maps = self.pyramid(tokens if self._as_it_comes else resize(tokens, cells(size, self.patch)))
+        maps = [*maps[:1] * self._repeats, *maps]
+        if self._as_it_comes:
+            return tuple(maps)
+        return tuple(resize(x, cells(size, stride)) for x, stride in zip(maps, self.strides, strict=True))
 
-    def check_size(self, size: tuple[int, int]) -> None:
-        """Raise ValueError unless an image of this (height, width), of multiples of 32 pixels, gives the maps that are promised.
+    def from_timm(self, state: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A plain transformer's state dict as timm reads it: other libraries' names, positions of another grid resampled."""
+        convert = getattr(sys.modules[type(self.model).__module__], "checkpoint_filter_fn", None)
+        if self.pyramid is None or convert is None or any(name.startswith("net.") for name in state):
+            return state
+        return convert(dict(state), self.model)
 
-        Some encoders take one size only, and some have channels last. Found out on the meta device, in a tenth of a second.
-        """
-        reason = self._misfit(size)
-        if reason is None:
-            return
-        own = tuple(self.net.pretrained_cfg["input_size"][1:])
-        ways = ["take another encoder, such as mobilenetv4_conv_small"]
-        if own != tuple(size) and not any(side % 32 for side in own) and self._misfit(own) is None:
-            ways.insert(0, f"set base_size to {list(own)}, and test at that size")
-        name = self.net.pretrained_cfg["architecture"]
-        raise ValueError(
-            f"encoder {name!r} cannot be used at {size[0]}×{size[1]} (height×width; {reason}): {', or '.join(ways)}"
-        )
-
-    def _misfit(self, size: tuple[int, int]) -> str | None:
-        """Why an image of this size does not give the maps that are promised; None where it does."""
-        expected = [
-            (1, channels, size[0] // stride, size[1] // stride)
-            for channels, stride in zip(self.out_channels, self.strides, strict=True)
-        ]
-        reason: str | None = None
-        own = next(self.parameters()).device
-        fixed = self.net.pretrained_cfg["fixed_input_size"]  # some of these look up by size, which takes data
-        for device in (own,) if fixed else (torch.device("meta"), own):  # where an operation needs data, too
-            try:
-                shapes = self._shapes(size, device)
-            except Exception as error:  # a third-party network raises whatever it stumbles over
-                reason = str(error).partition("\n")[0].rstrip(".") or type(error).__name__
-                continue
-            wrong = next(((found, due) for found, due in zip(shapes, expected, strict=True) if found != due), None)
-            return f"its maps are {wrong[0]}, not {wrong[1]}" if wrong else None
-        return reason
-
-    def _shapes(self, size: tuple[int, int], device: torch.device) -> list[tuple[int, ...]]:
-        state = {name: value.to(device) for name, value in (*self.named_parameters(), *self.named_buffers())}
-        training = self.training
-        try:
-            with torch.no_grad():
-                maps = functional_call(self.eval(), state, (torch.zeros(1, 3, *size, device=device),))
-        finally:
-            self.train(training)
-        return [tuple(found.shape) for found in maps]
+    def layers(self) -> list[list[nn.Module]]:
+        """What learns at one rate where rates decay from layer to layer, first to last: transformer blocks, else stages."""
+        if self.pyramid is None:
+            return [group for group in self.stages() if group]
+        groups: list[list[nn.Module]] = [[nn.ParameterList(self.model.parameters(recurse=False))]]
+        for name, unit in self._units():
+            if name.startswith("blocks."):
+                groups.append([])
+            groups[-1].append(unit)
+        return groups
 
     def stages(self) -> list[list[nn.Module]]:
-        """The modules behind each of the five maps, first to last."""
-        ends = [info["module"].replace("_", ".") for info in self.net.feature_info.get_dicts()]
-        groups: list[list[nn.Module]] = [[]]
-        for name, unit in self._units():
+        """The modules behind each of the five maps, first to last; of a plain transformer a fifth of its blocks each."""
+        units = list(self._units())
+        first = nn.ParameterList(self.model.parameters(recurse=False))  # embeddings of positions
+        if self.pyramid is not None:
+            blocks = [name for name, _ in units if name.startswith("blocks.")]
+            ends = [blocks[len(blocks) * part // 5 - 1] for part in range(1, 5)]
+        else:
+            infos = [info for info in self.net.feature_info.get_dicts() if info["reduction"] > 1]
+            ends = [re.sub(r"^block\.", "stages.", info["module"]) for info in infos[:-1]]  # as MViTv2 says it
+        groups: list[list[nn.Module]] = [[first] if len(first) else []]
+        for name, unit in units:
             groups[-1].append(unit)
-            if name.replace("_", ".") in ends[:-1]:
+            if name.replace("_", ".") in [end.replace("_", ".") for end in ends]:
                 groups.append([])
-        return [groups[0], [], *groups[1:]] if self._repeat_first else groups
+        if self.pyramid is not None:
+            groups[-1].append(self.pyramid)
+            return groups
+        return [groups[0], [], *groups[1:]] if self._repeats else groups
 
     def _units(self) -> Iterator[tuple[str, nn.Module]]:
         """Children in the order in which they are run; a container of blocks counts as its blocks."""
-        for name, child in self.net.named_children():
-            if isinstance(child, nn.Sequential) and name in ("blocks", "stages"):
+        for name, child in self.model.named_children():
+            if isinstance(child, nn.Sequential | nn.ModuleList) and name in ("blocks", "stages"):
                 yield from ((f"{name}.{key}", part) for key, part in child.named_children())
             else:
                 yield name, child

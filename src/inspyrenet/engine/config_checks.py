@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..data.datasets.files import place_of, present
-from ..lib.backbones.timm_encoder import check_name
+from ..lib.backbones.timm_features import check_name
 from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, criterion_choices
 from ..lib.sizes import rule_for
