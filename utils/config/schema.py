@@ -58,7 +58,7 @@ class Section(BaseModel):
 
 class ModelSection(Section):
     name: str  # a key of lib.MODELS
-    encoder: str | None = None  # any timm features_only encoder, for models that end in _Light
+    encoder: str | None = None  # any timm encoder, for models that end in _Light
     depth: Count | None = None
     base_size: Size = (384, 384)
     threshold: Count | None = None  # pyramid blending above this side length; null: one pass
@@ -239,6 +239,7 @@ class OptimizerSection(Section):
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     momentum: Probability = 0.9
     betas: tuple[Probability, Probability] = (0.9, 0.999)
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1.0  # an encoder layer's rate, as a share of the next one's
     scale_lr: Literal["none", "linear", "sqrt"] = "none"  # with the number of processes
     clip_norm: Positive | None = None
     accumulate: Count = 1

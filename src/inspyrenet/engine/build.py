@@ -156,6 +156,16 @@ def freeze(net: nn.Module, stages: int) -> None:
         part.requires_grad_(False)
 
 
+def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:
+    """The encoder's parameters layer by layer, first to last. Raises ValueError where it does not tell its layers."""
+    encoder: Any = net.get_submodule("backbone")
+    if not hasattr(encoder, "stages"):
+        raise ValueError(f"Train.Optimizer.layer_decay: {type(encoder).__name__} has no layers; set it to 1")
+    groups = encoder.layers() if hasattr(encoder, "layers") and callable(encoder.layers) else encoder.stages()
+    layers = [[parameter for part in group for parameter in part.parameters()] for group in groups]
+    return [layer for layer in layers if layer]
+
+
 # -- data ---------------------------------------------------------------------------------------------------------
 
 

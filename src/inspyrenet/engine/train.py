@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Pairs = Sequence[Pair]
 ENCODERS = ("backbone.", "bb.", "layer")  # how the names of encoder parameters begin, in all models
+FRESH = (".pyramid.", ".parametrizations.")  # parts of an encoder that start from nothing, and learn as a head does
 
 
 def checkpoint_dir(config: Config) -> str:
@@ -170,13 +171,15 @@ def build_lr_schedule(train: TrainSection, batches: int) -> tuple[Schedule, str 
 
 
 def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer:
-    """Two groups: the encoder at Optimizer.lr, all else at lr · head_factor."""
+    """Two groups: the encoder at Optimizer.lr, all else at lr · head_factor; or one for each layer of the encoder."""
     settings = train.Optimizer
+    layers = build.encoder_layers(model) if settings.layer_decay < 1 else ()
     return build_optimizer(
-        parameter_groups(model, ENCODERS),
+        parameter_groups(model, ENCODERS, FRESH, layers),
         settings.type,
         settings.lr,
         head_factor=settings.head_factor,
+        layer_decay=settings.layer_decay,
         weight_decay=settings.weight_decay,
         momentum=settings.momentum,
         betas=settings.betas,

@@ -69,3 +69,15 @@ def test_wrong_names_list_the_choices() -> None:
         build_optimizer(groups, "Adam", 1.0, scale_lr="square")
     with pytest.raises(ValueError, match="no parameters"):
         build_optimizer({"head": []}, "Adam", 1.0)
+
+
+def test_rates_decay_from_the_last_layer_of_the_encoder_to_the_first() -> None:
+    net = torch.nn.ModuleDict({"backbone": torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(4)))})
+    net["head"] = torch.nn.Linear(2, 1)
+    layers = [list(layer.parameters()) for layer in net["backbone"][:3]]
+    groups = parameter_groups(net, fresh=("backbone.3.",), layers=layers)
+    optimizer = build_optimizer(groups, "AdamW", 1.0, layer_decay=0.5)
+    assert {group["name"]: group["lr"] for group in optimizer.param_groups} == {
+        "encoder.0": 0.25, "encoder.1": 0.5, "encoder.2": 1.0, "head": 10.0,
+    }  # fmt: skip
+    assert [len(group["params"]) for group in optimizer.param_groups] == [2, 2, 2, 4]
