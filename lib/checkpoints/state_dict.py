@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..modules.lora import merged
 from . import birefnet, pspnet
 from .encoder_names import adapt_names, counts
 
@@ -24,12 +25,12 @@ class WeightsError(ValueError):
 
 
 def normalize_state(content: Any, source: str | None = None) -> dict[str, Tensor]:
-    """The state dict in what a file or a program has: unwrapped, without prefixes of parallel or compiled training, and
-    without derived buffers.
+    """The state dict in what a file or a program has: unwrapped, without prefixes of parallel or compiled training, with
+    LoRA's corrections in their weights, and without derived buffers.
 
     source: what errors call the content. Raises WeightsError where it holds no state dict.
     """
-    return {n: v for n, v in _strip_prefixes(_unwrap(content, source)).items() if not n.endswith(DERIVED)}
+    return {n: v for n, v in merged(_strip_prefixes(_unwrap(content, source))).items() if not n.endswith(DERIVED)}
 
 
 def _unwrap(content: Any, source: str | None) -> Mapping[str, Tensor]:
@@ -94,6 +95,8 @@ def load_backbone(model: nn.Module, state: Any, source: str | None = None) -> li
     own = {name: v for name, v in backbone.state_dict().items() if not name.endswith(DERIVED)}
     state = normalize_state(state, source)
     state = {re.sub(r"^(backbone|bb)\.", "", name): value for name, value in state.items()}
+    if (prepare := getattr(backbone, "from_timm", None)) is not None:
+        state = prepare(state)
     from_timm = {n: name for n, name in getattr(backbone, "timm_names", {}).items() if name in own}
     needed = set(from_timm.values()) or own.keys()
     state, names = _best_names(state, own, from_timm)

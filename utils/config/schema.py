@@ -285,8 +285,17 @@ class ValidationSection(Section):
         return self
 
 
+class LoRASection(Section):
+    """The encoder stays as it is but for a low-rank correction of each linear layer, which learns with the head."""
+
+    rank: Count = 8
+    alpha: Positive = 16.0
+
+
 class FineTuneSection(Section):
     weights: str | None = None  # start from these weights
+    strict: bool = True  # false: what fits is loaded, and what does not is said
+    lora: LoRASection | None = None
     freeze_stages: Annotated[int, Field(ge=0, le=5)] = 0  # first encoder maps that do not learn
     freeze_batchnorm: bool = False  # keep running statistics
 

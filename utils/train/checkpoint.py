@@ -11,7 +11,7 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,6 +29,8 @@ MAX_RATIO = 20  # unpacked to packed; trained weights lose a tenth
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 LOG = logging.getLogger(__name__)
+
+Finish = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 
 class CheckpointError(ValueError):
@@ -263,11 +265,12 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 class CheckpointFolder:
     """The checkpoints of one run: `checkpoint_<iteration>.pth`, of which the last `keep` stay, and `best.pth`."""
 
-    def __init__(self, folder: str | Path, keep: int = 2) -> None:
+    def __init__(self, folder: str | Path, keep: int = 2, finished: Finish = dict) -> None:
+        """finished: the state dict of training → the one that `best.pth` gets."""
         if keep < 1:
             raise ValueError(f"keep must be at least 1, not {keep}")
         self.folder = Path(folder)
-        self.keep = keep
+        self.keep, self.finished = keep, finished
 
     @property
     def best(self) -> Path:
@@ -305,8 +308,13 @@ class CheckpointFolder:
         return f"Free some space and go on with --resume{way}"
 
     def save_best(self, content: Mapping[str, Any]) -> Path:
-        """Replace `best.pth`."""
-        return save_atomic(stamped(content), self.best, self._advice())
+        """Replace `best.pth`; its weights are those that `finished` makes of training's."""
+        whole = dict(content)
+        if "model" in whole:
+            whole["model"] = self.finished(whole["model"])
+        if whole.get("ema") is not None:
+            whole["ema"] = {**whole["ema"], "weights": self.finished(whole["ema"]["weights"])}
+        return save_atomic(stamped(whole), self.best, self._advice())
 
     def latest(self) -> tuple[Path, Mapping[str, Any]] | None:
         """The newest checkpoint that can be read, with its content; None if there is none at all.

@@ -13,8 +13,10 @@ from torch import nn
 from ..data.datasets.pairs import Pair, find_pairs
 from ..data.images.preprocess import Preprocess, resize
 from ..data.images.read import read_image
+from ..lib.checkpoints.fitting import load_fitting
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.build import build_criterion
+from ..lib.modules.lora import add_lora, merged
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config, TrainSection
 from ..utils.metrics import METRICS, check_metrics
@@ -74,7 +76,7 @@ def build_trainer(config: Config, options: Options, device: torch.device, log: l
         loader=loader,
         device=device,
         options=train_options(config, options),
-        folder=CheckpointFolder(folder, train.Checkpoint.keep),
+        folder=CheckpointFolder(folder, train.Checkpoint.keep, merged),
         precision=train.precision,
         ema=EMA(model, train.ema) if train.ema else None,
         validate=validation(config, held_out, device) if held_out else None,
@@ -141,14 +143,20 @@ def drops_last(train: TrainSection, learn: Pairs) -> bool:
 
 
 def start_network(config: Config, log: logging.Logger) -> nn.Module:
-    """The network as training starts with it: fine-tuning weights, frozen stages, activation checkpointing."""
+    """The network as training starts with it: fine-tuning weights, LoRA, frozen stages, activation checkpointing."""
     train = build.section(config, "Train")
     model = build.network(config, start=train.FineTune.weights is None)
     if train.FineTune.weights is not None:
         source = Path(train.FineTune.weights)
         path = CheckpointFolder(source).weights_file() if source.is_dir() else source
-        load_state(model, read_weights(path), str(path))
-        log.info("starting from the weights in %s", path)
+        if train.FineTune.strict:
+            load_state(model, read_weights(path), str(path))
+            log.info("starting from the weights in %s", path)
+        else:
+            log.warning("starting from %s: %s", path, load_fitting(model, read_weights(path), str(path)))
+    if train.FineTune.lora is not None:
+        count = add_lora(model.get_submodule("backbone"), **train.FineTune.lora.model_dump())
+        log.info("LoRA: the encoder learns corrections of %d linear layers, with the head's rate", count)
     build.freeze(model, train.FineTune.freeze_stages)
     if train.activation_checkpointing:
         encoder: Any = model.backbone
