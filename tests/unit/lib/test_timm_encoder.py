@@ -107,3 +107,15 @@ def test_the_trials_leave_the_generator_as_it_was():
         expected = torch.rand(1)
     TimmEncoder("mobilenetv2_100")
     assert torch.equal(torch.rand(1), expected)
+
+
+def test_positions_of_another_grid_are_resampled():
+    """A file that was trained at 64 pixels starts an encoder that timm makes for 224; the head and the pyramid stay."""
+    source = timm.create_model("vit_tiny_patch16_224", num_classes=10, img_size=64)
+    model = network("vit_tiny_patch16_224")
+    left = load_backbone(model, source.state_dict())
+    assert left and all(name.startswith("pyramid.") for name in left)
+    assert torch.equal(model.backbone.model.blocks[3].mlp.fc1.weight, source.blocks[3].mlp.fc1.weight)
+    ours = model.backbone.model.pos_embed
+    assert ours.shape == (1, 14 * 14 + 1, 192) and torch.equal(ours[:, :1], source.pos_embed[:, :1])
+    assert load_backbone(network("vit_tiny_patch16_224"), model.state_dict()) == []
