@@ -68,6 +68,7 @@ class BiRefNetCriterion(nn.Module):
     """
 
     losses = tuple(RECIPES)
+    terms = TERMS
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ class PSPNetCriterion(nn.Module):
     """
 
     losses = LOSSES
+    terms = ()
 
     def __init__(self, loss: str = "released", aux_weight: float = 0.4):
         super().__init__()

@@ -301,7 +301,7 @@ class FineTuneSection(Section):
 
 
 class LossTerms(Section):
-    """A number for each term of BiRefNet's losses; null: the recipe's own."""
+    """A number for each term of a loss; null: the recipe's own. Which terms there are: by the family of the model."""
 
     bce: NonNegative | None = None
     iou: NonNegative | None = None
@@ -310,12 +310,13 @@ class LossTerms(Section):
     mse: NonNegative | None = None
     contour: NonNegative | None = None
     structure: NonNegative | None = None
+    haze: NonNegative | None = None
 
 
 class LossSection(Section):
     """What the criterion takes beside the name of its loss; null: its own value. Which of them: by the family of the model."""
 
-    weights: LossTerms | None = None  # BiRefNet; 0 switches a term off
+    weights: LossTerms | None = None  # InSPyReNet, BiRefNet; 0 switches a term off
     finetune: Annotated[int, Field(ge=0)] | None = None  # BiRefNet: epochs of the region-loss phase, the last ones
     decay: LossTerms | None = None  # BiRefNet: by which weights are multiplied in every epoch of that phase
     gradient: NonNegative | None = None  # BiRefNet: weight of the gradient loss

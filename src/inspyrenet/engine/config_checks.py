@@ -84,6 +84,10 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
     for name in train.LossArguments.model_dump(exclude_none=True):
         if name not in arguments:
             yield f"Train.LossArguments.{name}", f"the losses of {family} do not take it, but {', '.join(arguments)}"
+    for name in train.LossArguments.weights.model_dump(exclude_none=True) if train.LossArguments.weights else ():
+        if name not in CRITERIA[family].terms and "weights" in arguments:
+            terms = ", ".join(CRITERIA[family].terms)
+            yield f"Train.LossArguments.weights.{name}", f"is no term of the losses of {family}, which has {terms}"
     further = [name for name in ("ssim", "haze") if getattr(train.LossArguments, name)]
     if further and train.Loss != "region" and family == "InSPyReNet":
         yield f"Train.LossArguments.{further[0]}", f"is a term of the loss region, not of {train.Loss}"

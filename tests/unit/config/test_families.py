@@ -64,7 +64,7 @@ def test_losses_and_their_arguments_are_typed():
         (
             "InSPyReNet_SwinB",
             "  LossArguments:\n    finetune: 2",
-            "one.yaml:9: Train.LossArguments.finetune: the losses of InSPyReNet do not take it, but eta, ssim, haze",
+            "one.yaml:9: Train.LossArguments.finetune: the losses of InSPyReNet do not take it, but eta, ssim, haze, weights",
         ),
         (
             "BiRefNet_SwinT",
@@ -75,6 +75,12 @@ def test_losses_and_their_arguments_are_typed():
             "BiRefNet_SwinT",
             "  LossArguments:\n    weights:\n      contuor: 2",
             "one.yaml:10: Train.LossArguments.weights.contuor: unknown; did you mean contour?",
+        ),
+        (
+            "InSPyReNet_SwinB",
+            "  LossArguments: {weights: {contour: 2}}",
+            "one.yaml:8: Train.LossArguments.weights.contour: is no term of the losses of InSPyReNet, "
+            "which has bce, iou, ssim, mae, haze",
         ),
         (
             "BiRefNet_SwinT",

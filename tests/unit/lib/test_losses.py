@@ -63,3 +63,22 @@ def test_further_terms_add_to_the_region_loss(square):
     assert torch.allclose(more["total"], expected)
     with pytest.raises(ValueError, match="terms of the loss region, not of released"):
         build_criterion("InSPyReNet", "released", haze=0.1)
+
+
+@pytest.mark.parametrize("loss", ["released", "paper", "region"])
+def test_weights_scale_add_and_switch_off_terms(square, loss):
+    logits = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    weights = {"bce": 0.5, "iou": 0, "mae": 2, "haze": 0.1}
+    parts = build_criterion("InSPyReNet", loss, weights=weights).double()(SaliencyPyramid((logits,)), square)
+    assert set(parts) == {"bce", "mae", "haze", "consistency", "total"}
+    assert torch.allclose(parts["mae"], (logits.sigmoid() - square).abs().mean())
+    assert torch.allclose(parts["total"], 0.5 * parts["bce"] + 2 * parts["mae"] + 0.1 * parts["haze"])
+    plain = build_criterion("InSPyReNet", loss).double()(SaliencyPyramid((logits,)), square)
+    assert parts["bce"] == plain["bce"]
+
+
+def test_weights_that_leave_nothing_to_learn_are_refused():
+    with pytest.raises(ValueError, match="every loss term has the weight 0"):
+        build_criterion("InSPyReNet", weights={"bce": 0, "iou": 0})
+    with pytest.raises(ValueError, match="unknown loss term 'contour'; known: bce, iou, ssim, mae, haze"):
+        build_criterion("InSPyReNet", weights={"contour": 1})
