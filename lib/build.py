@@ -26,19 +26,30 @@ def inspyrenet(encoder: Callable[..., Encoder], pretrained: bool = False, **argu
 
 
 def inspyrenet_light(
-    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (384, 384), **arguments: Any
+    encoder: str | Encoder = LIGHT_ENCODER,
+    pretrained: bool = False,
+    base_size: tuple[int, int] = (384, 384),
+    **arguments: Any,
 ) -> InSPyReNet:
-    """InSPyReNet on any timm encoder. Raises ValueError for a name that timm does not have, or an encoder that does not fit."""
+    """InSPyReNet on any timm encoder, or on one that is built already.
+
+    Raises ValueError for a name that timm does not have, or an encoder that does not fit.
+    """
     rule_for("InSPyReNet").check(base_size)
-    return InSPyReNet(TimmEncoder(encoder, pretrained, base_size), base_size=base_size, **arguments)
+    backbone = TimmEncoder(encoder, pretrained, base_size) if isinstance(encoder, str) else encoder
+    return InSPyReNet(backbone, base_size=base_size, **arguments)
 
 
 def birefnet_light(
-    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (1024, 1024), **arguments: Any
+    encoder: str | Encoder = LIGHT_ENCODER,
+    pretrained: bool = False,
+    base_size: tuple[int, int] = (1024, 1024),
+    **arguments: Any,
 ) -> BiRefNet:
-    """BiRefNet on any timm encoder, which is shown images of half the size, too."""
+    """BiRefNet on any timm encoder, or on one that is built already; it is shown images of half the size, too."""
     rule_for("BiRefNet").check(base_size)
-    return BiRefNet(TimmEncoder(encoder, pretrained, base_size, multiple=16), base_size=base_size, **arguments)
+    backbone = TimmEncoder(encoder, pretrained, base_size, multiple=16) if isinstance(encoder, str) else encoder
+    return BiRefNet(backbone, base_size=base_size, **arguments)
 
 
 def pspnet_light(

@@ -9,7 +9,7 @@ from ..augment.coarse_map import CoarseMap
 from ..augment.copy_paste import CopyPaste
 from ..augment.fused import FastCompose
 from ..augment.random_size import RandomSize
-from ..augment.transforms import DynamicResize, Resize, Sample, StaticResize, build_transforms
+from ..augment.transforms import Compose, DynamicResize, Resize, Sample, StaticResize, Transform, build_transforms
 from .cache import build_cache
 from .pairs import Pair
 from .reader import FastReader
@@ -27,13 +27,15 @@ def build_train_dataset(
     labels: Sequence[int] | None = None,
     copy_paste: Mapping[str, Any] | None = None,
     coarse_map: Mapping[str, Any] | None = None,
+    further: Sequence[Transform] = (),
 ) -> TrainDataset:
     """A TrainDataset of `pairs` with the named transforms, see `build_transforms`.
 
     `pipeline` is how they are carried out: fused, or one by one as published; the draws are the same. `cache` keeps the
     first resize in memory or below `cache_folder` (see `cache.default_folder`); it gives the same batches as no cache.
     `random_size`: ranges of a `RandomSize`, which gives every batch a size of its own. `labels`: class number of each pair.
-    `copy_paste`: parameters of a `CopyPaste`. `coarse_map`: parameters of a `CoarseMap`.
+    `copy_paste`: parameters of a `CopyPaste`. `coarse_map`: parameters of a `CoarseMap`. `further`: transforms after the named
+    ones.
     Raises ValueError for an unknown name or choice, and what `build_cache` raises.
     """
     if pipeline not in ("fast", "pil"):
@@ -41,6 +43,7 @@ def build_train_dataset(
     if cache not in ("none", "ram", "disk"):
         raise ValueError(f"cache must be 'none', 'ram' or 'disk', not {cache!r}")
     compose = build_transforms(steps)
+    compose = Compose((*compose.steps, *further), compose.normalize, compose.crop)
     resize, fast = compose.resize, pipeline == "fast"
     known = resize is None or (type(resize) in (StaticResize, DynamicResize) and resize.backend == "pillow")
     read: Callable[[Pair], Sample] = FastReader(resize) if fast and known else _ExactReader(resize)

@@ -6,7 +6,7 @@ a few seconds.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -51,6 +51,11 @@ class Pair:
         return read_mask(self.mask_file, self.coding)
 
 
+Match = Callable[
+    [Path, str, bool], tuple[list[Pair], list[str]]
+]  # (root, set, need masks) → (pairs, problems of others)
+
+
 class PreflightError(ValueError):
     """A data set cannot be used as it is. `problems` has one readable line each; the message has all of them."""
 
@@ -78,9 +83,11 @@ def find_pairs(
     need_masks: bool = True,
     limit: int | None = None,
     mask_root: Path | str | None = None,
+    match: Match | None = None,
 ) -> list[Pair]:
     """All pairs of all sets, in the order of `sets` and then of names; with `limit`, that many of them, evenly spread.
 
+    match: finds the pairs of one set; None: `match_folders`.
     Without `need_masks` only images are looked for, `Pair.mask` is None and a set may be a plain folder of images.
     mask_root: the root of the masks, where they lie apart from the images.
     Raises PreflightError with every problem of every set. With on_bad_pair="skip" a bad pair is logged and left out, and all
@@ -89,7 +96,7 @@ def find_pairs(
     """
     if on_bad_pair not in ("error", "skip"):
         raise ValueError(f"on_bad_pair must be 'error' or 'skip', not {on_bad_pair!r}")
-    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks, on_bad_pair == "skip", mask_root)
+    pairs, bad_sets, bad_pairs = check_pairs(root, sets, need_masks, on_bad_pair == "skip", mask_root, match)
     if bad_sets or (bad_pairs and on_bad_pair == "error"):
         remedy = "repair them" if bad_sets else "repair them, or set on_bad_pair: skip to go on without"
         raise PreflightError([*bad_sets, *bad_pairs], remedy)
@@ -106,6 +113,7 @@ def check_pairs(
     need_masks: bool = True,
     whole: bool = False,
     mask_root: Path | str | None = None,
+    match: Match | None = None,
 ) -> tuple[list[Pair], list[str], list[str]]:
     """(good pairs, problems of whole sets, problems of single pairs), without raising.
 
@@ -121,7 +129,12 @@ def check_pairs(
             bad_sets.append(f"{root / dataset}: the set is listed twice")
             continue
         try:
-            found, problems = _match(root, dataset, need_masks, None if mask_root is None else Path(mask_root))
+            if match is None:
+                found, problems = match_folders(
+                    root, dataset, need_masks, None if mask_root is None else Path(mask_root)
+                )
+            else:
+                found, problems = match(root, dataset, need_masks)
         except PreflightError as error:
             bad_sets += error.problems
             continue
@@ -164,7 +177,9 @@ def pick_evenly(items: Sequence, limit: int | None) -> list:
     return [items[index * len(items) // limit] for index in range(limit)]
 
 
-def _match(root: Path, dataset: str, need_masks: bool, mask_root: Path | None) -> tuple[list[Pair], list[str]]:
+def match_folders(
+    root: Path, dataset: str, need_masks: bool, mask_root: Path | None = None
+) -> tuple[list[Pair], list[str]]:
     """Pairs of one set by name and the problems of finding partners; PreflightError where the set has no pair."""
     try:
         files = find_set(root, dataset, need_masks, mask_root)

@@ -27,7 +27,8 @@ def section(name: str) -> type[Section] | None:
 
 
 def test_every_transform_has_a_section():
-    assert {name for name in Transforms.model_fields if section(name)} == CLASSES.keys()
+    sections = {name for name in Transforms.model_fields if section(name)}
+    assert sections - {"plugins"} == CLASSES.keys()  # whose parameters are those of other people's code
 
 
 @pytest.mark.parametrize("name", CLASSES)

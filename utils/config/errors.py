@@ -1,6 +1,7 @@
 """What pydantic found wrong with a config, in words that a user can act on."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, get_args, get_origin
@@ -10,6 +11,10 @@ from pydantic.fields import FieldInfo
 
 from .schema import Config, Section
 from .yaml_loader import Document, Keys, dotted
+
+WORD_OUTSIDE = re.compile(
+    r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+)  # package.module:Name, of code outside this package
 
 
 def suggest(word: str, known: Collection[str]) -> str:
@@ -45,7 +50,7 @@ def explain_choices(data: dict, document: Document, choices: Mapping[str, Collec
             value = value.get(key) if isinstance(value, dict) else None
         single = isinstance(value, str)
         for place, word in enumerate([value] if single else value if isinstance(value, list) else []):
-            if isinstance(word, str) and word not in allowed:
+            if isinstance(word, str) and word not in allowed and not WORD_OUTSIDE.fullmatch(word):
                 here = keys if single else (*keys, place)
                 hint = suggest(word, allowed) or f"; there is {', '.join(sorted(allowed))}"
                 problems[here] = f"{document.location(here)}: {dotted(here)}: unknown name {word!r}{hint}"

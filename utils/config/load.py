@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..system.paths import expanded
-from . import yaml_loader
+from . import plugins, yaml_loader
 from .errors import explain_choices, is_section, suggest
 from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
@@ -73,6 +73,7 @@ def load_config(
     overrides: Sequence[str] = (),
     choices: Mapping[str, Collection[str]] | None = None,
     check: Check | None = None,
+    outside: bool = True,
 ) -> list[Config]:
     """Configs of all runs that these files and override words ask for: files in order, the grid's points within each.
 
@@ -80,6 +81,8 @@ def load_config(
     to names that the schema does not know, by dotted key: `{"Model.name": MODELS}`. `check` finds what else the schema cannot
     know in a config, whose folders are filled in: it gives (dotted key, what is wrong). It sees a config without the mistakes
     that were found before, but for unknown names, and what it says of them does not count.
+    outside: whether code may be imported that the configs name as `package.module:Name` (`plugins.py`); not for a config that
+    was found rather than named by a person.
     Raises ConfigError with all problems of all files and words; nothing is built or created here.
     """
     problems: list[str] = []
@@ -91,7 +94,7 @@ def load_config(
         if path is None or document is None:
             continue
         for point in points:
-            config = _build(document, path, point, choices or {}, check, problems)
+            config = _build(document, path, point, choices or {}, check, outside, problems)
             runs += [(config, source)] if config is not None else []
     problems += _same_names(runs)
     if problems:
@@ -217,6 +220,7 @@ def _build(
     point: GridPoint,
     choices: Mapping[str, Collection[str]],
     check: Check | None,
+    outside: bool,
     problems: list[str],
 ) -> Config | None:
     """One run: overrides on top, validated, named, its folders filled in. None where there were problems."""
@@ -227,12 +231,36 @@ def _build(
     config, mistakes, left_out = validated(data, document, str(path))
     wrong = [*unknown.values(), *_shared_folder(data, document, point), *mistakes]
     config = _complete(config, document, path, point)
+    names = plugins.outside_names(config.model_dump())
+    if outside:
+        plugins.allow((name for _, name in names), config.plugin_folders or ())
+    else:
+        wrong += [
+            f"{document.location(tuple(key.split('.'))) or path}: {key}: {_refused(name, path)}" for key, name in names
+        ]
     for key, text in check(config) if check is not None else ():
         keys: Keys = tuple(key.split("."))
         if not touches(keys, {*left_out, *unknown}):
             wrong.append(f"{document.location(keys) or path}: {key}: {text}")
     problems += wrong
     return None if wrong else config
+
+
+def _refused(name: str, path: Path) -> str:
+    return (
+        f"{name} is code that is not imported for a config that lies beside weights: read {path}, "
+        f"and if you trust it and this code, name it (--config {path})"
+    )
+
+
+def _plugin_folders(document: Document, path: Path, here: Path) -> list[str]:
+    """The folders of the file and of those that it extends; the current one with names from the command line."""
+    places = [location for location in document.locations.values() if location.source != SOURCE]
+    files = [Path(place.source).resolve() for place in places]
+    folders = [path.resolve().parent, *(file.parent for file in files if SHIPPED not in file.parents)]
+    if len(places) < len(document.locations):
+        folders.append(here)
+    return list(dict.fromkeys(map(str, folders)))
 
 
 def _shared_folder(data: dict, document: Document, point: GridPoint) -> list[str]:
@@ -261,6 +289,10 @@ def _complete(config: Config, document: Document, path: Path, point: GridPoint) 
                 _set(data, keys, _older_layout(place) if keys in _DATA_ROOTS else place)
             elif keys == _FILES[0] and Path(known).is_file():
                 _set(data, keys, known)
+    if data["plugin_folders"] is not None:
+        data["plugin_folders"] = [_place(folder, home, here) for folder in data["plugin_folders"]]
+    elif plugins.outside_names(data):
+        data["plugin_folders"] = _plugin_folders(document, path, here)
     name = config.name
     data["name"] = name + point.label((*_PREDICTING, "Eval", "note"))
     trained = _place(f"snapshots/{name}{point.label(_TRAINING)}", home, here)

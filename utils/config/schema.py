@@ -57,8 +57,9 @@ class Section(BaseModel):
 
 
 class ModelSection(Section):
-    name: str  # a key of lib.MODELS
+    name: str  # a key of lib.MODELS, or package.module:Name (docs/extending.md), as encoder may be
     encoder: str | None = None  # any timm encoder, for models that end in _Light
+    encoder_arguments: dict[str, Any] = {}  # of an encoder from outside this package
     depth: Count | None = None
     base_size: Size = (384, 384)
     threshold: Count | None = None  # pyramid blending above this side length; null: one pass
@@ -163,6 +164,13 @@ class Normalize(Section):
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
+class PluginSection(Section):
+    """An augmentation from outside this package."""
+
+    name: str  # package.module:Name, or that of an installed entry point
+    arguments: dict[str, Any] = {}
+
+
 SIZED = ("static_resize", "dynamic_resize", "random_size", "random_crop")  # where the size of a batch comes from
 
 
@@ -188,6 +196,7 @@ class Transforms(Section):
     random_crop: RandomCrop | None = None
     copy_paste: CopyPaste | None = None
     coarse_map: CoarseMap | None = None
+    plugins: tuple[PluginSection, ...] = ()  # after all steps of one pair, before random_crop
     tonumpy: None = None  # accepted from older files; conversion always happens
     normalize: Normalize = Normalize()
     totensor: None = None
@@ -203,8 +212,12 @@ class Transforms(Section):
         return self
 
 
+TYPES = ("RGB_Dataset", "Synthetic")  # of data sets; Synthetic: `limit` pairs per set, painted where absent
+
+
 class DatasetSection(Section):
-    type: Literal["RGB_Dataset", "Synthetic"] = "RGB_Dataset"  # Synthetic: `limit` pairs per set, painted where absent
+    type: str = "RGB_Dataset"  # one of TYPES, or package.module:Name
+    arguments: dict[str, Any] = {}  # of a type from outside this package
     root: str
     mask_root: str | None = None  # where the masks of the same sets are; null: with the images
     sets: Annotated[tuple[SetName, ...], Field(min_length=1)]
@@ -316,6 +329,8 @@ class LossTerms(Section):
 class LossSection(Section):
     """What the criterion takes beside the name of its loss; null: its own value. Which of them: by the family of the model."""
 
+    arguments: dict[str, Any] | None = None  # of a loss from outside this package
+
     weights: LossTerms | None = None  # InSPyReNet, BiRefNet; 0 switches a term off
     finetune: Annotated[int, Field(ge=0)] | None = None  # BiRefNet: epochs of the region-loss phase, the last ones
     decay: LossTerms | None = None  # BiRefNet: by which weights are multiplied in every epoch of that phase
@@ -376,6 +391,7 @@ class EvalSection(Section):
     result_path: str = "results"
     datasets: tuple[SetName, ...] | None = None  # null: Test.Dataset.sets
     metrics: tuple[str, ...] = ("Sm", "mae", "adpEm", "maxEm", "avgEm", "adpFm", "maxFm", "avgFm", "wFm", "mBA")
+    metric_arguments: dict[str, dict[str, Any]] = {}  # of metrics from outside this package, by their names
     conventions: Literal["pysod", "published"] = "pysod"
     cited: str | None = None  # a file of published figures for the paper's table; published: the shipped one
     num_workers: Annotated[int, Field(ge=0)] = 0  # 0: one process per core
@@ -397,6 +413,7 @@ class Config(Section):
     name: Annotated[str, AfterValidator(_folder_name)]  # of the run; default: the file's stem
     seed: Annotated[int, Field(ge=0)] = 0
     note: str | None = None  # printed with every table, e.g. that training saw test sets
+    plugin_folders: tuple[str, ...] | None = None  # of package.module:Name; null: the config's own folder
     Model: ModelSection | None = None
     Train: TrainSection | None = None
     Test: TestSection | None = None

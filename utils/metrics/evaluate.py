@@ -29,8 +29,8 @@ from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
 from .files import ScorePair, decode_pair, is_faint, load, read_photo
 from .prepare import prepare
-from .registry import MetricError, check_metrics, need_photo, sources
-from .score import ImageScores, join, measure, still_wanted
+from .registry import OUTSIDE, MetricError, OutsideMetric, add_outside, check_metrics, need_photo, sources
+from .score import ImageScores, join, kept_for_later, measure, still_wanted
 
 _FEW = 24  # pairs per worker that pay for starting it
 _LISTED = 50
@@ -56,12 +56,16 @@ class SetScores:
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know about all pairs. `cache` is a file of scores, `skeletons` a folder; both may be absent."""
+    """What a worker needs to know about all pairs. `cache` is a file of scores, `skeletons` a folder; both may be absent.
+
+    outside: metrics that a new process has to be told of.
+    """
 
     wanted: frozenset[str]
     conventions: Conventions
     cache: Path | None = None
     skeletons: Path | None = None
+    outside: tuple[OutsideMetric, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ def evaluate_folder(
     The numbers do not depend on the number of workers or on the cache.
     """
     metrics = check_metrics(metrics)
-    job = Job(sources(metrics), conventions, cache, skeletons)
+    own = tuple(OUTSIDE[name] for name in metrics if name in OUTSIDE)
+    job = Job(sources(metrics), conventions, cache, skeletons, own)
     table = {pair.dataset: SetScores(pair.dataset, Accumulator(metrics, conventions)) for pair in pairs}
     failed = []
     kinds: dict[str, set[bool | None]] = {dataset: set() for dataset in table}  # of their maps: faint, blank, neither
@@ -112,7 +117,7 @@ def evaluate_folder(
                 _collect(table[pair.dataset], pair.name, answer, answer.scores)
                 kinds[pair.dataset].add(answer.faint)
                 if answer.new is not None:
-                    new.append(Record(answer.new, answer.scores, answer.resized))
+                    new.append(Record(answer.new, kept_for_later(answer.scores), answer.resized))
                 if kept is not None and len(new) == _BATCH:
                     kept.put(new)
                     new.clear()
@@ -182,6 +187,8 @@ _cache: ScoreCache | None = None
 def _prepare_worker(job: Job) -> None:
     global _job, _cache  # a process pool has no other place for what belongs to a worker
     _job, _cache = job, ScoreCache(job.cache) if job.cache else None
+    for metric in job.outside:
+        add_outside(metric)
     start_worker()
 
 

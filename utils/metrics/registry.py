@@ -4,9 +4,11 @@ A metric is either a number per image (`source` names it in `ImageScores.scalars
 or a number read off a curve over 256 thresholds (`source` names the curve): `max` and `avg` reduce the mean curve.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 
 @dataclass(frozen=True)
@@ -165,8 +167,40 @@ BAND_CURVES = frozenset({"BIoU"})
 OWN_CURVES = frozenset({"MSIoUCurve", "siFm", "siEm"})
 
 
+@dataclass(frozen=True)
+class OutsideMetric:
+    """A metric from outside this package: function(map float64 (H, W) in 0..1, mask bool (H, W)) → number, NaN for none.
+
+    spelled: its name in configs. arguments: with which the function was made.
+    """
+
+    metric: Metric
+    spelled: str
+    function: Callable[[np.ndarray, np.ndarray], float]
+    arguments: Mapping[str, Any]
+
+
+OUTSIDE: dict[str, OutsideMetric] = {}
+
+
 class MetricError(ValueError):
     """Metrics that do not exist, or scores that cannot be put together."""
+
+
+def add_outside(new: OutsideMetric) -> None:
+    """Make a metric known. MetricError where one of that name is there, or this one with other arguments."""
+    name = new.metric.name
+    there = OUTSIDE.get(name)
+    if name.lower() in _SPELLINGS and there is None:
+        raise MetricError(
+            f"{new.spelled}: there is a metric {_SPELLINGS[name.lower()]} already: give yours another name"
+        )
+    if there is not None and (there.spelled, there.arguments) != (new.spelled, new.arguments):
+        raise MetricError(
+            f"{new.spelled}: {name} is also {there.spelled} with {dict(there.arguments)}: score them apart"
+        )
+    OUTSIDE[name], METRICS[name] = new, new.metric
+    _SPELLINGS.update({name.lower(): name, new.spelled.lower(): name})
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:

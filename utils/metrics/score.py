@@ -1,7 +1,7 @@
 """Score one pair."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from .haze import haze
 from .hce import human_correction_effort
 from .more import context, matting, multiscale, objects
 from .prepare import Pair, prepare, threshold_counts
-from .registry import BAND_CURVES, METRICS, OWN_CURVES, MetricError, check_metrics, sources
+from .registry import BAND_CURVES, METRICS, OUTSIDE, OWN_CURVES, MetricError, check_metrics, sources
 from .structure import s_measure
 from .weighted import weighted_f
 
@@ -114,6 +114,8 @@ def measure(
     scalars = {name: float(function(pair)) for name, function in _SCALARS.items() if name in wanted}
     if "HCE" in wanted:
         scalars["HCE"] = human_correction_effort(pair, skeletons)
+    for name in sorted(wanted & OUTSIDE.keys()):
+        scalars[name] = float(OUTSIDE[name].function(pair.values(), pair.mask.copy()))
     adaptive = wanted & _ADAPTIVE.keys()
     if adaptive:
         positives, sizes = regions.adaptive_positives(pair), pair.totals.sum(axis=1)
@@ -144,6 +146,11 @@ def still_wanted(wanted: Iterable[str], kept: ImageScores) -> frozenset[str]:
         there |= BAND_CURVES
     there |= kept.own.keys()
     return frozenset(wanted) - there
+
+
+def kept_for_later(scores: ImageScores) -> ImageScores:
+    """Without metrics from outside this package, whose code may change."""
+    return replace(scores, scalars={name: value for name, value in scores.scalars.items() if name not in OUTSIDE})
 
 
 def join(first: ImageScores, second: ImageScores) -> ImageScores:

@@ -18,6 +18,7 @@ def load(options: Options, steps: Collection[str] = ()) -> "list[Config]":
     from ..engine.config_checks import cross_field_errors, missing_paths
     from ..lib import MODELS
     from ..utils.config.load import load_config
+    from ..utils.config.plugins import installed
 
     made: set[str] = set()
 
@@ -25,4 +26,6 @@ def load(options: Options, steps: Collection[str] = ()) -> "list[Config]":
         yield from cross_field_errors(config)
         yield from missing_paths(config, steps, made)
 
-    return load_config(options.config, options.overrides, choices={"Model.name": MODELS}, check=check)
+    return load_config(
+        options.config, options.overrides, choices={"Model.name": [*MODELS, *installed("model")]}, check=check
+    )

@@ -20,8 +20,11 @@ from ..data.hub.registry import load
 from ..data.images.preprocess import Preprocess
 from ..lib.build import build_model
 from ..lib.checkpoints.state_dict import load_backbone, load_state
-from ..lib.fast.switchable import Switchable
 from ..lib.sizes import rule_for
+from ..plugins import trained as outside
+from ..plugins.datasets import lister
+from ..plugins.networks import own_encoder, own_model
+from ..plugins.training import own_augmentations
 from ..utils.config.load import filled_in, pretrained_candidates
 from ..utils.config.schema import (
     Config,
@@ -39,7 +42,12 @@ from ..utils.train.checkpoint import CheckpointFolder, read_weights
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
-BEYOND_ONE = ("random_size", "copy_paste", "coarse_map")  # what is not a step of one pair's image and mask
+BEYOND_ONE = (
+    "random_size",
+    "copy_paste",
+    "coarse_map",
+    "plugins",
+)  # what is not one of our steps of one image and mask
 
 
 class MissingSection(ValueError):
@@ -76,21 +84,24 @@ def model_arguments(model: ModelSection) -> dict:
         arguments["encoder"] = model.encoder
     if model.attention != "as_trained":
         arguments["attention"] = model.attention
+    if (own := outside.encoder(model)) is not None:
+        arguments["encoder"] = own_encoder(own, model)
     return arguments
 
 
-def network(config: Config, start: bool = True) -> Switchable:
+def network(config: Config, start: bool = True) -> nn.Module:
     """The untrained network; with `start`, its encoder from Model.pretrained.
 
     Weights that a checkpoint will replace anyway are not fetched: pass start=False.
     """
     model = section(config, "Model")
     pretrained = model.pretrained if start else False
-    arguments = model_arguments(model.model_copy(update={"pretrained": pretrained}))
-    if not config.Debug.fast:
-        arguments["fast"] = False
+    started = model.model_copy(update={"pretrained": pretrained})
     with _fetched(model) if pretrained is True else contextlib.nullcontext():
-        net = build_model(model.name, **arguments)
+        if (own := outside.model(started, config.Debug.fast)) is not None:
+            net = own_model(own, started)
+        else:
+            net = build_model(model.name, **model_arguments(started), **({} if config.Debug.fast else {"fast": False}))
     if isinstance(pretrained, str):
         path = pretrained_file(pretrained)
         left = load_backbone(net, read_weights(path), str(path))
@@ -119,7 +130,7 @@ def _fetched(model: ModelSection) -> Iterator[None]:
 
 
 def _without_pretrained(model: ModelSection, reason: str) -> str:
-    wanted = (f"encoder-{model.name.split('_')[1]}", model.encoder or "")
+    wanted = (f"encoder-{model.name.partition('_')[2]}", model.encoder or "")
     published = next((entry for name, entry in load("weights").items() if name in wanted), None)
     fetch = f"`inspyrenet d {published.name}` with Model.pretrained={published.file}" if published else ""
     return (
@@ -181,8 +192,9 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
         for name in dataset.sets:
             seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
             ensure_dataset(dataset.root, name, dataset.limit or 400, seed)
-    masks = dataset.mask_root
-    return find_pairs(dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit, masks)
+    return find_pairs(
+        dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit, dataset.mask_root, lister(dataset)
+    )
 
 
 def train_dataset(
@@ -201,6 +213,7 @@ def train_dataset(
         labels=labels,
         copy_paste=None if paste is None else paste.model_dump(),
         coarse_map=None if coarse is None else coarse.model_dump(),
+        further=own_augmentations(dataset),
     )
 
 
@@ -242,7 +255,7 @@ def preprocess(model: ModelSection, test: TestSection) -> Preprocess:
         mean=transforms.normalize.mean,
         std=transforms.normalize.std,
         backend=sized.backend,
-        fit=rule_for(model.name, model.arguments).nearest,
+        fit=rule_for(outside.family(model.name), model.arguments).nearest,
     )
 
 

@@ -10,9 +10,12 @@ from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, criterion_choices
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError
+from ..plugins.named import is_own
+from ..plugins.trained import family as family_of
+from ..plugins.trained import named_in
 from ..utils.config.errors import suggest
 from ..utils.config.load import pretrained_candidates
-from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection, TrainSection
+from ..utils.config.schema import TYPES, Config, DatasetSection, ModelSection, TestSection, TrainSection
 from ..utils.metrics import GROUPS, METRICS, check_metrics, need_photo
 
 
@@ -25,11 +28,20 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
         for name in names:
             single = key == "Train.Validation.metric"
             known = (*METRICS, *(() if single else GROUPS))
+            if is_own("metric", name):
+                continue
             if name.lower() not in {word.lower() for word in known}:
                 hint = suggest(name, known) or f"; there is {', '.join(known)}"
                 yield key, f"unknown metric {name!r}{hint}"
             elif single and need_photo(check_metrics([name])):
                 yield key, f"{name} needs the photograph, which validation does not read; choose another metric"
+    for one in named_in(config):
+        yield from one.errors()
+    types = f"; there is {', '.join(TYPES)}"
+    for key, section in (("Train.Dataset", config.Train), ("Test.Dataset", config.Test)):
+        kind = section.Dataset.type if section is not None else TYPES[0]
+        if kind not in TYPES and not is_own("data set type", kind):
+            yield f"{key}.type", f"unknown data set type {kind!r}{suggest(kind, TYPES) or types}"
     if config.Model is not None:
         yield from _encoder_errors(config.Model)
     if config.Model is not None and config.Test is not None:
@@ -40,11 +52,13 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
 
 def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
     """An encoder that timm does not have, or of a model that has its own."""
-    if model.encoder is None:
+    if model.encoder is None or is_own("model", model.name, MODELS):
         return
     if model.name in MODELS and "encoder" not in inspect.signature(MODELS[model.name]).parameters:
         takers = [name for name, build in MODELS.items() if "encoder" in inspect.signature(build).parameters]
         yield "Model.encoder", f"{model.name} has its own: set it to null, or Model.name to {' or '.join(takers)}"
+        return
+    if is_own("encoder", model.encoder):
         return
     try:
         check_name(model.encoder)
@@ -54,6 +68,11 @@ def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
 
 def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, str]]:
     if model.threshold is not None or test.patch_merging:
+        if is_own("model", model.name, MODELS):
+            yield (
+                "Model.threshold",
+                f"{model.name} has no pyramid to blend: set it to null, and Test.patch_merging to false",
+            )
         reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
         if test.scales != (1.0,):
             yield "Test.scales", reason
@@ -61,8 +80,8 @@ def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, 
 
 def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple[str, str]]:
     """Losses and data that the model's criterion does not take; of an unknown model, losses that none has."""
-    family = model.name.split("_")[0]
-    if family not in CRITERIA:
+    family = family_of(model.name)
+    if model.name not in MODELS and not is_own("model", model.name):
         known = {loss for name in CRITERIA for loss in criterion_choices(name)[0]}
         if train.Loss not in known:
             hint = suggest(train.Loss, known) or f"; there is {', '.join(sorted(known))}"
@@ -74,10 +93,14 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
         ("Train.Dataset.transforms.static_resize.size", sized.size if sized else model.base_size),
     ):
         try:
-            rule_for(model.name, model.arguments).check(size)
+            rule_for(family, model.arguments).check(size)
         except SizeError as error:
             yield key, str(error)
-    losses, arguments, extras = criterion_choices(model.name)
+    losses, arguments, extras = criterion_choices(family)
+    if is_own("loss", train.Loss, losses):
+        yield from ((f"Train.LossArguments.{name}", f"{train.Loss} takes its arguments in LossArguments.arguments")
+                    for name in train.LossArguments.model_dump(exclude_none=True) if name != "arguments")  # fmt: skip
+        return
     if train.Loss not in losses:
         hint = suggest(train.Loss, losses) or f"; there is {', '.join(losses)}"
         yield "Train.Loss", f"{family} has no loss called {train.Loss!r}{hint}"
@@ -121,7 +144,8 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
         if known and source not in made and not Path(source).exists():
             yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
     painted = test is not None and test.Dataset.type == "Synthetic"
-    if "eval" in steps and config.Eval.gt_root is not None and not painted:
+    listed = test is not None and test.Dataset.type not in TYPES  # by code that knows where its files are
+    if "eval" in steps and config.Eval.gt_root is not None and not painted and not listed:
         root, sets = config.Eval.gt_root, config.Eval.datasets or ()
         tested = test is not None and (root, sets) == (test.Dataset.root, test.Dataset.sets)  # as where left out
         keys = ("Test.Dataset.root", "Test.Dataset.sets") if tested else ("Eval.gt_root", "Eval.datasets")
@@ -147,7 +171,9 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
 
 
 def _missing_sets(key: str, dataset: DatasetSection) -> Iterator[tuple[str, str]]:
-    if dataset.type != "Synthetic":  # which is painted where it is absent
+    if dataset.type not in TYPES:  # whose code knows where its sets are
+        yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, ())
+    elif dataset.type != "Synthetic":  # which is painted where it is absent
         yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, dataset.sets)
         yield from _missing_masks(f"{key}.mask_root", dataset.mask_root)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..data.images.masks import Coding
+from ..plugins.datasets import scored_sets
+from ..plugins.metrics import register_metrics
 from ..utils.config.load import ConfigError, filled_in, load_config
 from ..utils.config.schema import Config
 from ..utils.metrics import (
@@ -171,6 +173,7 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures:
     `check_tables` raises. Nothing is scored before all runs have been matched.
     """
     check_tables(configs, options)
+    register_metrics(configs)
     failures = Failures(len(configs)) if failures is None else failures
     runs = score_all([config for config in configs if config.name not in failures], options, failures)
     if not runs:
@@ -217,6 +220,10 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
     missing = allow_missing or limited
     predictions = filled_in(section.pred_root, "Eval.pred_root")
+    if images is not None and (section.gt_root, section.datasets) == (images.root, images.sets):
+        own = scored_sets(images, Path(predictions), missing)
+        if own is not None:
+            return own
     apart = images is not None and images.mask_root == section.gt_root
     image_root = images.root if images is not None and apart else None
     return match_folders(find_sets(predictions, section.gt_root, section.datasets, image_root), missing)

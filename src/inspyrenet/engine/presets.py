@@ -122,7 +122,7 @@ def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
     folder = path if path.is_dir() else path.parent
     saved = folder / "config.yaml"
     if saved.is_file():
-        return ModelSpec(folder.name, _load(saved, overrides), path)
+        return ModelSpec(folder.name, _load(saved, overrides, outside=False), path)
     entry = registry.weights_of_file(path.name)
     if entry is not None and entry.config is not None:
         return ModelSpec(path.stem, _load(entry.config, entry.with_settings(overrides)), path)
@@ -136,12 +136,15 @@ def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
     return ModelSpec(path.stem, _load(config, overrides), path)
 
 
-def _load(source: str | Path, overrides: Sequence[str]) -> "Config":
-    """One config by name or file. Raises ModeError for a name that is neither a mode nor a config."""
+def _load(source: str | Path, overrides: Sequence[str], outside: bool = True) -> "Config":
+    """One config by name or file; outside: whether it may name code from outside this package.
+
+    Raises ModeError for a name that is neither a mode nor a config.
+    """
     from ..utils.config.load import SHIPPED, ConfigError, load_config
 
     try:
-        configs = load_config(source, overrides)
+        configs = load_config(source, overrides, outside=outside)
     except ConfigError as error:
         if "no such file" in str(error) and not Path(source).suffix:
             names = sorted(path.stem for path in SHIPPED.glob("*.yaml"))

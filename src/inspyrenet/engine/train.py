@@ -17,6 +17,9 @@ from ..lib.checkpoints.fitting import load_fitting
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.build import build_criterion
 from ..lib.modules.lora import add_lora, merged
+from ..plugins import trained as outside
+from ..plugins.metrics import register_metrics
+from ..plugins.training import OwnCriterion
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config, TrainSection
 from ..utils.metrics import METRICS, check_metrics
@@ -48,6 +51,7 @@ def checkpoint_dir(config: Config) -> str:
 def build_trainer(config: Config, options: Options, device: torch.device, log: logging.Logger) -> Trainer:
     """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download."""
     train = build.section(config, "Train")
+    register_metrics([config])
     folder = Path(checkpoint_dir(config))
     learn, held_out = split_pairs(train, config.seed)
     labels, classes = build.class_labels(train.Dataset.labels, learn)
@@ -159,6 +163,10 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
         log.info("LoRA: the encoder learns corrections of %d linear layers, with the head's rate", count)
     build.freeze(model, train.FineTune.freeze_stages)
     if train.activation_checkpointing:
+        if not hasattr(model, "backbone"):
+            raise ValueError(
+                f"Train.activation_checkpointing: {type(model).__name__} has no part `backbone` to recompute"
+            )
         encoder: Any = model.backbone
         encoder.checkpointing = True
     return model
@@ -199,7 +207,9 @@ def optimizer_of(model: nn.Module, train: TrainSection) -> torch.optim.Optimizer
 def criterion_of(config: Config) -> nn.Module:
     """The losses of Train.Loss, with what Train.LossArguments says beside it."""
     model, train = build.section(config, "Model"), build.section(config, "Train")
-    return build_criterion(model.name, train.Loss, **train.LossArguments.model_dump(exclude_none=True))
+    if (own := outside.loss(train)) is not None:
+        return OwnCriterion(own)
+    return build_criterion(outside.family(model.name), train.Loss, **train.LossArguments.model_dump(exclude_none=True))
 
 
 def train_options(config: Config, options: Options) -> TrainOptions:

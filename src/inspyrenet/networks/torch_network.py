@@ -15,6 +15,7 @@ from ..engine.presets import MODES, ModelSpec, resolve_model
 from ..lib.checkpoints.state_dict import load_state
 from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
+from ..plugins.trained import family
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
@@ -87,7 +88,7 @@ def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:
         if resize is None or resize == own.sizing:
             return own
         return Preprocess(resize, *_sizes(resize, model.base_size, base_size), own.mean, own.std, own.backend, own.fit)
-    fit = rule_for(model.name, model.arguments).nearest
+    fit = rule_for(family(model.name), model.arguments).nearest
     return Preprocess(resize or "static", *_sizes(resize or "static", model.base_size, base_size), fit=fit)
 
 

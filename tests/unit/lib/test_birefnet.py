@@ -226,7 +226,11 @@ def test_a_criterion_tells_what_it_takes():
     assert losses_ == tuple(RECIPES) and extras == ("label",)
     assert {"weights", "finetune", "decay", "gradient", "classification", "iou_reduction"} == set(arguments)
     assert criterion_choices("PSPNet")[1:] == (("aux_weight",), ("valid",))
-    assert criterion_choices("InSPyReNet_SwinB") == (("released", "paper", "region"), ("eta", "ssim", "haze", "weights"), ())
+    assert criterion_choices("InSPyReNet_SwinB") == (
+        ("released", "paper", "region"),
+        ("eta", "ssim", "haze", "weights"),
+        (),
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Models, encoders, losses, metrics, augmentations and data sets from outside this package; docs/extending.md."""
