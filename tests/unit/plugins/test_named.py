@@ -64,7 +64,7 @@ def folder(tmp_path, monkeypatch):
     (own / "q_broken.py").write_text("import torch\n1 / 0\n")
     (own / "q_needs.py").write_text("import q_absent\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.syspath_prepend(tmp_path / "nothing")  # which restores what plug-ins add
     monkeypatch.setattr(plugins, "_allowed", {})
     for table in (METRICS, OUTSIDE, _SPELLINGS):
         for name in [*table]:
