@@ -104,7 +104,7 @@ class Table:
 
     def places(self) -> dict[tuple[int, Column], int]:
         """(line, column) → 1 for the best and 2 for the second best."""
-        found = {}
+        found: dict[tuple[int, Column], int] = {}
         for column in self.columns:
             numbers = {i: _number(column[1], line.mean(column)) for i, line in enumerate(self.lines)}
             shown = {i: text for i, text in numbers.items() if text}

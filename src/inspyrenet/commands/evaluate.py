@@ -73,16 +73,10 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
     return [with_roots(config, pred_root, gt_root) for config in load_config(options.config, options.overrides)]
 
 
-def evaluate(
-    configs: "Sequence[Config]",
-    options: "Options",
-    failures: "Failures | None" = None,
-    how: "scoring.Options | None" = None,
-) -> int:
+def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failures | None" = None) -> int:
     """Score the maps of these runs, print one table, write results/<name>/ for each; returns the exit code.
 
     failures: runs that have failed before; they are listed in the table. The exit code is 1 where one of several failed.
-    how: what differs from the command line.
     Where all of several failed, the joint tables say so, and NothingScored is raised.
     """
     from pathlib import Path
@@ -92,7 +86,7 @@ def evaluate(
     from ..utils.system.failures import Failures
 
     failures = Failures(len(configs)) if failures is None else failures
-    how = scoring_options(options) if how is None else how
+    how = scoring_options(options)
     try:
         with _log(options):
             table = score_runs(configs, how, failures)
@@ -120,7 +114,14 @@ def scoring_options(options: "Options") -> "scoring.Options":
 
     extra = vars(options.extra)
     chosen = {name: bool(extra.get(name)) for name in ("allow_missing", "report", "fresh", "overwrite")}
-    return Scoring(verbose=options.verbose, debug=options.debug, goes_on=options.resume, **chosen)
+    return Scoring(
+        verbose=options.verbose,
+        debug=options.debug,
+        goes_on=options.resume,
+        first_step=extra.get("start") or "eval",
+        joint=not extra.get("shard"),
+        **chosen,
+    )
 
 
 def _log(options: "Options") -> "AbstractContextManager[logging.Logger]":

@@ -66,11 +66,9 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     from ..engine.evaluate import check_tables
     from . import evaluate, test, train
 
-    part = options.extra.shard
-    how = replace(evaluate.scoring_options(options), first_step=options.extra.start, joint=part is None)
     failures = failures_of(configs)
-    configs = share(configs, part)
-    check_tables(configs, how)
+    configs = share(configs, options.extra.shard)
+    check_tables(configs, evaluate.scoring_options(options))
     first = STEPS.index(options.extra.start)
     if first == STEPS.index("eval"):
         failures.update(known_failures(configs))
@@ -92,4 +90,4 @@ def run_all(configs: "list[Config]", options: Options) -> int:
                 predicted.add(config.Eval.pred_root)
         if first < STEPS.index("eval"):
             remember_failure(config, failures.get(config.name))
-    return evaluate.evaluate(configs, options, failures, how)
+    return evaluate.evaluate(configs, options, failures)
