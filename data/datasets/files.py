@@ -106,7 +106,7 @@ def files_in(place: Place, need_masks: bool = True, need_images: bool = True) ->
         _refuse_several(folder, bool(images and masks), need_masks)
     if masks is None:
         found = _flat(images or folder)
-        if found.masks or (not need_masks and need_images):
+        if found.masks:
             return found
         if not need_images:
             return SetFiles({}, by_name(folder)[0], image_folder(folder.parent), folder, f"masks in {folder.name}")

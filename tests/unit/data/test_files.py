@@ -111,3 +111,10 @@ def test_a_mask_that_lacks_its_image_is_still_said(tmp_path):
     save(tmp_path / "Flat" / "lonely.jpg")
     with pytest.raises(PreflightError, match=r"lonely\.jpg: no mask lonely\.\*"):
         find_pairs(tmp_path, ["Flat"])
+
+
+@pytest.mark.parametrize("need_masks", [True, False])
+def test_an_empty_folder_is_no_set(tmp_path, need_masks):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PreflightError, match="has no folder images" if need_masks else "empty: no image in it"):
+        find_pairs(tmp_path, ["empty"], need_masks=need_masks)
