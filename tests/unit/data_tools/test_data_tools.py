@@ -8,7 +8,7 @@ from inspyrenet import cli
 from inspyrenet.commands.data import main
 from inspyrenet.data.datasets.pairs import find_pairs
 from inspyrenet.data_tools.show import LABEL, TILE
-from tests.unit.data.test_near_duplicates import picture
+from tests.unit.datasets.test_near_duplicates import picture
 
 
 def make(root, name, seeds, folders=("images", "masks")):

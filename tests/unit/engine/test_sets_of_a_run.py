@@ -5,7 +5,7 @@ import pytest
 from inspyrenet.data.datasets.pairs import Pair
 from inspyrenet.engine.train import shares_of, split_pairs
 from inspyrenet.utils.config.load import ConfigError, load_config
-from tests.unit.data.test_files import make
+from tests.unit.datasets.test_files import make
 
 CONFIG = """
 Train:
