@@ -65,7 +65,7 @@ def outside_names(config: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key in place.split("."):
             value = value.get(key) if isinstance(value, Mapping) else None
         for one in value if isinstance(value, list | tuple) else [value]:
-            name = one.get("name") if isinstance(one, Mapping) else one
+            name: Any = one.get("name") if isinstance(one, Mapping) else one
             found += [(place, name)] if is_outside(name) else []
     return found
 
@@ -180,7 +180,9 @@ def _parameters(target: Callable) -> list[inspect.Parameter]:
 def _hints(target: Any) -> dict[str, Any]:
     """Argument → its type, where the signature says one that can be looked up."""
     try:
-        return typing.get_type_hints(target.__init__ if isinstance(target, type) else target)
+        return typing.get_type_hints(
+            inspect.unwrap(getattr(target, "__init__")) if isinstance(target, type) else target
+        )
     except (NameError, TypeError, AttributeError):
         return {}
 

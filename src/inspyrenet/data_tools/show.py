@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -41,13 +41,16 @@ def augmented_sheet(pairs: Sequence[Pair], config: "Config", path: Path) -> None
     dataset = build.train_dataset(
         section.model_copy(update={"cache": "none"}), pairs, config.seed, config.Debug.pipeline
     )
-    mean, std = (np.float32(values) for values in (section.transforms.normalize.mean, section.transforms.normalize.std))
+    mean, std = (
+        np.asarray(values, np.float32)
+        for values in (section.transforms.normalize.mean, section.transforms.normalize.std)
+    )
     fields = []
     for index, pair in enumerate(pairs):
         tiles = [_tile(*_read(pair))]
         for epoch in range(VERSIONS):
             dataset.set_epoch(epoch)
-            item = dataset[index]
+            item: dict[str, Any] = dataset[index]
             image = item["image"].numpy().transpose(1, 2, 0) * std + mean
             mask = item["mask"].numpy()[0]
             tiles.append(_tile(*(np.rint(255 * array.clip(0, 1)).astype(np.uint8) for array in (image, mask))))
@@ -63,7 +66,7 @@ def _tile(image: np.ndarray, mask: np.ndarray, tint: bool = True) -> np.ndarray:
     """uint8 (TILE, TILE, 3): the picture as large as fits, in the middle."""
     scale = TILE / max(image.shape[:2])
     size = (max(1, round(image.shape[0] * scale)), max(1, round(image.shape[1] * scale)))
-    small = resize(image, size).astype(np.float32)
+    small: np.ndarray = resize(image, size).astype(np.float32)
     if tint:
         weight = 0.55 * resize(mask, size).astype(np.float32)[..., None] / 255
         small = small * (1 - weight) + TINT * weight

@@ -57,7 +57,7 @@ def prepare(config: Config, case: Case, device: torch.device) -> Callable[[], ob
     if case.flush:
         flush_denormals()
     torch.manual_seed(0)
-    model = build.network(config, start=False).to(device)
+    model: Any = build.network(config, start=False).to(device)
     model.fast = case.path == "fast"
     if case.disc:
         force_disc_prediction(model)
@@ -182,7 +182,7 @@ def count(config: Config, size: tuple[int, int]) -> dict[str, float]:
     """Parameters, and multiply-adds of one plain pass at this size."""
     from torch.utils.flop_counter import FlopCounterMode
 
-    model = build.network(config, start=False).eval()
+    model: Any = build.network(config, start=False).eval()
     model.fast = False
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         model(torch.zeros(1, 3, *size))

@@ -77,10 +77,8 @@ def _blocks(pair: Pair, halo: int = 0) -> Iterator[tuple[slice, np.ndarray, np.n
 
 
 def _slope_length(values: np.ndarray) -> np.ndarray:
-    across, down = (
-        cv2.sepFilter2D(values, cv2.CV_64F, *kernels, borderType=cv2.BORDER_REPLICATE)
-        for kernels in ((_SLOPE, _SMOOTH), (_SMOOTH, _SLOPE))
-    )
+    across = cv2.sepFilter2D(values, cv2.CV_64F, _SLOPE, _SMOOTH, borderType=cv2.BORDER_REPLICATE)
+    down = cv2.sepFilter2D(values, cv2.CV_64F, _SMOOTH, _SLOPE, borderType=cv2.BORDER_REPLICATE)
     return cv2.magnitude(across, down)
 
 
