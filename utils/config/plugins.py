@@ -181,7 +181,7 @@ def _hints(target: Any) -> dict[str, Any]:
     """Argument → its type, where the signature says one that can be looked up."""
     try:
         return typing.get_type_hints(
-            inspect.unwrap(getattr(target, "__init__")) if isinstance(target, type) else target
+            inspect.unwrap(target.__init__) if isinstance(target, type) else target
         )
     except (NameError, TypeError, AttributeError):
         return {}
