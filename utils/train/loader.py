@@ -96,7 +96,9 @@ class ShardedBatches(Sampler[list[Key]]):
 
     def _order(self) -> Sequence[Drawn]:
         generator = torch.Generator().manual_seed((self.seed * 1_000_003 + self._epoch) % 2**63)
-        drawn = range(self.length) if self.shares is None else draw_shares(self.shares, self.length, generator)
+        drawn: Sequence[Drawn] = (
+            range(self.length) if self.shares is None else draw_shares(self.shares, self.length, generator)
+        )
         if not self.shuffle:
             return list(drawn)
         return [drawn[place] for place in torch.randperm(self.length, generator=generator).tolist()]

@@ -70,7 +70,7 @@ def _tile(image: np.ndarray, mask: np.ndarray, tint: bool = True) -> np.ndarray:
     if tint:
         weight = 0.55 * resize(mask, size).astype(np.float32)[..., None] / 255
         small = small * (1 - weight) + TINT * weight
-    tile = np.full((TILE, TILE, 3), PAPER, np.uint8)
+    tile: np.ndarray = np.full((TILE, TILE, 3), PAPER, np.uint8)
     top, left = (TILE - size[0]) // 2, (TILE - size[1]) // 2
     tile[top : top + size[0], left : left + size[1]] = np.rint(small).astype(np.uint8)
     return tile
