@@ -95,6 +95,17 @@ def test_a_point_of_a_grid_is_blamed_for_its_own_mistake():
     ]
 
 
+@pytest.mark.parametrize(
+    ("metric", "reason"), [("wcm", "needs the photograph, which validation"), ("matting", "unknown metric 'matting'")]
+)
+def test_validation_takes_one_metric_of_map_and_mask(metric, reason):
+    validation = f"{{root: here, sets: [mine], metric: {metric}}}"
+    lines = said(
+        SOUND.replace(f"Train: {{Dataset: {DATA}", f"Train: {{Validation: {validation}, Dataset: {DATA}"), ["train"]
+    )
+    assert [line for line in lines if "Train.Validation.metric" in line and reason in line]
+
+
 def test_a_set_is_found_in_either_form_of_its_accents():
     composed, apart = (unicodedata.normalize(form, "Ünïcode") for form in ("NFC", "NFD"))
     Path("here", apart, "Çaf").mkdir(parents=True)
