@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from .. import regions
-from ..prepare import Pair, histogram, threshold_counts
+from ..prepare import THRESHOLDS, Pair, histogram, threshold_counts
 
 SCALARS = frozenset({"siMae", "siAdpFm", "siAdpEm", "siObjects"})
 CURVES = frozenset({"siFm", "siEm"})
@@ -32,8 +32,7 @@ def size_invariant(pair: Pair, whole: bool = False) -> tuple[dict[str, float], d
     boxes = object_boxes(pair.mask)
     height, width = pair.mask.shape
     found = [_measure(pair, box) for box in boxes or [(0, height, 0, width)]]
-    fm, em = np.zeros(256), np.zeros(256)
-    adaptive_fm, adaptive_em = 0.0, 0.0
+    fm, em, adaptive_fm, adaptive_em = np.zeros(THRESHOLDS), np.zeros(THRESHOLDS), 0.0, 0.0
     for start in range(0, len(found), _CHUNK):
         positives, adaptive, sizes = (np.stack(arrays) for arrays in zip(*found[start : start + _CHUNK], strict=True))
         fm += regions.f_measure(positives, sizes).sum(axis=0)
