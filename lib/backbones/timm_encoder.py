@@ -2,7 +2,6 @@
 
 import logging
 import math
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -132,7 +131,10 @@ class TimmEncoder(nn.Module):
             ends = [blocks[len(blocks) * part // 5 - 1] for part in range(1, 5)]
         else:
             infos = [info for info in self.net.feature_info.get_dicts() if info["reduction"] > 1]
-            ends = [re.sub(r"^block\.", "stages.", info["module"]) for info in infos[:-1]]  # as MViTv2 says it
+            ends = [info["module"] for info in infos[:-1]]
+            ends += [
+                end.replace("block.", container) for end in ends for container in ("stages.", "blocks.")
+            ]  # MViTv2, Twins
         groups: list[list[nn.Module]] = [[first] if len(first) else []]
         for name, unit in units:
             groups[-1].append(unit)

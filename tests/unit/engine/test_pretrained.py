@@ -74,7 +74,11 @@ def test_weights_in_the_cache_are_used_without_a_network(tmp_path):
 def test_an_encoder_without_published_weights_says_so(monkeypatch):
     monkeypatch.setattr(build, "no_route", lambda _url: None)
 
-    def none_exist(*_given, **_options):
+    create = timm.create_model
+
+    def none_exist(*given, pretrained=False, **options):
+        if not pretrained:
+            return create(*given, **options)
         raise RuntimeError("No pretrained weights exist for this model. Use `pretrained=False` to create a random one.")
 
     monkeypatch.setattr(timm, "create_model", none_exist)
