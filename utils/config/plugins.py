@@ -179,10 +179,9 @@ def _parameters(target: Callable) -> list[inspect.Parameter]:
 
 def _hints(target: Any) -> dict[str, Any]:
     """Argument → its type, where the signature says one that can be looked up."""
+    is_class = isinstance(target, type)
     try:
-        return typing.get_type_hints(
-            inspect.unwrap(target.__init__) if isinstance(target, type) else target
-        )
+        return typing.get_type_hints(target.__init__ if is_class else target)
     except (NameError, TypeError, AttributeError):
         return {}
 
