@@ -81,7 +81,7 @@ def build_cache(
     needed = len(pairs) * size[0] * size[1] * 4
     if kind == "ram":
         _announce(len(pairs), size, needed, "memory")
-        _refuse_shortage(needed, _available_memory(), "memory", "cache: disk or cache: none")
+        _refuse_shortage(needed, available_memory(), "memory", "cache: disk or cache: none")
         return CachedReader(pairs, _fill_memory(pairs, size, read))
     folder = Path(folder) if folder else default_folder()
     target = folder / f"{size[0]}x{size[1]}-{_key(pairs, size, label)}"
@@ -171,7 +171,7 @@ def _refuse_shortage(needed: int, free: int | None, place: str, remedy: str) -> 
         )
 
 
-def _available_memory() -> int | None:
+def available_memory() -> int | None:
     """Bytes that can be had without swapping; None where the system does not say."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()

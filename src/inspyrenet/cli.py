@@ -25,6 +25,7 @@ commands:
   s        serve: a web API on this machine (extra serve)
   d        download published weights, data sets, maps
   models   which models there are, and which are here
+  tune     fine-tune on 20 or more pairs of your own; the start is kept where the result is not better
   train, test, eval   the experiments of run/: the same options as run/Train.py and so on
   data     check, show or split data sets, as run/Data.py does
 """
@@ -248,6 +249,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "d": download,
     "models": models,
     "train": _experiment("train"),
+    "tune": _experiment("tune"),
     "test": _experiment("test"),
     "eval": _experiment("evaluate"),
     "data": _experiment("data"),

@@ -48,12 +48,21 @@ def checkpoint_dir(config: Config) -> str:
     return filled_in(build.section(config, "Train").Checkpoint.checkpoint_dir, "Train.Checkpoint.checkpoint_dir")
 
 
-def build_trainer(config: Config, options: Options, device: torch.device, log: logging.Logger) -> Trainer:
-    """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download."""
+def build_trainer(
+    config: Config,
+    options: Options,
+    device: torch.device,
+    log: logging.Logger,
+    split: tuple[Pairs, Pairs] | None = None,
+) -> Trainer:
+    """Everything that `Trainer` needs. Data are checked before the network is built, which may take a download.
+
+    split: (pairs to learn from, pairs held out), in place of those that the config names.
+    """
     train = build.section(config, "Train")
     register_metrics([config])
     folder = Path(checkpoint_dir(config))
-    learn, held_out = split_pairs(train, config.seed)
+    learn, held_out = split or split_pairs(train, config.seed)
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, config.Debug.pipeline, labels)
     build.seed_everything(config.seed)

@@ -120,7 +120,7 @@ def test_two_builders_at_once(pairs, tmp_path):
 
 
 def test_shortage_of_space_is_said_before_anything_is_read(pairs, tmp_path, monkeypatch):
-    monkeypatch.setattr(cache, "_available_memory", lambda: 100)
+    monkeypatch.setattr(cache, "available_memory", lambda: 100)
     with pytest.raises(ValueError, match="use cache: disk"):
         build_cache(pairs, StaticResize((8, 8)), resized, "ram")
     monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: Usage())

@@ -1,0 +1,1 @@
+"""Fine-tuning on a few pairs that keeps the start where the result is not proven better (run/Tune.py)."""
