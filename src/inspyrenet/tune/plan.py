@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..data.datasets.cache import available_memory
 from ..lib.sizes import SizeRule
+from ..utils.system.timing import peak_memory
 from ..utils.train.state import set_train_mode
 
 BATCH = 8  # pairs of one optimizer step
@@ -25,7 +26,7 @@ REPEATED = 0.5  # general pairs for each own one
 
 @dataclass(frozen=True)
 class Cost:
-    """What one pair costs in a training step at some size: seconds, and bytes that wait for the backward pass."""
+    """What one pair costs in a training step at some size: seconds, and bytes at the peak."""
 
     seconds: float
     memory: int
@@ -92,7 +93,7 @@ def make_plan(
 
 
 def _fitting(cost: Cost, device: torch.device) -> int:
-    """Pairs whose activations take at most half of the free memory."""
+    """Pairs whose steps take at most half of the free memory."""
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
     return BATCH if free is None else int(free / 2 / max(cost.memory, 1))
 
@@ -104,26 +105,22 @@ def measure_cost(
     device: torch.device,
     batch: int = 2,
 ) -> Cost:
-    """Two training steps on noise without a change of the weights; the second one counts."""
+    """Two training steps on noise without a change of the weights: the larger peak, and the time of the second."""
     image = torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(0)).to(device)
     mask = (image[:, :1] > 0).float()
     set_train_mode(model, freeze_batchnorm=True)
+    memory = 0
     for _ in range(2):
-        kept: dict[int, int] = {}
-
-        def keep(tensor: Tensor, kept: dict[int, int] = kept) -> Tensor:
-            kept[tensor.data_ptr()] = tensor.nbytes
-            return tensor
-
         started = time.monotonic()
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        with peak_memory(device) as found:
             criterion(model(image), mask)["total"].backward()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+            if device.type == "cuda":
+                torch.cuda.synchronize(device)
         seconds = time.monotonic() - started
+        memory = max(memory, found["above"])
         model.zero_grad(set_to_none=True)
     model.eval()
-    return Cost(seconds / batch, sum(kept.values()) // batch)
+    return Cost(seconds / batch, memory // batch)
 
 
 def training_section(plan: Plan, own: Mapping[str, Any], source: Path, loss: str, held_out: float) -> dict[str, Any]:

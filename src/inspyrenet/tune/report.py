@@ -37,6 +37,7 @@ class Result:
     tests: tuple[Tested, ...]
     plan: Plan
     minutes: float
+    words: tuple[str, ...]
     state: Mapping[str, Tensor]
 
     @property
@@ -64,8 +65,9 @@ def result_text(result: Result) -> str:
     ]
     blends = [("alpha", "gain on your pairs", "on general ones")]
     blends += [(f"{a:g}", f"{gain:+.4f}", f"{result.general[a]:+.4f}") for a, gain in result.own.items()]
+    changed = f", changed by {' '.join(result.words)}" if result.words else ""
     parts = [
-        f"{result.plan.text}; {result.minutes:.1f} minutes in all",
+        f"{result.plan.text}{changed}; {result.minutes:.1f} minutes in all",
         "On the pairs that choose (alpha 0 is the start, 1 the tuned weights):\n" + aligned(blends),
         f"alpha {result.alpha:g} was chosen",
     ]
@@ -85,6 +87,7 @@ def write_result(folder: Path, result: Result) -> None:
         "alpha": result.alpha,
         "minutes": round(result.minutes, 2),
         "plan": asdict(result.plan),
+        "words": result.words,
         "gains": {"own": result.own, "general": result.general},
         "tests": {
             test.title: {

@@ -176,13 +176,14 @@ class _Tuning:
 
     def decide(self, tuned: Mapping[str, Tensor], plan: Plan) -> Result:
         """Blend, test where a blend is worth it, and decide."""
+        words = self.request.overrides
         own, general = self._gains(tuned)
         alpha = choose_alpha(own, general, self.request.margin / 2)
         if not alpha:
             reason = (
                 "no blend of start and tuned weights gains on your pairs that choose without a loss on general ones"
             )
-            return Result(Decision(False, reason), 0.0, own, general, (), plan, self._minutes(), self.start)
+            return Result(Decision(False, reason), 0.0, own, general, (), plan, self._minutes(), words, self.start)
         state = blended(self.start, tuned, alpha)
         self.model.load_state_dict(state)
         tests = tuple(
@@ -195,7 +196,7 @@ class _Tuning:
         of_own, of_general = (test.by(self.metric) for test in tests)
         decision = decide(of_own, of_general, self.request.margin)
         kept = state if decision.shipped else self.start
-        return Result(decision, alpha, own, general, tests, plan, self._minutes(), kept)
+        return Result(decision, alpha, own, general, tests, plan, self._minutes(), words, kept)
 
     @property
     def general_name(self) -> str:

@@ -10,6 +10,7 @@ from PIL import Image
 from inspyrenet.commands.tune import main
 from inspyrenet.data.images.write import write_map
 from inspyrenet.remover.remover import Remover
+from inspyrenet.tune import general, plan
 from inspyrenet.utils.train.checkpoint import read_weights
 from tests.tiny_network import SIDE, picture, tiny_state, write_tiny
 
@@ -27,10 +28,13 @@ def write_pairs(folder: Path, count: int, first: int) -> Path:
 @pytest.fixture
 def command(tmp_path, monkeypatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plan, "MOST_EPOCHS", 2)
+    monkeypatch.setattr(plan, "MOST_TIMES", 12)  # the time is ample: this bounds the training on every machine
+    monkeypatch.setattr(general, "PAINTED", 8)
     config, weights = write_tiny(tmp_path / "start")
-    own, general = write_pairs(tmp_path / "mine", 24, 0), write_pairs(tmp_path / "others", 40, 100)
+    own, others = write_pairs(tmp_path / "mine", 24, 0), write_pairs(tmp_path / "others", 40, 100)
     start = ["--config", str(config), "--ckpt", str(weights)]
-    return [*start, "--data", str(own), "--general", str(general), "--minutes", "5", "--device", "cpu"]
+    return [*start, "--data", str(own), "--general", str(others), "--minutes", "1000", "--device", "cpu"]
 
 
 def state(folder: Path) -> dict[str, torch.Tensor]:
@@ -42,7 +46,7 @@ def report(folder: Path) -> dict:
 
 
 def test_what_is_better_is_shipped_and_can_be_used(command, tmp_path, capsys):
-    assert main([*command, "Train.Optimizer.lr=1e-3", "Train.Scheduler.epoch=8"]) == 0
+    assert main([*command, "Train.Optimizer.lr=2e-3"]) == 0
     folder = tmp_path / "snapshots" / "mine_tuned"
     out = capsys.readouterr().out
     assert "shipped: better on your pairs" in out and "On pairs that neither training nor the choice saw" in out

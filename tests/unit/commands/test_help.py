@@ -17,6 +17,7 @@ COMMANDS = {  # as it is typed: module, function
     "run/Train.py": ("commands.train", "main"),
     "run/Test.py": ("commands.test", "main"),
     "run/Eval.py": ("commands.evaluate", "main"),
+    "run/Tune.py": ("commands.tune", "main"),
     "inspyrenet i": ("cli", "one_image"),
     "inspyrenet p": ("cli", "many_images"),
     "inspyrenet batch": ("cli", "batch"),
