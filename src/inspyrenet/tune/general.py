@@ -1,5 +1,6 @@
 """Images that stand for everything else than the user's subject: repeated in training, and tested before and after."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,16 @@ def pairs_of(folder: Path) -> list[Pair]:
     """The pairs of one set. Raises PreflightError where it is none."""
     folder = folder.resolve()
     return find_pairs(folder.parent, [folder.name])
+
+
+def check_sets(own: Path, given: Sequence[Path]) -> None:
+    """Raises ValueError where a set would count twice, or could not be told from another by its name."""
+    names = Counter(folder.resolve().name for folder in given)
+    twice = [name for name, count in names.items() if count > 1]
+    if own.resolve() in [folder.resolve() for folder in given]:
+        raise ValueError(f"--general {own}: these are the pairs of --data; name sets that show other things")
+    if twice:
+        raise ValueError(f"--general: two sets are called {twice[0]}; rename one of the folders")
 
 
 def general_parts(given: Sequence[Path], place: Path, seed: int) -> Parts:

@@ -3,7 +3,7 @@
 import logging
 import time
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
 
@@ -22,10 +22,11 @@ from ..utils.config.schema import Config
 from ..utils.metrics import METRICS, Accumulator, check_metrics, compare
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 from ..utils.train.state import ResumeError
+from ..utils.train.types import EpochEnd
 from .blend import ALPHAS, blended, choose_alpha
 from .configure import tuning_config
 from .decide import Decision, decide
-from .general import general_parts, painted_replay, pairs_of
+from .general import check_sets, general_parts, painted_replay, pairs_of
 from .measure import scores
 from .plan import Plan, frozen_stages, make_plan, measure_cost
 from .report import Result, Tested
@@ -38,6 +39,10 @@ RESERVE = 0.2  # of the time for training: for what is slower than it was measur
 LOG = logging.getLogger(__name__)
 
 
+class _TimeIsUp(Exception):
+    """Another epoch would end too late; the best weights so far are in the folder."""
+
+
 class Interrupted(RuntimeError):
     """Training was asked to stop: nothing was decided."""
 
@@ -48,6 +53,7 @@ def tune(request: Request, device: torch.device) -> Result:
     Raises TooFewPairs, PreflightError, ConfigError, ResumeError for a folder that holds a run; Interrupted.
     """
     (metric,) = check_metrics([request.metric])
+    check_sets(request.data, request.general)
     _check_folder(request)
     tuning = _Tuning(request, device, metric)
     tuning.look_at_start()
@@ -165,10 +171,15 @@ class _Tuning:
         options = Options((), verbose=self.request.verbose, extra=Namespace(overwrite=True))
         split = ([*own, *islice(cycle(replay), plan.general)], list(self.own.choose))
         trainer = training.build_trainer(config, options, self.device, LOG, split)
-        outcome = trainer.fit()
-        if outcome.stopped:
-            raise Interrupted(f"{outcome.message}; nothing was decided")
-        LOG.info(outcome.message)
+        trainer.hooks += (_stop_after(self._seconds_to_train()),)
+        try:
+            outcome = trainer.fit()
+        except _TimeIsUp:
+            LOG.warning("the training was cut short: the machine became slower than it was when the plan was made")
+        else:
+            if outcome.stopped:
+                raise Interrupted(f"{outcome.message}; nothing was decided")
+            LOG.info(outcome.message)
         load_state(self.model, read_weights(trainer.folder.best), str(trainer.folder.best))
         return _state(self.model)
 
@@ -224,6 +235,17 @@ class _Tuning:
         assert config.Test is not None
         checkpoint = config.Test.Checkpoint.model_copy(update={"checkpoint_dir": str(self.request.folder)})
         return config.model_copy(update={"Test": config.Test.model_copy(update={"Checkpoint": checkpoint})})
+
+
+def _stop_after(seconds: float) -> Callable[[EpochEnd], None]:
+    """A hook of the trainer that raises _TimeIsUp after an epoch when one more like it would not fit into so many seconds."""
+    began = time.monotonic()
+
+    def hook(end: EpochEnd) -> None:
+        if (time.monotonic() - began) * (1 + 1 / end.epoch) > seconds / (1 - RESERVE):
+            raise _TimeIsUp
+
+    return hook
 
 
 def _state(model: nn.Module) -> dict[str, Tensor]:

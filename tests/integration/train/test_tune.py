@@ -72,5 +72,7 @@ def test_too_few_pairs_and_wrong_words_are_said_before_anything_is_trained(comma
     few = write_pairs(tmp_path / "few", 5, 0)
     assert main([*command[:4], "--data", str(few)]) == 1
     assert "5 pairs are too few" in capsys.readouterr().err
+    assert main([*command, "--general", command[5]]) == 1
+    assert "these are the pairs of --data" in capsys.readouterr().err
     assert main([*command, "Train.Optimizer.rate=1"]) == 1
     assert "Train.Optimizer.rate" in capsys.readouterr().err
