@@ -12,20 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from torch.utils.data import DataLoader
-from tqdm import tqdm
 from variants import Row, build_parser, compare
 
 from inspyrenet.data.datasets.pairs import Pair
-from inspyrenet.data.datasets.torch_datasets import TestDataset, collate_test
-from inspyrenet.data.images.preprocess import to_map
 from inspyrenet.engine import build
-from inspyrenet.engine.test import predictor_of
 from inspyrenet.engine.train import split_pairs
 from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.tune import measure
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import Config
-from inspyrenet.utils.metrics import Accumulator, score
 from inspyrenet.utils.system.device import resolve_device
 from inspyrenet.utils.system.precision import flush_denormals
 from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
@@ -35,18 +30,8 @@ METRICS = ("maxFm", "avgFm", "wFm", "mae", "Sm", "mBA", "haze")
 
 def scores(config: Config, state: dict[str, torch.Tensor], pairs: list[Pair], device: torch.device) -> dict[str, float]:
     """Metric → value over the pairs, predicted as run/Test.py would."""
-    predictor = predictor_of(config, load_state(build.network(config, start=False), state), device)
-    prepare = build.preprocess(config.Model, build.section(config, "Test"))
-    loader = DataLoader(TestDataset(pairs, prepare), 4, collate_fn=collate_test)
-    # By name: images of several sizes come grouped by size, not in the pairs' order.
-    total, found = Accumulator(METRICS), {(pair.dataset, pair.name): pair for pair in pairs}
-    for groups in tqdm(loader, unit="batch", leave=False):
-        for batch in groups:
-            maps = predictor(batch["image"], batch["resized"]).logits.float().sigmoid().cpu().numpy()
-            for one, dataset, name in zip(maps, batch["dataset"], batch["name"], strict=True):
-                mask = found[dataset, name].read_mask()
-                total.update(name, score(to_map(one[None], mask.shape), mask, METRICS))
-    return dict(total.result().values)
+    network = load_state(build.network(config, start=False), state)
+    return dict(measure.scores(config, network, pairs, METRICS, device).result().values)
 
 
 def main(argv: list[str] | None = None) -> int:
