@@ -71,7 +71,10 @@ def _run(options: argparse.Namespace) -> int:
     folder = Path("snapshots") / (options.name or f"{options.data.resolve().name}_tuned")
     names = ("data", "minutes", "metric", "margin", "mode", "ckpt", "overwrite", "verbose")
     given = {name: getattr(options, name) for name in names}
-    request = Request(folder=folder, general=tuple(options.general), overrides=tuple(options.words), **given)
+    named = [*map(str, options.general), *options.words]  # a word after --general FOLDER is still a word
+    general = tuple(Path(word) for word in named if "=" not in word)
+    overrides = tuple(word for word in named if "=" in word)
+    request = Request(folder=folder, general=general, overrides=overrides, **given)
     with run_log(folder, "tune", device=describe_device(device), verbose=options.verbose):
         try:
             result = tune(request, device)

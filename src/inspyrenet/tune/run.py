@@ -28,7 +28,7 @@ from .configure import tuning_config
 from .decide import Decision, decide
 from .general import check_sets, general_parts, painted_replay, pairs_of
 from .measure import scores
-from .plan import Plan, frozen_stages, make_plan, measure_cost
+from .plan import RATE, Plan, frozen_stages, make_plan, measure_cost
 from .report import Result, Tested
 from .request import Request
 from .split import Parts, split_own
@@ -102,6 +102,7 @@ class _Tuning:
         load_state(self.model, read_weights(self.source), str(self.source))
         self.model.to(self.device).eval()
         self.start = _state(self.model)
+        self.draft = self._config(Plan(self._size(), 1, 1, 1, 1, 1, 0, RATE))  # says what is wrong with the words
         for name, parts in (("your pairs", self.own), ("general pairs", self.general)):
             counts = len(parts.learn), len(parts.choose), len(parts.test)
             LOG.info("%s: %d to learn from, %d to choose, %d to test", name, *counts)
@@ -132,13 +133,10 @@ class _Tuning:
 
     def plan(self) -> Plan:
         """Sizes and rates for the time that is left."""
-        model, config = build.section(self.spec.config, "Model"), self.spec.config
-        sized = build.section(config, "Test").Dataset.transforms.static_resize
-        size = sized.size if sized else model.base_size
+        model, size = build.section(self.spec.config, "Model"), self._size()
         stages = frozen_stages(len(self.own.learn)) if hasattr(getattr(self.model, "backbone", None), "stages") else 0
         build.freeze(self.model, stages)
-        draft = self._config(Plan(size, 1, 1, 1, 1, 1, stages, 1e-5))
-        cost = measure_cost(self.model, training.criterion_of(draft).to(self.device), size, self.device)
+        cost = measure_cost(self.model, training.criterion_of(self.draft).to(self.device), size, self.device)
         self.model.requires_grad_(True)
         LOG.info("a training step takes %.2f s and %.0f MB per pair", cost.seconds, cost.memory / 1e6)
         return make_plan(
@@ -151,6 +149,11 @@ class _Tuning:
             self._seconds_to_train(),
             self.device,
         )
+
+    def _size(self) -> tuple[int, int]:
+        """Of the images that the start is shown in a test, else of those that it was made for."""
+        sized = build.section(self.spec.config, "Test").Dataset.transforms.static_resize
+        return sized.size if sized else build.section(self.spec.config, "Model").base_size
 
     def _seconds_to_train(self) -> float:
         """What is left of the minutes when the scoring to come is taken off."""

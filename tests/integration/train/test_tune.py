@@ -74,5 +74,7 @@ def test_too_few_pairs_and_wrong_words_are_said_before_anything_is_trained(comma
     assert "5 pairs are too few" in capsys.readouterr().err
     assert main([*command, "--general", command[5]]) == 1
     assert "these are the pairs of --data" in capsys.readouterr().err
+    assert main([*command, "--general", str(few), "Train.Optimizer.rate=1"]) == 1
+    assert "--general has 5 pairs" in capsys.readouterr().err
     assert main([*command, "Train.Optimizer.rate=1"]) == 1
     assert "Train.Optimizer.rate" in capsys.readouterr().err
