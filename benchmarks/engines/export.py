@@ -1,7 +1,7 @@
 """Latency of an exported network beside the same network in torch, in turn (A B A B …) in one process.
 
-.venv/bin/python benchmarks/engines/export.py --config InSPyReNet_Light --ckpt snapshots/InSPyReNet_Light --file InSPyReNet_Light.onnx \\
-    --input 128x128 384x384 [--rounds 7] [--json benchmarks/results/export.json]
+.venv/bin/python benchmarks/engines/export.py --config InSPyReNet_Light --ckpt snapshots/InSPyReNet_Light \\
+    --file InSPyReNet_Light.onnx --input 128x128 384x384 [--rounds 7] [--json benchmarks/results/export.json]
 
 The file is what run/Export.py made of the same weights. Figures are of the network alone, for one image; they are added to
 the JSON file, in place of those of the same network and size.
