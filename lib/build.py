@@ -36,7 +36,7 @@ def inspyrenet_light(
     Raises ValueError for a name that timm does not have, or an encoder that does not fit.
     """
     rule_for("InSPyReNet").check(base_size)
-    backbone = TimmEncoder(encoder, pretrained, base_size) if isinstance(encoder, str) else encoder
+    backbone = encoder if isinstance(encoder, Encoder) else TimmEncoder(encoder, pretrained, base_size)
     return InSPyReNet(backbone, base_size=base_size, **arguments)
 
 
@@ -48,7 +48,7 @@ def birefnet_light(
 ) -> BiRefNet:
     """BiRefNet on any timm encoder, or on one that is built already; it is shown images of half the size, too."""
     rule_for("BiRefNet").check(base_size)
-    backbone = TimmEncoder(encoder, pretrained, base_size, multiple=16) if isinstance(encoder, str) else encoder
+    backbone = encoder if isinstance(encoder, Encoder) else TimmEncoder(encoder, pretrained, base_size, multiple=16)
     return BiRefNet(backbone, base_size=base_size, **arguments)
 
 

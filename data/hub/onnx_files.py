@@ -16,6 +16,7 @@ from ..whole_file import whole_file
 KEY = "inspyrenet"  # of our metadata in an ONNX file's
 EXTRA_FILE = "inspyrenet.json"  # of the metadata in a torch.export archive
 FORMAT = 1
+LARGEST_SIDE = 1 << 14  # pixels, of a network's input
 FEW = 64  # values of a weight, below which its storage does not matter
 
 
@@ -62,6 +63,27 @@ class ModelMetadata:
         """Whether two sizes of an image are blended."""
         return self.threshold is not None
 
+    def _check(self) -> None:
+        """Raises ValueError for what no network has; a file may come from anybody."""
+        sizes = [self.base_size, *(self.fixed or {}).values(), *([] if isinstance(self.size, int) else [self.size])]
+        sides = [side for size in sizes for side in size]
+        numbers = [self.multiple, self.least, *sides, *([self.size] if isinstance(self.size, int) else [])]
+        colors = (*self.mean, *self.std)
+        names = (self.name, self.model, self.weights, self.license, self.version)
+        wrong = {
+            "names": not all(isinstance(name, str) and name.isprintable() for name in names),
+            "sizes": any(len(size) != 2 for size in sizes)
+            or not all(type(number) is int and 1 <= number <= LARGEST_SIDE for number in numbers),
+            "offset": type(self.offset) is not int or not 0 <= self.offset < LARGEST_SIDE,
+            "mean and std": (len(self.mean), len(self.std)) != (3, 3)
+            or not all(isinstance(value, float | int) for value in colors)
+            or min(self.std) <= 0,
+            "threshold": self.threshold is not None and type(self.threshold) is not int,
+            "fixed": self.fixed is not None and not {"image"} <= self.fixed.keys(),
+        }
+        if bad := [name for name, is_wrong in wrong.items() if is_wrong]:
+            raise ValueError(f"{', '.join(bad)}: not what a network can have")
+
     def to_json(self) -> str:
         """The metadata as JSON."""
         return json.dumps({"format": FORMAT, **asdict(self)}, ensure_ascii=False)
@@ -74,7 +96,9 @@ class ModelMetadata:
             if found.pop("format") > FORMAT:
                 raise GraphFileError(f"{source} was exported by a newer version ({found.get('version')}); update first")
             # files from before there was int8 do not say their precision
-            return cls(**{one.name: _frozen(found[one.name]) for one in fields(cls) if one.name in found})
+            metadata = cls(**{one.name: _frozen(found[one.name]) for one in fields(cls) if one.name in found})
+            metadata._check()
+            return metadata
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if isinstance(error, GraphFileError):
                 raise

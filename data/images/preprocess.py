@@ -32,7 +32,7 @@ class Preprocess:
     """Sizing and normalization.
 
     sizing "static": straight to `size` (height, width), whatever the aspect ratio. sizing "dynamic": `size` bounds the
-    shorter side and four times `size` the longer one; both become multiples of 32 and then what `fit` makes of them: the
+    shorter side and eight times `size` the longer one; both become multiples of 32 and then what `fit` makes of them: the
     nearest size that the network takes (None: they stay). `base_size` asks for a second, small copy (height, width) for pyramid
     blending; it is made from the original image. `mean` and `std` None: no normalization, values 0..1.
     backend "pillow": antialiased bilinear; "opencv": plain bilinear, as BiRefNet was trained and measured. On photographs

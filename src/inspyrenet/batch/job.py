@@ -205,7 +205,7 @@ def _work(
 
 def _executor(request: BatchRequest, say: Callable[[str], None]) -> "LocalExecutor | RayExecutor":
     if request.executor == "local":
-        return LocalExecutor(say, request.network.device)
+        return LocalExecutor(say, request.network)
     return RayExecutor(say, request.network.device, request.address, request.verbose)
 
 

@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
+from ..engine.network_options import NetworkOptions
+from ..networks.choose import graph_of
 from ..utils.system.cores import usable_cores
 from ..utils.system.signals import ignore
 from .errors import BatchError
@@ -53,8 +55,8 @@ class LocalExecutor:
 
     name = "local"
 
-    def __init__(self, say: Callable[[str], None], device: str = "auto"):
-        self.say, self.device = say, device
+    def __init__(self, say: Callable[[str], None], options: NetworkOptions):
+        self.say, self.options = say, options
         self.slots: list[_Slot] = []
 
     def __enter__(self) -> "LocalExecutor":
@@ -69,9 +71,13 @@ class LocalExecutor:
 
     def nodes(self) -> list[Node]:
         """This machine. Raises DeviceError where the device that was asked for is not there."""
-        if self.device == "cpu":
+        device = self.options.device
+        # other devices than CUDA's are not counted, and a graph that is given none takes what its runtime has
+        other = not device.startswith(("auto", "cuda"))
+        by_graph = graph_of(self.options) is not None
+        if device == "cpu" or (by_graph and (other or device == "auto")):
             return [Node(usable_cores(), 0)]
-        return [Node(usable_cores(), _gpus(self.device))]
+        return [Node(usable_cores(), _gpus(device))]
 
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Generator[list[Row]]:
         """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""

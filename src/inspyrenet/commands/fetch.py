@@ -110,12 +110,12 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
 def list_models(argv: Sequence[str] | None = None) -> int:
     """Print every model: mode or name, size, terms, whether it is here."""
     Parser(prog="inspyrenet models", description="List models and whether they are here.").parse_args(argv)
-    from ..engine.presets import BUNDLED_WEIGHTS, has_default
+    from ..engine.presets import BUNDLED_TERMS, BUNDLED_WEIGHTS, has_default
 
     here = has_default()
     size = f"{BUNDLED_WEIGHTS.stat().st_size / 1e6:.0f} MB" if here else ""
-    terms = "trained on research data (DUTS-TR)"
-    rows: list[tuple[str, ...]] = [("(default)", "yes" if here else "no", size, "", terms, "the bundled model")]
+
+    rows: list[tuple[str, ...]] = [("(default)", "yes" if here else "no", size, "", BUNDLED_TERMS, "the bundled model")]
     for entry in load("weights").values():
         row = _row(entry)
         rows.append((*row[:3], entry.config or "", *row[3:]))

@@ -28,7 +28,7 @@ from ..networks.network import Network
 from ..utils.system.extras import how_to_install
 from ..utils.system.precision import flushed_denormals
 from ..utils.train.checkpoint import read_weights
-from . import build
+from . import build, presets
 from .predictor import Predictor
 
 if TYPE_CHECKING:
@@ -197,6 +197,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
     elif options.size is not None:
         rule.check(options.size)
     entry = registry.weights_of_file(spec.weights.name)
+    unlisted = presets.BUNDLED_TERMS if spec.weights == presets.BUNDLED_WEIGHTS else "not stated with the weights"
     blended = threshold is not None
     return ModelMetadata(
         name=spec.name,
@@ -217,7 +218,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         normalize=test.normalize if test else "none",
         fixed=fixed,
         weights=spec.weights.name,
-        license=entry.terms if entry else "not stated with the weights",
+        license=entry.terms if entry else unlisted,
         version=__version__,
     )
 

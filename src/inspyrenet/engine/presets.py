@@ -20,6 +20,8 @@ BUNDLED = Path(__file__).resolve().parents[1] / "weights"
 BUNDLED_WEIGHTS, BUNDLED_CONFIG = BUNDLED / "default.safetensors", BUNDLED / "default.yaml"
 WEIGHT_SUFFIXES = (".pth", ".pt", ".safetensors", ".bin", ".ckpt")
 
+BUNDLED_TERMS = "trained on research data (DUTS-TR)"
+
 
 class ModeError(ValueError):
     """A mode, config or checkpoint that there is not; the message says what there is."""

@@ -70,7 +70,7 @@ class _Candidate:
 
     def __init__(self, name: str, path: Path):
         self.name, self.path = name, path
-        self.predictor = ExportedFile(path)
+        self.predictor = ExportedFile(path, device="cpu")
         self.scores, self.seconds = Accumulator(SCORED), list[float]()
 
     def map(self, image: np.ndarray, resized: np.ndarray | None, shape: tuple[int, int]) -> np.ndarray:

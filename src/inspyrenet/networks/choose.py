@@ -25,6 +25,19 @@ def open_network(options: NetworkOptions) -> Network:
     onnxruntime does not have here). Raises RemoverError for an engine that cannot do what is asked, ExtraMissing where its
     package is not installed, and what the engine raises.
     """
+    graph = graph_of(options)
+    if graph is None:
+        return _in_torch(options)
+    try:
+        return _exported(graph, "openvino" if options.engine == "openvino" else "onnx", options)
+    except DeviceError:
+        if not _is_bundled(options) or options.engine != "auto" or importlib.util.find_spec("torch") is None:
+            raise
+        return _in_torch(options)
+
+
+def graph_of(options: NetworkOptions) -> Path | None:
+    """The exported network that computes what the options ask for; None: torch does. Raises RemoverError as `open_network` does."""
     named = exported_path(options)
     graph = named or (bundled_graphs() if _is_bundled(options) and bundled_graphs().is_dir() else None)
     engine = options.engine
@@ -33,28 +46,25 @@ def open_network(options: NetworkOptions) -> Network:
     if graph is None and engine in ("onnx", "openvino"):
         raise RemoverError(f"engine {engine} runs the bundled model and exported networks: run/Export.py writes them")
     if graph is None or engine == "torch":
-        return _in_torch(options)
+        return None
     unfit = _only_in_torch(options)
     if unfit and (named or engine != "auto"):
         raise RemoverError(
             f"{', '.join(unfit)}: not with an exported network ({graph}), which stays as it was exported"
         )
-    if unfit:
-        return _in_torch(options)
-    try:
-        return _exported(graph, "openvino" if engine == "openvino" else "onnx", options)
-    except DeviceError:
-        if named or engine != "auto" or importlib.util.find_spec("torch") is None:
-            raise
-        return _in_torch(options)
+    return None if unfit else graph
 
 
 def exported_path(options: NetworkOptions) -> Path | None:
     """The exported network that the options name, if they do: as weights, or as the mode."""
     from .exported import is_exported
 
-    paths = (expanded(name) for name in (options.ckpt, options.mode) if name is not None)
-    return next((path for path in paths if is_exported(path)), None)
+    ckpt, mode = (None if name is None else expanded(name) for name in (options.ckpt, options.mode))
+    if mode is not None and is_exported(mode):
+        if ckpt is not None:
+            raise RemoverError(f"{mode} brings its weights along: leave --ckpt {options.ckpt} out")
+        return mode
+    return ckpt if ckpt is not None and is_exported(ckpt) else None
 
 
 def _is_bundled(options: NetworkOptions) -> bool:

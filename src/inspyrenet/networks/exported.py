@@ -1,6 +1,7 @@
 """Networks that run/Export.py wrote: one file, or a folder with the parts of an InSPyReNet."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), "S3", ("S2", "S1", "S0"),
 
 def is_exported(path: str | Path) -> bool:
     """Whether this is an exported network, by its name or by what lies in the folder."""
-    return Path(path).suffix.lower() == ".onnx" or _part(Path(path), "encoder").is_file()
+    return Path(path).suffix.lower() == ".onnx" or any(
+        _part(Path(path), name).is_file() for name in ("encoder", "decoder")
+    )
 
 
 def open_exported(
@@ -38,9 +41,8 @@ class _Exported:
 
     merging = False
 
-    def __init__(self, weights: Path, first: Graph, runtime: Runtime, resize: Sizing | None):
-        self.weights, self.runtime, self.device = weights, runtime, first.device
-        self.metadata = metadata = metadata_of(first.metadata, str(first.path))
+    def __init__(self, weights: Path, first: Graph, metadata: ModelMetadata, runtime: Runtime, resize: Sizing | None):
+        self.weights, self.runtime, self.device, self.metadata = weights, runtime, first.device, metadata
         self.rule = SizeRule(metadata.multiple, metadata.offset, metadata.least)
         self.name, self.normalize = metadata.name, metadata.normalize
         self.preprocess = preprocess_of(metadata, resize)
@@ -70,12 +72,21 @@ class _Exported:
             )
 
 
+def _opened(path: Path, runtime: Runtime, device: str) -> tuple[Graph, ModelMetadata]:
+    """A graph and what it says of itself. Raises GraphFileError where it has other inputs or outputs than it says."""
+    graph = open_graph(path, runtime, device)
+    metadata = metadata_of(graph.metadata, str(path))
+    if set(metadata.inputs) != set(graph.inputs) or not set(metadata.outputs) <= set(graph.outputs):
+        raise GraphFileError(f"{path}: its inputs and outputs are not those that it says it has: export it again")
+    return graph, metadata
+
+
 class ExportedFile(_Exported):
     """A network in one file: it gives probabilities alone."""
 
     def __init__(self, path: Path, runtime: Runtime = "onnx", device: str = "auto", resize: Sizing | None = None):
-        self.graph = open_graph(path, runtime, device)
-        super().__init__(path, self.graph, runtime, resize)
+        self.graph, metadata = _opened(path, runtime, device)
+        super().__init__(path, self.graph, metadata, runtime, resize)
 
     def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
         """See `Network`; the only level is S0. The maps are of the size of `resized` where the image is not above the threshold.
@@ -111,11 +122,19 @@ class ExportedParts(_Exported):
     """An InSPyReNet in parts: encoder, decoder and, where it blends, blending. What lies between them may be changed."""
 
     def __init__(self, folder: Path, runtime: Runtime = "onnx", device: str = "auto", resize: Sizing | None = None):
-        self.encoder = open_graph(_part(folder, "encoder"), runtime, device)
-        super().__init__(folder, self.encoder, runtime, resize)
-        self.decoder = open_graph(_part(folder, "decoder"), runtime, device)
-        blended = self.metadata.threshold is not None
-        self.blending = open_graph(_part(folder, "blending"), runtime, device) if blended else None
+        self.encoder, metadata = _opened(_part(folder, "encoder"), runtime, device)
+        super().__init__(folder, self.encoder, metadata, runtime, resize)
+        self.decoder = self._other("decoder", device)
+        self.blending = self._other("blending", device) if metadata.threshold is not None else None
+
+    def _other(self, name: str, device: str) -> Graph:
+        """Raises GraphFileError for a part of another network, which would give wrong maps without a word."""
+        graph, metadata = _opened(_part(self.weights, name), self.runtime, device)
+        if replace(metadata, inputs=(), outputs=()) != replace(self.metadata, inputs=(), outputs=()):
+            raise GraphFileError(
+                f"{graph.path} belongs to another network than the encoder beside it: export the parts again"
+            )
+        return graph
 
     def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
         """See `Network`. Raises SizeError for what the network does not take."""

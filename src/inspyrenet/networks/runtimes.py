@@ -1,10 +1,11 @@
 """Graphs (.onnx) in onnxruntime or OpenVINO, on the devices that these have."""
 
 import functools
+import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
@@ -29,6 +30,7 @@ PROVIDERS = {
     "cpu": ("CPUExecutionProvider",),
 }
 ALIASES = {"mps": "coreml"}  # a Mac's GPU as torch calls it
+NUMBERED = ("cuda", "rocm", "directml")  # of which a machine may have several: cuda:1
 CHOSEN = (
     "cuda",
     "rocm",
@@ -37,7 +39,9 @@ CHOSEN = (
 )  # by "auto"; the others compile a graph for each size of image: only by name
 PACKAGES = {name: f"onnxruntime-{name}" for name in ("rocm", "directml", "openvino")} | {"cuda": "onnxruntime-gpu"}
 ON_GPU = 8  # images of a batch
+AT_ONCE = 4  # images beside each other on a CPU, whose maps are all in memory then
 
+LOG = logging.getLogger("inspyrenet")
 T = TypeVar("T")
 
 
@@ -48,14 +52,16 @@ class GraphError(RuntimeError):
 class Graph(Protocol):
     """One loaded graph.
 
-    metadata: what its file says about itself. device: "cpu", "cuda:0" and the like. batch_size: how many images of a long row it
-    had best get at once.
+    metadata: what its file says about itself. inputs, outputs: their names. device: "cpu", "cuda:0" and the like. batch_size: how
+    many images of a long row it had best get at once.
     """
 
     path: Path
     device: str
     batch_size: int
     metadata: Mapping[str, str]
+    inputs: Sequence[str]
+    outputs: Sequence[str]
 
     def __init__(self, path: Path, device: str = "auto"): ...
 
@@ -96,13 +102,21 @@ class OnnxGraph:
         import onnxruntime
 
         self.path = path
-        provider, self.device, index = choose_provider(device, onnxruntime.get_available_providers())
+        there = onnxruntime.get_available_providers()
+        provider, self.device, index = choose_provider(device, there)
         self.session = _session(onnxruntime, path, provider, index, threads())
         self._of_one_thread: onnxruntime.InferenceSession | None = None
         if self.session.get_providers()[0] != provider:
-            raise DeviceError(f"onnxruntime could not start its {provider}: are the device's libraries installed?")
+            failed = f"onnxruntime could not start its {provider}: are the device's libraries installed?"
+            if device != "auto":
+                raise DeviceError(failed)
+            LOG.warning("%s The processor is taken.", failed)
+            provider, self.device, index = choose_provider("cpu", there)
+            self.session = _session(onnxruntime, path, provider, index, threads())
         self.metadata = self.session.get_modelmeta().custom_metadata_map
-        self.batch_size = threads() if self.device == "cpu" else ON_GPU
+        self.inputs: Sequence[str] = [one.name for one in self.session.get_inputs()]
+        self.outputs: Sequence[str] = [one.name for one in self.session.get_outputs()]
+        self.batch_size = min(threads(), AT_ONCE) if self.device == "cpu" else ON_GPU
         self._only_needed = onnxruntime.RunOptions()
         self._only_needed.only_execute_path_to_fetches = True
 
@@ -120,8 +134,10 @@ class OnnxGraph:
 
             self._of_one_thread = _session(onnxruntime, self.path, PROVIDERS["cpu"][0], None, 1)
         one_by_one = [{name: value[row : row + 1] for name, value in inputs.items()} for row in range(images)]
-        pool = _image_threads(os.getpid(), threads())
-        results = list(pool.map(lambda one: self._run(self._of_one_thread, one, outputs), one_by_one))
+        pool = _image_threads(os.getpid(), min(threads(), AT_ONCE))
+        runs = [pool.submit(self._run, self._of_one_thread, one, outputs) for one in one_by_one]
+        wait(runs)  # also where one fails: else the others would go on beside whatever comes next
+        results = [run.result() for run in runs]
         return [np.concatenate(rows) for rows in zip(*results, strict=True)]
 
     def _run(
@@ -140,7 +156,7 @@ def _session(
 ) -> "onnxruntime.InferenceSession":
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what fails is raised
     # Memory goes back after each image. Kept, it would be that of the largest one, and half as much again.
     options.enable_cpu_mem_arena = False
     # waiting threads leave the cores to whoever reads and writes images meanwhile
@@ -171,13 +187,13 @@ def choose_provider(name: str, there: Sequence[str]) -> tuple[str, str, int | No
         kind, _, number = name.partition(":")
         kind = ALIASES.get(kind, kind)
     here = ", ".join(found)
-    if kind not in PROVIDERS or (number and not number.isdigit()):
+    if kind not in PROVIDERS or (":" in name and not (number.isdigit() and kind in NUMBERED)):
         raise DeviceError(f"there is no device called {name!r}; onnxruntime has {here} here")
     if kind not in found:
         package = f"; the package {PACKAGES[kind]} has it" if kind in PACKAGES else ""
         raise DeviceError(f"device {name!r} was asked for, but this onnxruntime has {here} only{package}")
-    index = int(number) if number else 0 if kind in ("cuda", "rocm") else None
-    return found[kind], kind if index is None or kind == "cpu" else f"{kind}:{index}", None if kind == "cpu" else index
+    index = int(number or 0) if kind in NUMBERED else None
+    return found[kind], kind if index is None else f"{kind}:{index}", index
 
 
 # -- OpenVINO -----------------------------------------------------------------------------------------------------
@@ -204,6 +220,8 @@ class OpenvinoGraph:
         except RuntimeError as error:
             raise _unreadable(f"OpenVINO {openvino.__version__}", path, error) from error
         self.batch_size = 1 if wanted == "cpu" else ON_GPU
+        self.inputs: Sequence[str] = [one.get_any_name() for one in model.inputs]
+        self.outputs: Sequence[str] = [one.get_any_name() for one in model.outputs]
         self.metadata = model.get_rt_info(["framework"]).value if "framework" in model.get_rt_info() else {}
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:

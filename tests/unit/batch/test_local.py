@@ -9,6 +9,7 @@ SCRIPT = """
 import fcntl, sys, time
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.layout import Layout
+from inspyrenet.engine.network_options import NetworkOptions
 from inspyrenet.batch.local import LocalExecutor
 
 def make(name, device, threads):
@@ -22,7 +23,7 @@ def make(name, device, threads):
     return work
 
 if __name__ == "__main__":
-    with LocalExecutor(print, "cpu") as executor:
+    with LocalExecutor(print, NetworkOptions(device="cpu")) as executor:
         list(executor.run([[Item("a.jpg", "a.png")]], make, Layout(1, 1)))
 """
 

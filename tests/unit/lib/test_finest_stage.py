@@ -40,7 +40,7 @@ def test_criterion_of_a_short_pyramid_is_the_coarse_part_of_the_whole(image):
     parts = [criterion(SaliencyPyramid(saliency[:n]), mask) for n in (1, 2, 3, 4)]
     totals = [float(part["bce"]) for part in parts]
     assert totals == sorted(totals) and len(set(totals)) == 4
-    finest = criterion._scale(saliency[3], mask, (64, 64))[0]
+    finest = criterion._scale(saliency[3], mask, 0, (64, 64))["bce"]
     assert float(parts[3]["bce"] - parts[2]["bce"]) == pytest.approx(float(finest), rel=1e-5)
     assert float(parts[0]["consistency"]) == 0
 
