@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .files import DatasetPairs, PairingError, ScorePair, SetFolders, match_folders
     from .prepare import GT_THRESHOLD, MapError
     from .registry import DEFAULT_METRICS, GROUPS, METRICS, Metric, MetricError, check_metrics, need_photo
-    from .score import ImageScores, score
+    from .scoring import ImageScores, score
 
 _HOME = {
     "Accumulator": ".accumulate",
@@ -25,7 +25,7 @@ _HOME = {
     "DatasetPairs": ".files",
     "GROUPS": ".registry",
     "GT_THRESHOLD": ".prepare",
-    "ImageScores": ".score",
+    "ImageScores": ".scoring",
     "Interval": ".bootstrap",
     "METRICS": ".registry",
     "MapError": ".prepare",
@@ -44,7 +44,7 @@ _HOME = {
     "intervals": ".bootstrap",
     "match_folders": ".files",
     "need_photo": ".registry",
-    "score": ".score",
+    "score": ".scoring",
 }
 
 __all__ = [

@@ -7,7 +7,7 @@ import numpy as np
 
 from .conventions import PYSOD, Conventions
 from .registry import METRICS, OWN_CURVES, MetricError, check_metrics
-from .score import ImageScores, curves, reduce_curve
+from .scoring import ImageScores, curves, reduce_curve
 
 _CHUNK = 512  # images whose curves are in memory at a time
 

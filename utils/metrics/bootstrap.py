@@ -11,7 +11,7 @@ import numpy as np
 
 from .accumulate import Accumulator
 from .registry import METRICS, MetricError
-from .score import reduce_curve
+from .scoring import reduce_curve
 
 RESAMPLES = 1000
 _PART = 250  # resamples whose weights are in memory at a time

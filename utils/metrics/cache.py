@@ -16,7 +16,7 @@ import numpy as np
 
 from .conventions import Conventions
 from .registry import MetricError
-from .score import ImageScores
+from .scoring import ImageScores
 
 VERSION = 2  # raise it whenever a metric's definition changes
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores

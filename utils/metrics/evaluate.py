@@ -30,7 +30,7 @@ from .conventions import PYSOD, Conventions
 from .files import ScorePair, decode_pair, is_faint, load, read_photo
 from .prepare import prepare
 from .registry import OUTSIDE, MetricError, OutsideMetric, add_outside, check_metrics, need_photo, sources
-from .score import ImageScores, join, kept_for_later, measure, still_wanted
+from .scoring import ImageScores, join, kept_for_later, measure, still_wanted
 
 _FEW = 24  # pairs per worker that pay for starting it
 _LISTED = 50
