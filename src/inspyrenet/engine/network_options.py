@@ -7,8 +7,10 @@ import argparse
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+Engine = Literal["auto", "onnx", "openvino", "torch"]
+ENGINES: tuple[str, ...] = get_args(Engine)
 MODE_HELP = "fast, base, base-nightly, a config or a checkpoint (default: bundled)"
 
 
@@ -77,12 +79,12 @@ class NetworkOptions:
         default=False,
         metadata=_argument("--PM", action="store_true", help="patch merging: full resolution at bounded memory"),
     )
-    engine: Literal["auto", "onnx", "openvino", "torch"] = field(
+    engine: Engine = field(
         default="auto",
         metadata=_argument(
             "--engine",
             maps=False,
-            choices=("auto", "onnx", "openvino", "torch"),
+            choices=ENGINES,
             metavar="NAME",
             help="auto (default), onnx, openvino, torch",
         ),

@@ -16,6 +16,7 @@ from .runtimes import Graph, Runtime, describe_place, open_graph
 NEARLY = 1e-6  # how near to 0 and 1 a probability counts
 # of the parts, see lib.export.parts
 FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), "S3", ("S2", "S1", "S0"), ("U2", "U1", "U0")
+INPUTS = {"decoder": (*FEATURES, COARSE), "blending": ("low", COARSE, *DETAILS)}
 
 
 def is_exported(path: str | Path) -> bool:
@@ -70,6 +71,11 @@ class _Exported:
                 f"{self.weights} takes images of {_text(self.metadata.fixed[name])} (height×width) only, not {_text(size)}: "
                 "resize them, or export with --dynamic"
             )
+
+
+def _whole(metadata: ModelMetadata) -> ModelMetadata:
+    """What all parts of a network say alike."""
+    return replace(metadata, inputs=(), outputs=())
 
 
 def _opened(path: Path, runtime: Runtime, device: str) -> tuple[Graph, ModelMetadata]:
@@ -130,7 +136,7 @@ class ExportedParts(_Exported):
     def _other(self, name: str, device: str) -> Graph:
         """Raises GraphFileError for a part of another network, which would give wrong maps without a word."""
         graph, metadata = _opened(_part(self.weights, name), self.runtime, device)
-        if replace(metadata, inputs=(), outputs=()) != replace(self.metadata, inputs=(), outputs=()):
+        if metadata.inputs != INPUTS[name] or _whole(metadata) != _whole(self.metadata):
             raise GraphFileError(
                 f"{graph.path} belongs to another network than the encoder beside it: export the parts again"
             )

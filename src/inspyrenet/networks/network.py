@@ -8,6 +8,7 @@ import numpy as np
 
 from ..data.images.preprocess import Preprocess, Stretch
 
+ON_GPU = 8  # images of a batch
 DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..utils.system.cores import usable_cores
 from ..utils.system.device import DeviceError
+from .network import ON_GPU
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -38,7 +39,6 @@ CHOSEN = (
     "cpu",
 )  # by "auto"; the others compile a graph for each size of image: only by name
 PACKAGES = {name: f"onnxruntime-{name}" for name in ("rocm", "directml", "openvino")} | {"cuda": "onnxruntime-gpu"}
-ON_GPU = 8  # images of a batch
 AT_ONCE = 4  # images beside each other on a CPU, whose maps are all in memory then
 
 LOG = logging.getLogger("inspyrenet")

@@ -20,10 +20,9 @@ from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
-from .network import DYNAMIC, NetworkMaps, RemoverError
+from .network import DYNAMIC, ON_GPU, NetworkMaps, RemoverError
 
 UNBOUNDED = 2**31
-ON_GPU = 8  # images of a batch
 
 
 class TorchNetwork:

@@ -19,7 +19,7 @@ import numpy as np
 from ..data.images.decoded import DecodedImage
 from ..data.images.encode import check_format, write_picture
 from ..data.images.preprocess import to_map
-from ..engine.network_options import NetworkOptions
+from ..engine.network_options import ENGINES, Engine, NetworkOptions
 from ..networks.choose import open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import torch
 
 Resize = Literal["static", "dynamic"] | None
-ENGINES = ("auto", "onnx", "openvino", "torch")
 LOG = logging.getLogger("inspyrenet")
 
 
@@ -65,7 +64,7 @@ class Remover:
         precision: str | None = None,
         edges: str = "auto",
         overrides: Sequence[str] = (),
-        engine: Literal["auto", "onnx", "openvino", "torch"] = "auto",
+        engine: Engine = "auto",
     ):
         if resize not in ("static", "dynamic", None):
             raise RemoverError(f"resize is static, dynamic or None, not {resize!r}")

@@ -1,5 +1,7 @@
 """One network in every engine: torch, and its parts as graphs in onnxruntime and OpenVINO."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from safetensors.torch import save_file
 
 from inspyrenet import Remover, build_model
 from inspyrenet.commands import export as Export
+from inspyrenet.data.hub.onnx_files import GraphFileError, ModelMetadata
 from inspyrenet.data.images.decoded import DecodedImage
 from inspyrenet.engine.network_options import NetworkOptions
 from inspyrenet.engine.presets import BUNDLED_WEIGHTS, bundled_graphs
@@ -100,6 +103,36 @@ def test_a_device_that_no_engine_has_is_told():
     for engine in ENGINES:
         with pytest.raises(DeviceError, match="'directml' was asked for"):
             Remover(device="directml", engine=engine)
+
+
+def test_parts_of_two_networks_and_incomplete_folders_are_refused(parts, tmp_path):
+    mixed, half = tmp_path / "mixed", tmp_path / "half"
+    shutil.copytree(bundled_graphs(), mixed)
+    shutil.copy(parts[2] / "decoder.onnx", mixed)
+    with pytest.raises(GraphFileError, match=r"decoder\.onnx belongs to another network than the encoder beside it"):
+        Remover(mixed)
+    shutil.copy(bundled_graphs() / "encoder.onnx", mixed / "decoder.onnx")
+    with pytest.raises(GraphFileError, match=r"decoder\.onnx belongs to another network"):
+        Remover(mixed)
+    half.mkdir()
+    shutil.copy(bundled_graphs() / "decoder.onnx", half)
+    with pytest.raises(FileNotFoundError, match=r"half.encoder\.onnx"):
+        Remover(half)
+
+
+def test_weights_beside_an_exported_mode_are_refused():
+    with pytest.raises(RemoverError, match=r"brings its weights along: leave --ckpt other\.pth out"):
+        Remover(bundled_graphs(), ckpt="other.pth")
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [{"multiple": 0}, {"size": (60_000, 60_000)}, {"std": (1.0, 0.0, 1.0)}, {"mean": (0.5,)}, {"name": "a\x1b[31m"}],
+)
+def test_what_no_network_has_is_refused_in_a_file_s_metadata(lie):
+    metadata = replace(ExportedParts(bundled_graphs()).metadata, **lie)
+    with pytest.raises(GraphFileError, match=r"x\.onnx: its metadata cannot be read .*not what a network can have"):
+        ModelMetadata.from_json(metadata.to_json(), "x.onnx")
 
 
 def test_a_folder_of_parts_is_a_model():
