@@ -13,7 +13,7 @@ from .backbones.timm_encoder import TimmEncoder
 from .fast.switchable import Switchable
 from .models.birefnet import BiRefNet
 from .models.inspyrenet import InSPyReNet
-from .models.pspnet import PSPNet
+from .models.pspnet import PSPNet, ScenePSPNet
 from .sizes import rule_for
 from .types import Encoder
 
@@ -65,9 +65,19 @@ def birefnet(encoder: Callable[..., Encoder], pretrained: bool = False, **argume
     return BiRefNet(encoder(pretrained=pretrained), **arguments)
 
 
-def pspnet(variant: int, pretrained: bool = False, stem: str = "wide", **arguments: Any) -> PSPNet:
-    """PSPNet on a dilated ResNet of this depth."""
-    return PSPNet(DilatedResNet(variant, stem, pretrained), **arguments)
+def pspnet(
+    variant: int,
+    pretrained: bool = False,
+    stem: str = "wide",
+    width: float = 1,
+    scene_classes: int | None = None,
+    **arguments: Any,
+) -> PSPNet:
+    """PSPNet on a dilated ResNet of this depth: for saliency, or for scene parsing with so many classes."""
+    encoder = DilatedResNet(variant, stem, pretrained, width)
+    if scene_classes is None:
+        return PSPNet(encoder, **arguments)
+    return ScenePSPNet(encoder, classes=scene_classes, **arguments)
 
 
 MODELS: dict[str, Callable[..., Switchable]] = {
@@ -96,7 +106,8 @@ def build_model(name: str, **arguments: Any) -> Switchable:
     Arguments of the InSPyReNet family: base_size (height, width), depth, pretrained (ImageNet encoder through timm; False
     never touches the network), attention.
     BiRefNet: base_size, pretrained, norm, dropout, classes, architecture, tile_order, fast. PSPNet: base_size, pretrained,
-    stem, classes, dropout, sizes, fast. Those that end in _Light also take encoder, a timm name, in place of stem.
+    stem, width, classes, scene_classes, dropout, sizes, fast. Those that end in _Light also take encoder, a timm name, in place
+    of stem and width.
     Raises ValueError for a name that is not in MODELS, TypeError for an argument that the model does not take.
     """
     if name not in MODELS:

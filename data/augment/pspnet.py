@@ -54,12 +54,12 @@ class RandomCrop:
         top, left = rng.random(2)
         return float(rng.uniform(*self.scale)), float(top), float(left)
 
-    def apply(self, sample: Sample, drawn: tuple[float, float, float]) -> tuple[Sample, np.ndarray]:
-        """The window, and bool (height, width): True where the image is."""
+    def apply(self, sample: Sample, drawn: tuple[float, float, float], hard: bool = False) -> tuple[Sample, np.ndarray]:
+        """The window, and bool (height, width): True where the image is. hard: the mask's values cannot be mixed."""
         limit_threads()
         scale, *place = drawn
         shape = tuple(max(1, round(side * scale)) for side in sample.mask.shape)
-        mask_filter = cv2.INTER_NEAREST if is_binary(sample.mask) else cv2.INTER_LINEAR
+        mask_filter = cv2.INTER_NEAREST if hard or is_binary(sample.mask) else cv2.INTER_LINEAR
         image = cv2.resize(np.ascontiguousarray(sample.image), shape[::-1], interpolation=cv2.INTER_LINEAR)
         mask = cv2.resize(np.ascontiguousarray(sample.mask), shape[::-1], interpolation=mask_filter)
         out = np.empty((*self.size, 3), np.uint8)

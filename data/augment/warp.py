@@ -59,6 +59,11 @@ class Warp:
             cv2.threshold(planes[3], 127, 255, cv2.THRESH_BINARY, dst=planes[3])
         return planes
 
+    def on_indices(self, top: int = 0, left: int = 0) -> np.ndarray:
+        """`matrix` as OpenCV takes it, float64 (2, 3): between indices of pixels, of a source that is cut at top and left."""
+        to_index = _after(_after((1, 0, -0.5 - left, 0, 1, -0.5 - top), self.matrix), (1, 0, 0.5, 0, 1, 0.5))
+        return np.array(to_index, np.float64).reshape(2, 3)
+
     def _scale(self, scale: float) -> None:
         (height, width), (scaled_height, scaled_width) = self.shape, scaled_size(self.shape, scale)
         zoom_y, zoom_x = height / scaled_height, width / scaled_width
@@ -96,10 +101,9 @@ class Warp:
 
     def _warped(self, stacked: np.ndarray) -> np.ndarray:
         top, left, bottom, right = self.window if self.turned else (0, 0, *self.shape)
-        to_index = _after(_after((1, 0, -0.5 - left, 0, 1, -0.5 - top), self.matrix), (1, 0, 0.5, 0, 1, 0.5))
         return cv2.warpAffine(
             stacked[top:bottom, left:right],
-            np.array(to_index, np.float64).reshape(2, 3),
+            self.on_indices(top, left),
             self.shape[::-1],
             dst=scratch("warped", stacked.shape),
             flags=(cv2.INTER_LINEAR if self.scaled else cv2.INTER_NEAREST) | cv2.WARP_INVERSE_MAP,

@@ -12,8 +12,9 @@ import logging
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -30,11 +31,22 @@ STAMP = ".synthetic.json"
 _SHIFT = 4  # bits after the point in the coordinates of shapes
 
 
+class Painter(Protocol):
+    """Pictures with masks that depend on (seed, index) and `size` alone: the classes SyntheticShapes and PaintedScenes."""
+
+    @property
+    def version(self) -> int | str: ...
+
+    def __call__(self, count: int, seed: int, size: tuple[int, int]) -> Iterable[Sample]: ...
+
+
 class SyntheticShapes:
     """`count` pictures that depend on (seed, index) and `size` (height, width) alone; each item is a Sample.
 
     Data sets of different seeds share no picture. A longer one begins with the same pictures as a shorter one.
     """
+
+    version = VERSION
 
     def __init__(self, count: int, seed: int = TRAIN_SEED, size: tuple[int, int] = SIZE):
         if count < 1 or min(size) < 64:
@@ -54,9 +66,14 @@ class SyntheticShapes:
 
 
 def write_dataset(
-    root: Path | str, name: str, count: int, seed: int = TRAIN_SEED, size: tuple[int, int] = SIZE
+    root: Path | str,
+    name: str,
+    count: int,
+    seed: int = TRAIN_SEED,
+    size: tuple[int, int] = SIZE,
+    painter: Painter = SyntheticShapes,
 ) -> Path:
-    """Writes `<root>/<name>/{images,masks}`, numbered files; returns the set's folder.
+    """Writes `<root>/<name>/{images,masks}`, numbered files that `painter` makes; returns the set's folder.
 
     Raises FileExistsError where that folder has anything in it already.
     """
@@ -66,51 +83,56 @@ def write_dataset(
     (folder / "images").mkdir(parents=True, exist_ok=True)
     (folder / "masks").mkdir(exist_ok=True)
     said = time.monotonic()
-    for index, (image, mask) in enumerate(SyntheticShapes(count, seed, size)):
+    for index, (image, mask) in enumerate(painter(count, seed, size)):
         Image.fromarray(image).save(folder / "images" / f"{index:05d}.jpg", quality=95, subsampling=0)
         Image.fromarray(mask).save(folder / "masks" / f"{index:05d}.png")
         if time.monotonic() - said > 2:
             log.info("painting %s: %d of %d pictures", name, index + 1, count)
             said = time.monotonic()
-    (folder / STAMP).write_text(json.dumps(_stamp(count, seed, size)))
+    (folder / STAMP).write_text(json.dumps(_stamp(count, seed, size, painter)))
     return folder
 
 
 def ensure_dataset(
-    root: Path | str, name: str, count: int, seed: int = TRAIN_SEED, size: tuple[int, int] = SIZE
+    root: Path | str,
+    name: str,
+    count: int,
+    seed: int = TRAIN_SEED,
+    size: tuple[int, int] = SIZE,
+    painter: Painter = SyntheticShapes,
 ) -> Path:
     """`write_dataset`, but only where the same set is not there yet; the folder appears whole or not at all.
 
     A set made with other arguments is replaced. Raises FileExistsError where the folder holds anything else, so that
     nobody's data are lost. Safe where several processes ask at once.
     """
-    folder = Path(root) / name
-    if _is_made(folder, count, seed, size):
+    folder, stamp = Path(root) / name, _stamp(count, seed, size, painter)
+    if _is_made(folder, stamp):
         return folder
     if folder.is_dir() and not (folder / STAMP).is_file() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} has other data in it; choose another root or name for the generated set")
     temporary = Path(root) / f".{secrets.token_hex(8)}"
     try:
-        write_dataset(temporary, name, count, seed, size)
-        if not _is_made(folder, count, seed, size):  # meanwhile, by another process
+        write_dataset(temporary, name, count, seed, size, painter)
+        if not _is_made(folder, stamp):  # meanwhile, by another process
             with contextlib.suppress(FileNotFoundError):
                 folder.rename(temporary / "old")
             (temporary / name).rename(folder)
     except OSError:
-        if not _is_made(folder, count, seed, size):  # else another process was faster
+        if not _is_made(folder, stamp):  # else another process was faster
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return folder
 
 
-def _stamp(count: int, seed: int, size: tuple[int, int]) -> dict:
-    return {"version": VERSION, "count": count, "seed": seed, "size": list(size)}
+def _stamp(count: int, seed: int, size: tuple[int, int], painter: Painter) -> dict:
+    return {"version": painter.version, "count": count, "seed": seed, "size": list(size)}
 
 
-def _is_made(folder: Path, count: int, seed: int, size: tuple[int, int]) -> bool:
+def _is_made(folder: Path, stamp: dict) -> bool:
     with contextlib.suppress(OSError, ValueError):
-        return json.loads((folder / STAMP).read_text()) == _stamp(count, seed, size)
+        return json.loads((folder / STAMP).read_text()) == stamp
     return False
 
 

@@ -60,22 +60,28 @@ class DilatedResNet(_Staged):
 
     Every block of layer 3 has dilation 2 and every block of layer 4 dilation 4, the first block too (torchvision and timm
     give the first block the dilation before). variant: 50, 101 or 152. stem: "wide", three 3×3 convolutions of 64, 64
-    and 128 channels, as published; or "plain", one 7×7 convolution of 64.
+    and 128 channels, as published; or "plain", one 7×7 convolution of 64. width: share of the published channels behind
+    the stem, for small experiments; there are ImageNet weights for 1 alone.
     """
 
     strides = (4, 4, 8, 8, 8)
 
-    def __init__(self, variant: int = 50, stem: str = "wide", pretrained: bool = False):
+    def __init__(self, variant: int = 50, stem: str = "wide", pretrained: bool = False, width: float = 1):
         super().__init__()
+        if pretrained and width != 1:
+            raise ValueError(
+                f"there are no ImageNet weights for a ResNet of width {width}: set Model.pretrained to false"
+            )
         if variant not in (50, 101, 152) or stem not in ("wide", "plain"):
             raise ValueError(f"a ResNet is 50, 101 or 152 with a wide or plain stem, not {variant} with {stem!r}")
         wide = stem == "wide"
-        net: Any = timm.create_model(f"resnet{variant}{'s' if wide else ''}", pretrained=pretrained)
+        channels = tuple(max(1, round(width * count)) for count in (64, 128, 256, 512))
+        net: Any = timm.create_model(f"resnet{variant}{'s' if wide else ''}", pretrained=pretrained, channels=channels)
         first = list(net.conv1) if wide else [net.conv1]
         self.layer0 = nn.Sequential(*first, net.bn1, net.act1, net.maxpool)
         self.layer1, self.layer2 = net.layer1, net.layer2
         self.layer3, self.layer4 = dilate(net.layer3, 2), dilate(net.layer4, 4)
-        self.out_channels = (128 if wide else 64, 256, 512, 1024, 2048)
+        self.out_channels = (128 if wide else 64, *(4 * count for count in channels))
         self.timm_names = timm_names(tensor_names(net), self)
 
     def _parts(self) -> tuple[nn.Module, ...]:

@@ -12,8 +12,11 @@ from torch import Tensor, nn
 HEADS = ("cls.4", "aux.4")
 
 
-def from_published(state: Mapping[str, Tensor], classes: int) -> dict[str, Tensor]:
-    """Published names → ours; a two-class head becomes a one-class head (or the reverse) where `classes` asks for it."""
+def from_published(state: Mapping[str, Tensor], classes: int | None = None) -> dict[str, Tensor]:
+    """Published names → ours; a two-class head becomes a one-class head (or the reverse) where `classes` asks for it.
+
+    None: heads of scene parsing, which stay as they are.
+    """
     state = {re.sub(r"^(layer\d)\.", r"backbone.\1.", name): value for name, value in state.items()}
     for head in HEADS:
         weight, bias = (state.get(f"{head}.{part}") for part in ("weight", "bias"))
@@ -53,7 +56,7 @@ def recognize(state: Mapping[str, Tensor]) -> tuple[str, str | None]:
     model = f"PSPNet_ResNet{variant}"
     if classes > 2:
         return (
-            f"{model} for {classes} classes of scene parsing, not for saliency; its encoder can start a training",
+            f"{model} for {classes} classes of scene parsing, not for saliency (set Model.classes={classes})",
             None,
         )
     named = "" if variant == "50" else f" (set Model.name={model})"

@@ -6,13 +6,16 @@ from typing import Any
 from .birefnet import BiRefNetCriterion
 from .inspyrenet import PyramidCriterion
 from .pspnet import PSPNetCriterion
+from .scenes import SceneCriterion
 
-Criterion = PyramidCriterion | BiRefNetCriterion | PSPNetCriterion
+Criterion = PyramidCriterion | BiRefNetCriterion | PSPNetCriterion | SceneCriterion
+SCENES = "Scenes"  # in place of a family: the criterion of scene parsing, whatever the model
 
 CRITERIA: dict[str, type[Criterion]] = {
     "InSPyReNet": PyramidCriterion,
     "BiRefNet": BiRefNetCriterion,
     "PSPNet": PSPNetCriterion,
+    SCENES: SceneCriterion,
 }
 
 

@@ -46,6 +46,8 @@ class PSPNet(Switchable):
     fast: no part of it has a second formulation; taken as every model takes it.
     """
 
+    task, class_range = "saliency", (1, 2)
+
     def __init__(
         self,
         backbone: Encoder,
@@ -56,8 +58,9 @@ class PSPNet(Switchable):
         fast: bool = True,
     ):
         super().__init__()
-        if classes not in (1, 2):
-            raise ValueError(f"a saliency head has 1 or 2 classes, not {classes}")
+        least, most = self.class_range
+        if not least <= classes <= most:
+            raise ValueError(f"a head for {self.task} has {least} to {most} classes, not {classes}")
         if sizes not in ("free", "8n+1"):
             raise ValueError(f"sizes is free or 8n+1, not {sizes!r}")
         self.base_size, self.classes, self.sizes = (base_size[0], base_size[1]), classes, sizes
@@ -70,18 +73,22 @@ class PSPNet(Switchable):
         self.aux = head(middle, 256, classes, dropout)
         self.fast = fast
 
-    def forward(self, image: Tensor) -> PSPNetOutput:
+    def forward(self, image: Tensor) -> "PSPNetOutput | SceneOutput":
         """(B, 3, H, W), ImageNet-normalized."""
+        scores = self.scores(image)
+        if self.classes == 1:
+            return PSPNetOutput(scores)
+        return PSPNetOutput(tuple(score[:, 1:] - score[:, :1] for score in scores), scores)
+
+    def scores(self, image: Tensor) -> tuple[Tensor, ...]:
+        """What the heads say at the image's size, (B, classes, H, W) each: in training the auxiliary one first."""
         size = image.shape[-2:]
         self._check(size)
         *_, middle, deep = self.backbone(image)
         scores = [self.cls(self.ppm(deep))]
         if self.training:
             scores.insert(0, self.aux(middle))
-        scores = [enlarge(score, size) for score in scores]
-        if self.classes == 1:
-            return PSPNetOutput(tuple(scores))
-        return PSPNetOutput(tuple(score[:, 1:] - score[:, :1] for score in scores), tuple(scores))
+        return tuple(enlarge(score, size) for score in scores)
 
     def _check(self, size: Size) -> None:
         self.size_rule.check(size, ", or set Model.arguments.sizes to free" if self.sizes == "8n+1" else "")
@@ -89,6 +96,31 @@ class PSPNet(Switchable):
     def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
         """A normalized state dict under published names → under ours, its heads converted to ours; ours passes unchanged."""
         return from_published(state, self.classes)
+
+
+class SceneOutput(NamedTuple):
+    """Class scores of one forward pass; in training the auxiliary and the main ones, else the main ones alone."""
+
+    scores: tuple[Tensor, ...]
+
+    @property
+    def logits(self) -> Tensor:
+        """The main scores (B, classes, H, W), before the softmax."""
+        return self.scores[-1]
+
+
+class ScenePSPNet(PSPNet):
+    """Image → scores of every class for every pixel: the network of the paper. Published weights fit as they are."""
+
+    task, class_range = "scene parsing", (2, 255)
+
+    def forward(self, image: Tensor) -> SceneOutput:
+        """(B, 3, H, W), ImageNet-normalized."""
+        return SceneOutput(self.scores(image))
+
+    def from_published(self, state: Mapping[str, Tensor], source: str | None = None) -> dict[str, Tensor]:
+        """A normalized state dict under published names → under ours; heads stay as they are."""
+        return from_published(state)
 
 
 def head(in_channels: int, width: int, classes: int, dropout: float) -> nn.Sequential:

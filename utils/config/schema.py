@@ -9,6 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from .transforms import Count, NonNegative, Positive, Probability, Section, SetName, Size, Transforms
 
+Byte = Annotated[int, Field(ge=0, le=255)]
+Color = tuple[Byte, Byte, Byte]
+
 
 def _folder_name(text: str) -> str:
     if text != text.strip() or text in ("", ".", "..") or any(char in "/\\" or not char.isprintable() for char in text):
@@ -18,6 +21,8 @@ def _folder_name(text: str) -> str:
 
 class ModelSection(Section):
     name: str  # a key of lib.MODELS, or package.module:Name (docs/extending.md), as encoder may be
+    classes: Annotated[int, Field(ge=2, le=255)] | None = None  # scene parsing with so many; null: saliency
+    class_names: tuple[str, ...] = ()  # of scene parsing, in tables and legends
     encoder: str | None = None  # any timm encoder, for models that end in _Light
     encoder_arguments: dict[str, Any] = Field(default_factory=dict)  # of an encoder from outside this package
     depth: Count | None = None
@@ -31,7 +36,8 @@ class ModelSection(Section):
 
 # -- Dataset ------------------------------------------------------------------------------------------------------
 
-TYPES = ("RGB_Dataset", "Synthetic")  # of data sets; Synthetic: `limit` pairs per set, painted where absent
+# Synthetic and PaintedScenes: `limit` pairs per set, painted where absent. Scenes: masks are label maps
+TYPES = ("RGB_Dataset", "Synthetic", "Scenes", "PaintedScenes")  # of data sets
 
 
 class DatasetSection(Section):
@@ -46,6 +52,17 @@ class DatasetSection(Section):
     cache: Literal["none", "ram", "disk"] = "none"
     limit: Count | None = None  # take only so many pairs, evenly spread
     labels: Literal["none", "DIS5K"] = "none"  # class of each image by its name, for a network with classes
+    ignore_label: Byte = 255  # of label maps: pixels that do not count
+
+    @property
+    def painted(self) -> bool:
+        """Whether its pictures are made where they are absent."""
+        return self.type in ("Synthetic", "PaintedScenes")
+
+    @property
+    def scenes(self) -> bool:
+        """Whether its masks are label maps."""
+        return self.type in ("Scenes", "PaintedScenes")
 
     @model_validator(mode="after")
     def _one_weight_per_set(self):
@@ -202,6 +219,9 @@ class TestSection(Section):
     patch_merging: bool = False
     scales: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1.0,)  # the mean of copies of these sizes
     flip: bool = False  # the mean with what the mirrored image gives
+    crop: Size | None = None  # scene parsing: windows of this size over each scaled copy; null: the whole copy at once
+    palette: tuple[Color, ...] | None = None  # scene parsing: RGB of every class; null: the colors of PASCAL VOC
+    overlay: bool = False  # scene parsing: also write pictures with colored classes and a legend
 
 
 class EvalSection(Section):

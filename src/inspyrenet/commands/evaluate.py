@@ -89,7 +89,12 @@ def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failure
     how = scoring_options(options)
     try:
         with _log(options):
-            table = score_runs(configs, how, failures)
+            if any(config.Model is not None and config.Model.classes is not None for config in configs):
+                from ..parsing.evaluate import score_scenes
+
+                table = score_scenes(configs, how.allow_missing, failures)
+            else:
+                table = score_runs(configs, how, failures)
     except NothingScored:
         if how.joint:
             write_failures(Path(configs[0].Eval.result_path) / JOINT, failures)

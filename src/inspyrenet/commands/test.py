@@ -50,6 +50,11 @@ def test(config: "Config", options: "Options") -> None:
             to_file=distributed.is_main(),
         ) as log,
     ):
-        summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
+        if config.Model is not None and config.Model.classes is not None:
+            from ..parsing.test import predict_scenes
+
+            summary = predict_scenes(config, device, log, bar=options.verbose)
+        else:
+            summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
         if distributed.is_main():
             print(summary, file=sys.stderr)

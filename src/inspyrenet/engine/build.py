@@ -13,8 +13,10 @@ from torch import nn
 
 from ..data.datasets.build import build_train_dataset
 from ..data.datasets.labels import dis5k_labels
+from ..data.datasets.painted_scenes import PaintedScenes
 from ..data.datasets.pairs import Pair, find_pairs
-from ..data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, ensure_dataset
+from ..data.datasets.scenes import build_scene_dataset, find_scenes
+from ..data.datasets.synthetic import HELD_OUT_SEED, TRAIN_SEED, SyntheticShapes, ensure_dataset
 from ..data.datasets.torch_datasets import TrainDataset
 from ..data.hub.registry import load
 from ..data.images.preprocess import Preprocess
@@ -82,6 +84,8 @@ def model_arguments(model: ModelSection) -> dict:
         arguments["depth"] = model.depth
     if model.encoder is not None:
         arguments["encoder"] = model.encoder
+    if model.classes is not None:
+        arguments["scene_classes"] = model.classes
     if model.attention != "as_trained":
         arguments["attention"] = model.attention
     if (own := outside.encoder(model)) is not None:
@@ -188,19 +192,33 @@ def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
 
 def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
     """Checked pairs of all sets; generated sets are painted first where they are absent."""
-    if dataset.type == "Synthetic":
+    if dataset.painted:
+        painter = PaintedScenes if dataset.scenes else SyntheticShapes
         for name in dataset.sets:
             seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
-            ensure_dataset(dataset.root, name, dataset.limit or 400, seed)
-    return find_pairs(
-        dataset.root, dataset.sets, dataset.on_bad_pair, need_masks, dataset.limit, dataset.mask_root, lister(dataset)
-    )
+            ensure_dataset(dataset.root, name, dataset.limit or 400, seed, painter=painter)
+    return found_in(dataset, dataset.root, dataset.sets, need_masks, dataset.limit, dataset.mask_root)
+
+
+def found_in(
+    dataset: DatasetSection,
+    root: str,
+    sets: Sequence[str],
+    need_masks: bool = True,
+    limit: int | None = None,
+    mask_root: str | None = None,
+) -> list[Pair]:
+    """Checked pairs of these sets as the type of `dataset` finds them, with masks of its kind."""
+    find = find_scenes if dataset.scenes else find_pairs
+    return find(root, sets, dataset.on_bad_pair, need_masks, limit, mask_root, lister(dataset))
 
 
 def train_dataset(
     dataset: DatasetSection, found: Sequence[Pair], seed: int, pipeline: Pipeline, labels: Sequence[int] | None = None
 ) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
+    if dataset.scenes:
+        return build_scene_dataset(found, transform_steps(dataset.transforms), seed, dataset.ignore_label)
     sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
     coarse = dataset.transforms.coarse_map
     return build_train_dataset(

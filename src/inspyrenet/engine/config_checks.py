@@ -7,9 +7,11 @@ from pathlib import Path
 from ..data.datasets.files import place_of, present
 from ..lib.backbones.timm_features import check_name
 from ..lib.build import MODELS
-from ..lib.losses.build import CRITERIA, criterion_choices
+from ..lib.losses.build import CRITERIA, SCENES, criterion_choices
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError
+from ..parsing.config_checks import scene_errors
+from ..parsing.confusion import METRICS as SCENE_METRICS
 from ..plugins.named import is_own
 from ..plugins.trained import family as family_of
 from ..plugins.trained import named_in
@@ -24,16 +26,18 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
     wanted = {"Eval.metrics": config.Eval.metrics}
     if config.Train is not None and config.Train.Validation is not None:
         wanted["Train.Validation.metric"] = (config.Train.Validation.metric,)
+    parsing = config.Model is not None and config.Model.classes is not None
     for key, names in wanted.items():
         for name in names:
             single = key == "Train.Validation.metric"
-            known = (*METRICS, *(() if single else GROUPS))
-            if is_own("metric", name):
+            scenes = single and parsing
+            known = SCENE_METRICS if scenes else (*METRICS, *(() if single else GROUPS))
+            if is_own("metric", name) and not scenes:
                 continue
             if name.lower() not in {word.lower() for word in known}:
                 hint = suggest(name, known) or f"; there is {', '.join(known)}"
                 yield key, f"unknown metric {name!r}{hint}"
-            elif single and need_photo(check_metrics([name])):
+            elif single and not scenes and need_photo(check_metrics([name])):
                 yield key, f"{name} needs the photograph, which validation does not read; choose another metric"
     for one in named_in(config):
         yield from one.errors()
@@ -42,6 +46,7 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
         kind = section.Dataset.type if section is not None else TYPES[0]
         if kind not in TYPES and not is_own("data set type", kind):
             yield f"{key}.type", f"unknown data set type {kind!r}{suggest(kind, TYPES) or types}"
+    yield from scene_errors(config)
     if config.Model is not None:
         yield from _encoder_errors(config.Model)
     if config.Model is not None and config.Test is not None:
@@ -80,7 +85,7 @@ def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, 
 
 def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple[str, str]]:
     """Losses and data that the model's criterion does not take; of an unknown model, losses that none has."""
-    family = family_of(model.name)
+    family = SCENES if model.classes is not None else family_of(model.name)
     if model.name not in MODELS and not is_own("model", model.name):
         known = {loss for name in CRITERIA for loss in criterion_choices(name)[0]}
         if train.Loss not in known:
@@ -117,7 +122,7 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
     finetune = train.LossArguments.finetune
     if finetune is not None and finetune > train.Scheduler.epoch:
         yield "Train.LossArguments.finetune", f"{finetune} epochs are more than the run has ({train.Scheduler.epoch})"
-    if train.Dataset.transforms.random_crop is not None and "valid" not in extras:
+    if train.Dataset.transforms.random_crop is not None and "valid" not in extras and family != SCENES:
         yield "Train.Dataset.transforms.random_crop", f"pads images, and the losses of {family} would count the padding"
     if train.Dataset.transforms.coarse_map is not None and family != "InSPyReNet":
         yield "Train.Dataset.transforms.coarse_map", f"{family} has no coarse map to start from: leave it out"
@@ -143,7 +148,7 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
         known = train is not None or "train" not in steps  # else its folder is not
         if known and source not in made and not Path(source).exists():
             yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
-    painted = test is not None and test.Dataset.type == "Synthetic"
+    painted = test is not None and test.Dataset.painted
     listed = test is not None and test.Dataset.type not in TYPES  # by code that knows where its files are
     if "eval" in steps and config.Eval.gt_root is not None and not painted and not listed:
         root, sets = config.Eval.gt_root, config.Eval.datasets or ()
@@ -156,7 +161,7 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
 def _missing_training(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
     yield from _missing_sets("Train.Dataset", train.Dataset)
     held_out = train.Validation
-    if held_out is not None and held_out.sets is not None and train.Dataset.type != "Synthetic":
+    if held_out is not None and held_out.sets is not None and not train.Dataset.painted:
         root = held_out.root or train.Dataset.root
         yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, held_out.sets)
         yield from _missing_masks("Train.Validation.mask_root", held_out.mask_root)
@@ -173,7 +178,7 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
 def _missing_sets(key: str, dataset: DatasetSection) -> Iterator[tuple[str, str]]:
     if dataset.type not in TYPES:  # whose code knows where its sets are
         yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, ())
-    elif dataset.type != "Synthetic":  # which is painted where it is absent
+    elif not dataset.painted:  # which is painted where it is absent
         yield from _missing_folders(f"{key}.root", f"{key}.sets", dataset.root, dataset.sets)
         yield from _missing_masks(f"{key}.mask_root", dataset.mask_root)
 

@@ -217,7 +217,7 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         raise ConfigError([f"{config.name}: Eval.gt_root: say where the masks are (there is no Test section to tell)"])
     check_metrics(section.metrics)
     images = config.Test.Dataset if config.Test is not None else None
-    limited = images is not None and images.limit is not None and images.type != "Synthetic"  # Test made only some maps
+    limited = images is not None and images.limit is not None and not images.painted  # Test made only some maps
     missing = allow_missing or limited
     predictions = filled_in(section.pred_root, "Eval.pred_root")
     if images is not None and (section.gt_root, section.datasets) == (images.root, images.sets):

@@ -10,13 +10,17 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ..data.datasets.pairs import Pair, find_pairs
+from ..data.datasets.pairs import Pair
+from ..data.datasets.scenes import check_labels
 from ..data.images.preprocess import Preprocess, resize
 from ..data.images.read import read_image
 from ..lib.checkpoints.fitting import load_fitting
 from ..lib.checkpoints.state_dict import load_state
-from ..lib.losses.build import build_criterion
+from ..lib.losses.build import SCENES, build_criterion
 from ..lib.modules.lora import add_lora, merged
+from ..parsing.confusion import METRICS as SCENE_METRICS
+from ..parsing.pictures import ScenePictures
+from ..parsing.validate import SceneValidator
 from ..plugins import trained as outside
 from ..plugins.metrics import register_metrics
 from ..plugins.training import OwnCriterion
@@ -63,6 +67,9 @@ def build_trainer(
     register_metrics([config])
     folder = Path(checkpoint_dir(config))
     learn, held_out = split or split_pairs(train, config.seed)
+    scenes = build.section(config, "Model").classes
+    if scenes is not None:
+        check_labels([*learn, *held_out], scenes, train.Dataset.ignore_label)
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, config.Debug.pipeline, labels)
     build.seed_everything(config.seed)
@@ -93,9 +100,7 @@ def build_trainer(
         precision=train.precision,
         ema=EMA(model, train.ema) if train.ema else None,
         validate=validation(config, held_out, device) if held_out else None,
-        hooks=[
-            PyramidPictures(learn, training_preprocess(config), folder / "debug" if options.debug else None, device)
-        ],
+        hooks=[pictures(config, learn, folder / "debug" if options.debug else None, device)],
         describe=dataset.names,
         config=config.model_dump(mode="json"),
         fingerprint=fingerprint(files_of(learn)),
@@ -115,7 +120,7 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
         root, masks = validation.root, validation.mask_root
         if root is None:
             root, masks = train.Dataset.root, masks or train.Dataset.mask_root
-        return found, find_pairs(root, validation.sets, train.Dataset.on_bad_pair, mask_root=masks)
+        return found, build.found_in(train.Dataset, root, validation.sets, mask_root=masks)
     own = validation.split_seed
     order = np.random.default_rng((seed if own is None else own, 0x5A11)).permutation(len(found))
     if validation.folds is not None:
@@ -218,7 +223,10 @@ def criterion_of(config: Config) -> nn.Module:
     model, train = build.section(config, "Model"), build.section(config, "Train")
     if (own := outside.loss(train)) is not None:
         return OwnCriterion(own)
-    return build_criterion(outside.family(model.name), train.Loss, **train.LossArguments.model_dump(exclude_none=True))
+    given = train.LossArguments.model_dump(exclude_none=True)
+    if model.classes is not None:
+        return build_criterion(SCENES, train.Loss, ignore_label=train.Dataset.ignore_label, **given)
+    return build_criterion(outside.family(model.name), train.Loss, **given)
 
 
 def train_options(config: Config, options: Options) -> TrainOptions:
@@ -227,11 +235,11 @@ def train_options(config: Config, options: Options) -> TrainOptions:
     validation = train.Validation
     chosen: dict[str, Any] = {}
     if validation is not None:
-        (metric,) = check_metrics([validation.metric])
+        metric, mode = metric_and_mode(config, validation.metric)
         chosen = {
             "validate_every": validation.every,
             "metric": metric,
-            "mode": validation.mode or ("max" if METRICS[metric].better == "higher" else "min"),
+            "mode": validation.mode or mode,
             "patience": validation.patience,
         }
     return TrainOptions(
@@ -247,6 +255,14 @@ def train_options(config: Config, options: Options) -> TrainOptions:
         bars=options.verbose,
         **chosen,
     )
+
+
+def metric_and_mode(config: Config, name: str) -> tuple[str, str]:
+    """(metric as it is spelled, max or min): which values of it are better."""
+    if build.section(config, "Model").classes is not None:
+        return next(metric for metric in SCENE_METRICS if metric.lower() == name.lower()), "max"
+    (metric,) = check_metrics([name])
+    return metric, "max" if METRICS[metric].better == "higher" else "min"
 
 
 def files_of(pairs: Pairs) -> list[tuple[str, Path | None]]:
@@ -270,9 +286,12 @@ def validation(config: Config, held_out: Pairs, device: torch.device) -> Callabl
     """Model → metrics on the held-out pairs at the training size, with the code that Eval uses."""
     from .validate import Validator
 
-    train = build.section(config, "Train")
+    model, train = build.section(config, "Model"), build.section(config, "Train")
     if train.Validation is None:
         raise build.MissingSection(f"{config.name}: Train has no section Validation, which says what to measure")
+    if model.classes is not None:
+        ignored = train.Dataset.ignore_label
+        return SceneValidator(held_out, training_preprocess(config), model.classes, ignored, device, train.precision)
     return Validator(
         held_out,
         training_preprocess(config),
@@ -290,6 +309,14 @@ def training_preprocess(config: Config) -> Preprocess:
     size = transforms.static_resize.size if transforms.static_resize else build.section(config, "Model").base_size
     backend = sized.backend if sized else "pillow"
     return Preprocess("static", size, None, transforms.normalize.mean, transforms.normalize.std, backend)
+
+
+def pictures(config: Config, learn: Pairs, folder: Path | None, device: torch.device) -> Callable[[EpochEnd], None]:
+    """The hook that shows what the network makes of the first training images."""
+    preprocess, model = training_preprocess(config), build.section(config, "Model")
+    if model.classes is None:
+        return PyramidPictures(learn, preprocess, folder, device)
+    return ScenePictures(learn, preprocess, folder, device)
 
 
 class PyramidPictures:
