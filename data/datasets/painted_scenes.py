@@ -42,7 +42,7 @@ class PaintedScenes:
 def _paint(height: int, width: int, rng: np.random.Generator) -> Sample:
     labels = _horizon(height, width, rng)
     canvas = np.where((labels == SKY)[..., None], _sky(height, width, rng), _ground(height, width, rng))
-    for _ in range(int(rng.integers(2, 5))):
+    for _ in range(int(rng.integers(1, 4))):
         kind = THINGS[rng.integers(len(THINGS))]
         inside = _thing(kind, height, width, rng)
         color = rng.uniform(40, 220, 3) * (1 + 0.25 * (np.mgrid[:height, :width][0] / height - 0.5))[..., None]
@@ -73,7 +73,7 @@ def _ground(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 def _thing(kind: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """bool (height, width): True inside one disc, turned box or triangle."""
-    radius = min(height, width) * rng.uniform(0.13, 0.24)
+    radius = min(height, width) * rng.uniform(0.16, 0.28)
     center = np.array([rng.uniform(0, width), rng.uniform(0.15, 1) * height])
     canvas = np.zeros((height, width), np.uint8)
     if kind == DISC:

@@ -11,7 +11,7 @@ from ..modules.conv import resize
 from ..sizes import size_rule
 from ..types import Size
 
-OVERLAP = 1 / 3  # of a window with the next one
+STEP = (2, 3)  # of a window, rounded up: the next one overlaps it by a third
 
 
 @torch.no_grad()
@@ -73,6 +73,6 @@ def windows(size: Size, crop: Size) -> Iterator[tuple[slice, slice]]:
 
 
 def _starts(length: int, window: int) -> list[int]:
-    stride = math.ceil(window * (1 - OVERLAP))
+    stride = math.ceil(window * STEP[0] / STEP[1])
     count = math.ceil((length - window) / stride) + 1
     return [min(i * stride, length - window) for i in range(count)]
