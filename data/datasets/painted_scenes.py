@@ -1,7 +1,7 @@
 """Painted scenes with exact label maps, for scene parsing without a download: sky, ground, discs, boxes and triangles.
 
-Sky is smooth and ground is grainy. Things wear the same colors, so that their shape alone tells them apart; later ones hide
-earlier ones. No pixel is between two classes: pictures have hard edges, and a label says what was painted there last.
+Sky is smooth and ground is grainy. Each class has a color that varies so much that colors of classes overlap: shape and texture
+decide. Later things hide earlier ones. No pixel is between two classes: a label says what was painted there last.
 """
 
 from collections.abc import Iterator
@@ -15,6 +15,8 @@ from .synthetic import SIZE, TRAIN_SEED
 NAMES = ("sky", "ground", "disc", "box", "triangle")
 SKY, GROUND, DISC, BOX, TRIANGLE = range(len(NAMES))
 THINGS = (DISC, BOX, TRIANGLE)
+COLORS = np.array([(120, 150, 190), (130, 115, 85), (190, 100, 80), (150, 150, 160), (80, 120, 70)], np.float64)
+SPREAD = 25  # standard deviation of each channel of a color
 
 
 class PaintedScenes:
@@ -45,7 +47,7 @@ def _paint(height: int, width: int, rng: np.random.Generator) -> Sample:
     for _ in range(int(rng.integers(1, 4))):
         kind = THINGS[rng.integers(len(THINGS))]
         inside = _thing(kind, height, width, rng)
-        color = rng.uniform(40, 220, 3) * (1 + 0.25 * (np.mgrid[:height, :width][0] / height - 0.5))[..., None]
+        color = _color(kind, rng) * (1 + 0.25 * (np.mgrid[:height, :width][0] / height - 0.5))[..., None]
         canvas[inside], labels[inside] = color[inside], kind
     canvas = canvas + 5 * rng.standard_normal(canvas.shape)
     return Sample(np.clip(np.rint(canvas), 0, 255).astype(np.uint8), labels)
@@ -61,14 +63,19 @@ def _horizon(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
 
 def _sky(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """(height, width, 3): from one color to a lighter one."""
-    color, fade = rng.uniform(60, 180, 3), np.linspace(0, 60, height)[:, None, None]
-    return np.broadcast_to(color + fade, (height, width, 3))
+    fade = np.linspace(-20, 20, height)[:, None, None]
+    return np.broadcast_to(_color(SKY, rng) + fade, (height, width, 3))
 
 
 def _ground(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
     """(height, width, 3): one color with coarse grain."""
     grain = cv2.GaussianBlur(rng.standard_normal((height, width)), (0, 0), 1.0)
-    return rng.uniform(60, 200, 3) + 60 * grain[..., None]
+    return _color(GROUND, rng) + 60 * grain[..., None]
+
+
+def _color(kind: int, rng: np.random.Generator) -> np.ndarray:
+    """RGB of one thing."""
+    return COLORS[kind] + SPREAD * rng.standard_normal(3)
 
 
 def _thing(kind: int, height: int, width: int, rng: np.random.Generator) -> np.ndarray:

@@ -92,7 +92,7 @@ def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failure
             if any(config.Model is not None and config.Model.classes is not None for config in configs):
                 from ..parsing.evaluate import score_scenes
 
-                table = score_scenes(configs, how.allow_missing, failures)
+                table = score_scenes(configs, how, failures)
             else:
                 table = score_runs(configs, how, failures)
     except NothingScored:

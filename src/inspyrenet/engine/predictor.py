@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ..lib.inference.pyramid_blending import predict
 from ..lib.inference.sliding_window import predict_patches
 from ..lib.inference.tta import flip_average, predict_averaged
+from ..lib.models.pspnet import ScenePSPNet
 from ..lib.modules.conv import resize
 from ..lib.types import SaliencyPyramid
 from ..utils.system.precision import DTYPES, choose_precision
@@ -20,7 +21,7 @@ class Predictor:
     threshold: sides above it are blended; None: one pass. precision: float32, bfloat16, float16 or auto. merging: large images
     patch by patch, which needs threshold's base-size copy. jit: compile the network on the first call. flip: the mean with what
     the mirrored image gives, in whatever way; scales: the mean of scaled copies, each in one pass.
-    Raises PrecisionError and CompilerMissing for what cannot be had here.
+    Raises PrecisionError and CompilerMissing for what cannot be had here, ValueError for a network that parses scenes.
     """
 
     def __init__(
@@ -35,6 +36,8 @@ class Predictor:
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
     ):
+        if isinstance(model, ScenePSPNet):
+            raise ValueError("this network parses scenes: run/Test.py and run/Eval.py take it; all else needs saliency")
         self.scales, self.flip = tuple(scales), flip
         self.model, self.device = model, device
         self.threshold, self.alignment, self.merging = threshold, alignment, merging

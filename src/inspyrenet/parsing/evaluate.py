@@ -14,7 +14,7 @@ from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
 from ..engine.eval_sets import find_sets
-from ..engine.evaluate import NothingScored
+from ..engine.evaluate import DEFAULTS, NothingScored, Options
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import DatasetPairs, MetricError, match_folders
@@ -46,19 +46,21 @@ class SceneRow:
         return list(given) or [str(number) for number in range(self.matrix.classes)]
 
 
-def score_scenes(configs: Sequence[Config], allow_missing: bool = False, failures: Failures | None = None) -> str:
+def score_scenes(configs: Sequence[Config], options: Options = DEFAULTS, failures: Failures | None = None) -> str:
     """Score each run, write its tables to <result_path>/<name>/, and return the tables of all as text.
 
-    Raises for a single run PairingError for missing maps, MetricError for maps that cannot be scored; NothingScored where all
-    of several fail, which else are noted in `failures`.
+    Raises ConfigError for a report, which there is none of; for a single run PairingError for missing maps, MetricError for
+    maps that cannot be scored; NothingScored where all of several fail, which else are noted in `failures`.
     """
+    if options.report:
+        raise ConfigError(["--report: is for saliency; scene parsing writes scenes.md and classes.csv"])
     failures = Failures(len(configs)) if failures is None else failures
     rows: list[SceneRow] = []
     for config in configs:
         if config.name in failures:
             continue
         with failures.noted(config.name):
-            own = [_score(config, matched) for matched in _match(config, allow_missing)]
+            own = [_score(config, matched) for matched in _match(config, options.allow_missing)]
             _write(Path(config.Eval.result_path) / config.name, own)
             rows += own
     if not rows:

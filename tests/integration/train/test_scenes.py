@@ -13,9 +13,11 @@ from inspyrenet.commands.evaluate import main as evaluate
 from inspyrenet.commands.test import main as predict
 from inspyrenet.commands.train import main as train
 from inspyrenet.data.images.label_maps import read_label_map
+from inspyrenet.engine import build
 from inspyrenet.engine.options import Options
+from inspyrenet.engine.predictor import Predictor
 from inspyrenet.parsing.confusion import ConfusionMatrix
-from inspyrenet.utils.config.load import ConfigError
+from inspyrenet.utils.config.load import ConfigError, load_config
 from tests.integration.conftest import write_config
 
 SIZE = [33, 33]
@@ -139,6 +141,15 @@ def test_configs_that_do_not_fit_together(folder, words, said):
     with pytest.raises(ConfigError) as caught:
         load(Options((str(path),), tuple(words)))
     assert any(said in message for message in caught.value.messages), caught.value.messages
+
+
+def test_what_needs_saliency_says_so(folder, capsys):
+    config = str(scenes_config(folder))
+    network = build.network(load_config(config)[0])
+    with pytest.raises(ValueError, match="this network parses scenes"):
+        Predictor(network, torch.device("cpu"))
+    assert evaluate(["-c", config, "--report"]) == 1
+    assert "--report: is for saliency" in capsys.readouterr().err
 
 
 def test_saliency_has_no_crop(folder):
