@@ -50,8 +50,8 @@ class SceneCompose:
         if crop is not None:
             (image, labels), valid = crop.apply(sample, crop.draw(rng), hard=True)
             sample = Sample(image, np.where(valid, labels, np.uint8(self.ignore_label)))
-        image, _ = self.compose.convert(sample)
-        return image, torch.from_numpy(np.array(sample.mask))[None]
+        picture, _ = self.compose.convert(sample)
+        return picture, torch.from_numpy(np.array(sample.mask))[None]
 
     def _apply(self, step: Any, sample: Sample, drawn: Any) -> Sample:
         if isinstance(step, Resize):

@@ -22,10 +22,12 @@ SHARE = 0.55  # of a class's color in an overlay
 
 def voc_palette() -> tuple[Color, ...]:
     """256 colors as PASCAL VOC gives them: bits 0, 3 and 6 of the class are the highest bits of red, and so on."""
-    return tuple(
-        tuple(sum(((number >> 3 * bit + channel) & 1) << 7 - bit for bit in range(3)) for channel in range(3))
-        for number in range(256)
-    )
+    return tuple((_bits(number), _bits(number >> 1), _bits(number >> 2)) for number in range(256))
+
+
+def _bits(number: int) -> int:
+    """Bits 0, 3 and 6 of a number as the highest three bits of a byte."""
+    return sum(((number >> 3 * bit) & 1) << 7 - bit for bit in range(3))
 
 
 def whole_palette(chosen: Sequence[Color] | None) -> tuple[Color, ...]:
