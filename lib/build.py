@@ -53,11 +53,16 @@ def birefnet_light(
 
 
 def pspnet_light(
-    encoder: str = LIGHT_ENCODER, pretrained: bool = False, base_size: tuple[int, int] = (473, 473), **arguments: Any
+    encoder: str = LIGHT_ENCODER,
+    pretrained: bool = False,
+    base_size: tuple[int, int] = (473, 473),
+    scene_classes: int | None = None,
+    **arguments: Any,
 ) -> PSPNet:
     """PSPNet on any timm encoder; its last maps are brought to stride 8, since not every encoder can be dilated."""
     rule_for("PSPNet", arguments).check(base_size)
-    return PSPNet(TimmEncoder(encoder, pretrained, base_size, multiple=1, coarsest=8), base_size=base_size, **arguments)
+    backbone = TimmEncoder(encoder, pretrained, base_size, multiple=1, coarsest=8)
+    return _pspnet(backbone, scene_classes, base_size=base_size, **arguments)
 
 
 def birefnet(encoder: Callable[..., Encoder], pretrained: bool = False, **arguments: Any) -> BiRefNet:
@@ -74,7 +79,10 @@ def pspnet(
     **arguments: Any,
 ) -> PSPNet:
     """PSPNet on a dilated ResNet of this depth: for saliency, or for scene parsing with so many classes."""
-    encoder = DilatedResNet(variant, stem, pretrained, width)
+    return _pspnet(DilatedResNet(variant, stem, pretrained, width), scene_classes, **arguments)
+
+
+def _pspnet(encoder: Encoder, scene_classes: int | None, **arguments: Any) -> PSPNet:
     if scene_classes is None:
         return PSPNet(encoder, **arguments)
     return ScenePSPNet(encoder, classes=scene_classes, **arguments)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..images.preprocess import limit_threads, resize, resize_opencv
 from .birefnet import RandomColor, SaltAndPepper
+from .outside import AugmentationError, OutsideTransform
 from .pspnet import FILL, RandomBlur
 from .sample import Sample
 from .transforms import (
@@ -38,7 +39,7 @@ class SceneCompose:
 
     def __init__(self, compose: Compose, ignore_label: int = 255):
         for step in compose.steps:
-            if not isinstance(step, (*WARPS, *COLORS, RandomFlip, Resize)):
+            if not isinstance(step, (*WARPS, *COLORS, RandomFlip, Resize, OutsideTransform)):
                 raise ValueError(f"{type(step).__name__} mixes the values of masks: leave it out for label maps")
         self.compose, self.ignore_label = compose, ignore_label
 
@@ -58,7 +59,20 @@ class SceneCompose:
             return _resized(step, sample)
         if isinstance(step, WARPS):
             return sample if drawn is None else self._warped(step, sample, drawn)
+        if isinstance(step, OutsideTransform):
+            return self._by_others(step, sample, drawn)
         return step.apply(sample, drawn)
+
+    def _by_others(self, step: OutsideTransform, sample: Sample, drawn: int) -> Sample:
+        """Raises AugmentationError for a label that was not there before."""
+        after = step.apply(sample, drawn)
+        new = np.setdiff1d(after.mask, [*np.unique(sample.mask), self.ignore_label])
+        if new.size:
+            raise AugmentationError(
+                f"{step.name} gives the label {new[0]}, which this label map does not have: move labels by nearest neighbor, "
+                f"and mark what is new with {self.ignore_label}"
+            )
+        return after
 
     def _warped(self, step: RandomScaleCrop | RandomRotate, sample: Sample, drawn: float) -> Sample:
         warp = Warp(sample.mask.shape)

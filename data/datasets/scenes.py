@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..augment.label_maps import SceneCompose
-from ..augment.transforms import build_transforms
+from ..augment.transforms import Compose, Transform, build_transforms
 from ..images.label_maps import label_problem, read_label_map
 from ..images.read import ImageError
 from .pairs import Match, Pair, PreflightError, find_pairs, match_folders
@@ -67,9 +67,12 @@ def build_scene_dataset(
     steps: Iterable[tuple[str, Mapping[str, Any] | None]],
     seed: int = 0,
     ignore_label: int = 255,
+    further: Sequence[Transform] = (),
 ) -> TrainDataset:
-    """A TrainDataset whose items have a label map uint8 (1, H, W) as "mask"; transforms as in `build_transforms`.
+    """A TrainDataset whose items have a label map uint8 (1, H, W) as "mask"; transforms as in `build_train_dataset`.
 
     Raises ValueError for an unknown transform, or one that label maps cannot follow.
     """
-    return TrainDataset(pairs, SceneCompose(build_transforms(steps), ignore_label), seed)
+    compose = build_transforms(steps)
+    compose = Compose((*compose.steps, *further), compose.normalize, compose.crop)
+    return TrainDataset(pairs, SceneCompose(compose, ignore_label), seed)

@@ -20,6 +20,7 @@ class SceneCriterion(nn.Module):
     """
 
     losses = LOSSES
+    terms = ()
 
     def __init__(self, loss: str = "released", aux_weight: float = 0.4, ignore_label: int = 255):
         super().__init__()

@@ -218,7 +218,8 @@ def train_dataset(
 ) -> TrainDataset:
     """Augmented pairs, by the published operations or their fused equivalent, cached where the config says so."""
     if dataset.scenes:
-        return build_scene_dataset(found, transform_steps(dataset.transforms), seed, dataset.ignore_label)
+        further = own_augmentations(dataset)
+        return build_scene_dataset(found, transform_steps(dataset.transforms), seed, dataset.ignore_label, further)
     sizes, paste = dataset.transforms.random_size, dataset.transforms.copy_paste
     coarse = dataset.transforms.coarse_map
     return build_train_dataset(

@@ -98,7 +98,7 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
         ("Train.Dataset.transforms.static_resize.size", sized.size if sized else model.base_size),
     ):
         try:
-            rule_for(family, model.arguments).check(size)
+            rule_for(family_of(model.name), model.arguments).check(size)
         except SizeError as error:
             yield key, str(error)
     losses, arguments, extras = criterion_choices(family)

@@ -224,9 +224,13 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         own = scored_sets(images, Path(predictions), missing)
         if own is not None:
             return own
-    apart = images is not None and images.mask_root == section.gt_root
-    image_root = images.root if images is not None and apart else None
-    return match_folders(find_sets(predictions, section.gt_root, section.datasets, image_root), missing)
+    return match_folders(find_sets(predictions, section.gt_root, section.datasets, image_root(config)), missing)
+
+
+def image_root(config: Config) -> str | None:
+    """Where the images of the scored masks are, if they are apart from them."""
+    images = config.Test.Dataset if config.Test is not None else None
+    return images.root if images is not None and images.mask_root == config.Eval.gt_root else None
 
 
 def _score(config: Config, sets: Sequence[DatasetPairs], options: Options) -> Scored:

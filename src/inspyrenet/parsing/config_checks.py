@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from ..lib.build import MODELS
 from ..lib.sizes import rule_for
 from ..lib.types import SizeError
+from ..plugins.named import is_own
 from ..utils.config.schema import Config, DatasetSection, ModelSection, TestSection
 
 MIXING = (
@@ -47,7 +48,8 @@ def _dataset_errors(key: str, dataset: DatasetSection, classes: int | None) -> I
 
 
 def _model_errors(model: ModelSection, classes: int) -> Iterator[tuple[str, str]]:
-    if model.name in MODELS and "scene_classes" not in inspect.signature(MODELS[model.name]).parameters:
+    own = is_own("model", model.name, MODELS)
+    if own or (model.name in MODELS and "scene_classes" not in inspect.signature(MODELS[model.name]).parameters):
         takers = [name for name, build in MODELS.items() if "scene_classes" in inspect.signature(build).parameters]
         yield (
             "Model.classes",

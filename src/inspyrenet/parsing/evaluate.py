@@ -14,7 +14,7 @@ from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
 from ..engine.eval_sets import find_sets
-from ..engine.evaluate import DEFAULTS, NothingScored, Options
+from ..engine.evaluate import DEFAULTS, NothingScored, Options, image_root
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import DatasetPairs, MetricError, match_folders
@@ -85,7 +85,8 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         )
     limited = test.Dataset.limit is not None and not test.Dataset.painted  # Test made only some maps
     predictions = filled_in(section.pred_root, "Eval.pred_root")
-    return match_folders(find_sets(predictions, section.gt_root, section.datasets), allow_missing or limited)
+    found = find_sets(predictions, section.gt_root, section.datasets, image_root(config))
+    return match_folders(found, allow_missing or limited)
 
 
 def _score(config: Config, matched: DatasetPairs) -> SceneRow:

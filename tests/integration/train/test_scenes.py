@@ -12,6 +12,8 @@ from inspyrenet.commands.configs import load
 from inspyrenet.commands.evaluate import main as evaluate
 from inspyrenet.commands.test import main as predict
 from inspyrenet.commands.train import main as train
+from inspyrenet.data.datasets.painted_scenes import PaintedScenes
+from inspyrenet.data.datasets.synthetic import ensure_dataset
 from inspyrenet.data.images.label_maps import read_label_map
 from inspyrenet.engine import build
 from inspyrenet.engine.options import Options
@@ -24,8 +26,8 @@ SIZE = [33, 33]
 NAMES = ["sky", "ground", "disc", "box", "triangle"]
 
 
-def scenes_config(folder: Path) -> Path:
-    """A PSPNet of a sixteenth of the channels on eight painted scenes."""
+def scenes_config(folder: Path, **model: object) -> Path:
+    """A PSPNet of a sixteenth of the channels, or another model, on eight painted scenes."""
 
     def dataset(name: str, limit: int, **transforms: dict) -> dict:
         return {
@@ -36,10 +38,10 @@ def scenes_config(folder: Path) -> Path:
             "transforms": {"static_resize": {"size": SIZE}, **transforms},
         }
 
-    model = {"name": "PSPNet_ResNet50", "classes": 5, "class_names": NAMES, "base_size": SIZE}
+    narrow = {"name": "PSPNet_ResNet50", "arguments": {"width": 1 / 16}}
     return write_config(
         folder,
-        Model={**model, "arguments": {"width": 1 / 16}},
+        Model={"classes": 5, "class_names": NAMES, "base_size": SIZE, **narrow, **model},
         Train={
             "Dataset": dataset("train", 8, random_flip={}, random_rotate={}),
             "Dataloader": {"batch_size": 2, "num_workers": 0},
@@ -109,6 +111,33 @@ def test_train_test_and_eval(folder, capsys):
     assert f"{spoiled}: has label 9 at row 0, column 0, but there are 5 classes" in capsys.readouterr().err
 
 
+def test_label_maps_below_a_root_of_their_own_in_folds_with_a_light_encoder(folder, capsys):
+    path = str(scenes_config(folder, name="PSPNet_Light", encoder="resnet18", arguments={}))
+    (folder / "labels").mkdir()
+    for name, count in (("train", 8), ("heldout", 3)):
+        masks = ensure_dataset(folder / "data", name, count, painter=PaintedScenes) / "masks"
+        masks.rename(folder / "labels" / name)
+    keys = ("type=Scenes", f"mask_root={folder / 'labels'}")
+    words = [f"{part}.Dataset.{key}" for part in ("Train", "Test") for key in keys]
+    folds = ["Train.Validation.fraction=null", "Train.Validation.folds=4", "Train.Validation.split_seed=3"]
+    config = ["-c", path, *words, *folds, "Train.Scheduler.epoch=1", "--device", "cpu"]
+    assert [main(config) for main in (train, predict, evaluate)] == [0, 0, 0], capsys.readouterr().err
+    [row] = table(folder / "results" / "tiny" / "scenes.csv")
+    assert row["images"] == "3" and 0 < float(row["mIoU"]) < 1
+
+
+def test_a_loss_from_outside_learns_scenes(folder, capsys):
+    (folder / "their_loss.py").write_text(
+        "from torch.nn import functional as F\n\n\n"
+        "def focal(out, mask):\n"
+        "    entropy = F.cross_entropy(out.logits, mask[:, 0].long(), ignore_index=255, reduction='none')\n"
+        "    return ((1 - (-entropy).exp()) ** 2 * entropy).mean()\n"
+    )
+    words = ["Train.Loss=their_loss:focal", "Train.Scheduler.epoch=1", "Train.Dataset.limit=4"]
+    assert train(["-c", str(scenes_config(folder)), *words, "--device", "cpu"]) == 0, capsys.readouterr().err
+    assert "mIoU" in capsys.readouterr().err
+
+
 def test_labels_beyond_the_classes_end_a_training_before_it_starts(folder, capsys):
     path = str(scenes_config(folder))
     assert train(["-c", path, "Model.classes=3", "Model.class_names=[a,b,c]", "--device", "cpu"]) == 1
@@ -124,11 +153,15 @@ def test_labels_beyond_the_classes_end_a_training_before_it_starts(folder, capsy
         (["Model.classes=null"], "Train.Dataset.type: PaintedScenes has label maps: set Model.classes"),
         (["Train.Dataset.type=Synthetic"], "Train.Dataset.type: scene parsing needs label maps"),
         (["Model.name=InSPyReNet_SwinB"], "Model.classes: InSPyReNet_SwinB parses no scenes"),
+        (["Model.name=their_model:Net"], "Model.classes: their_model:Net parses no scenes"),
+        (["Train.Dataset.type=their_data:Files"], "Train.Dataset.type: scene parsing needs label maps"),
+        (["Train.Validation.metric=their_metric:Area"], "Train.Validation.metric: unknown metric 'their_metric:Area'"),
         (["Model.class_names=[a,b]"], "Model.class_names: 2 names for 5 classes"),
         (["Train.Dataset.ignore_label=4"], "Train.Dataset.ignore_label: 4 is one of the 5 classes, 0 to 4"),
         (["Train.Dataset.cache=ram"], "Train.Dataset.cache: label maps are not cached"),
         (["Train.Dataset.transforms.random_turn={}"], "transforms.random_turn: mixes the values of masks"),
         (["Train.Loss=bce"], "Train.Loss: Scenes has no loss called 'bce'; there is released, cross_entropy"),
+        (["Train.LossArguments.weights={bce: 1}"], "Train.LossArguments.weights: the losses of Scenes do not take it"),
         (["Train.Validation.metric=maxFm"], "Train.Validation.metric: unknown metric 'maxFm'; there is mIoU"),
         (["Test.palette=[[1,2,3]]"], "Test.palette: 1 colors for 5 classes"),
         (["Test.normalize=minmax"], "Test.normalize: is for saliency: set it to none"),

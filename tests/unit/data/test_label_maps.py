@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from inspyrenet.data.augment.label_maps import SceneCompose
+from inspyrenet.data.augment.outside import AugmentationError, OutsideTransform
 from inspyrenet.data.augment.pspnet import FILL
-from inspyrenet.data.augment.transforms import Sample, build_transforms
+from inspyrenet.data.augment.transforms import Compose, Sample, build_transforms
 from inspyrenet.data.datasets.painted_scenes import NAMES, PaintedScenes
 from inspyrenet.data.datasets.pairs import PreflightError
 from inspyrenet.data.datasets.scenes import build_scene_dataset, check_labels, find_scenes
@@ -95,6 +96,35 @@ def test_pictures_without_a_label_map_are_named(root):
         find_scenes(root, ["A"])
 
 
+@pytest.mark.parametrize(
+    ("image", "label_map", "name", "mask_root"),
+    [
+        ("data/A/A-Image/{}.jpg", "data/A/A-Mask/{}.png", "A", None),
+        ("data/A/{}.jpg", "data/A/{}_mask.png", "A", None),
+        ("data/A/images/{}.jpg", "data/A/masks/{}.png", "A/list.txt", None),
+        ("data/A/images/{}.jpg", "labels/A/{}.png", "A", "labels"),
+    ],
+)
+def test_scenes_are_found_in_every_layout(tmp_path, image, label_map, name, mask_root):
+    for one in ("x", "y"):
+        for path, array in ((image, np.zeros((2, 3, 3), np.uint8)), (label_map, LABELS)):
+            file = tmp_path / path.format(one)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(file)
+    if name.endswith(".txt"):
+        (tmp_path / "data" / name).write_text("y\n")
+    pairs = find_scenes(tmp_path / "data", [name], mask_root=mask_root and tmp_path / mask_root)
+    assert [pair.name for pair in pairs] == (["y"] if name.endswith(".txt") else ["x", "y"])
+    assert all(np.array_equal(pair.read_mask(), LABELS) for pair in pairs)
+
+
+def test_label_maps_of_another_size_are_named_or_left_out(root):
+    Image.fromarray(LABELS[:1]).save(root / "A" / "masks" / "y.png")
+    with pytest.raises(PreflightError, match=r"y\.jpg: is 3x2 but its mask .*y\.png is 3x1"):
+        find_scenes(root, ["A"])
+    assert [pair.name for pair in find_scenes(root, ["A"], on_bad_pair="skip")] == ["x"]
+
+
 # -- augmentation -------------------------------------------------------------------------------------------------
 
 
@@ -152,6 +182,19 @@ def test_flips_are_exact_and_colors_leave_labels_alone():
 def test_steps_that_mix_masks_are_refused():
     with pytest.raises(ValueError, match="RandomTurn mixes the values of masks"):
         SceneCompose(build_transforms([("random_turn", {})]))
+
+
+def test_augmentations_from_outside_give_no_label_of_their_own():
+    def outside(function):
+        steps = Compose([OutsideTransform(function, "their:step")], None)
+        return SceneCompose(steps, 255)(scene(), np.random.default_rng(0))[1][0].numpy()
+
+    marked = outside(
+        lambda image, mask, rng: (image[::-1], np.where(mask[::-1] == 60, 255, mask[::-1]).astype(np.uint8))
+    )
+    assert np.array_equal(marked == 255, scene().mask[::-1] == 60) and set(np.unique(marked)) == {0, 120, 180, 255}
+    with pytest.raises(AugmentationError, match="their:step gives the label 1, which this label map does not have"):
+        outside(lambda image, mask, rng: (image, mask + np.uint8(1)))
 
 
 # -- painted scenes -----------------------------------------------------------------------------------------------
