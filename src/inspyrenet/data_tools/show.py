@@ -33,11 +33,15 @@ def contact_sheet(pairs: Sequence[Pair], path: Path, columns: int = 6) -> None:
 def augmented_sheet(pairs: Sequence[Pair], config: "Config", path: Path) -> None:
     """Write a PNG: each image with its object tinted, and then as it is shown in five epochs of training by this config.
 
-    Raises MissingSection where it has no training, ImageError, OSError.
+    Raises MissingSection where it has no training, ValueError where it has label maps, ImageError, OSError.
     """
     from ..engine import build
 
     section = build.section(config, "Train").Dataset
+    if section.scenes:
+        raise ValueError(
+            f"{config.name}: Train.Dataset.type: {section.type} has label maps, and only masks can be shown"
+        )
     dataset = build.train_dataset(
         section.model_copy(update={"cache": "none"}), pairs, config.seed, config.Debug.pipeline
     )

@@ -94,7 +94,7 @@ Train:
 """
 
 
-def test_pictures_after_augmentation_are_what_training_sees(tmp_path):
+def test_pictures_after_augmentation_are_what_training_sees(tmp_path, capsys):
     """A flip that always happens: the red corner of the image is on the other side in each of the five versions."""
     folder = make(tmp_path, "Own", range(1))
     image = Image.new("RGB", (160, 160))
@@ -116,6 +116,8 @@ def test_pictures_after_augmentation_are_what_training_sees(tmp_path):
     assert main([*words, "--count", "1", "--overwrite", off]) == 0
     tile = np.asarray(Image.open(sheet))[LABEL : LABEL + TILE, 8 + TILE :][:, :TILE, 2]
     assert tile[10, 10] > 200 > tile[10, -10]
+    assert main([*words, "--overwrite", "Train.Dataset.type=Scenes"]) == 1
+    assert "Train.Dataset.type: Scenes has label maps" in capsys.readouterr().err
 
 
 def lists(folder) -> dict[str, list[str]]:
