@@ -163,7 +163,8 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
     held_out = train.Validation
     if held_out is not None and held_out.sets is not None and not train.Dataset.painted:
         root = held_out.root or train.Dataset.root
-        yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, held_out.sets)
+        sets = held_out.sets if train.Dataset.type in TYPES else ()  # else its code knows where they are
+        yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, sets)
         yield from _missing_masks("Train.Validation.mask_root", held_out.mask_root)
     pretrained = config.Model.pretrained if config.Model is not None else False
     weights = train.FineTune.weights

@@ -3,8 +3,10 @@
 import pytest
 
 from inspyrenet.data.datasets.pairs import Pair
+from inspyrenet.engine.config_checks import missing_paths
 from inspyrenet.engine.train import shares_of, split_pairs
 from inspyrenet.utils.config.load import ConfigError, load_config
+from inspyrenet.utils.config.schema import Config
 from tests.unit.datasets.test_files import make
 
 CONFIG = """
@@ -76,6 +78,18 @@ def test_masks_may_have_a_root_of_their_own(load, tmp_path):
         == [pair.mask for pair in held_out]
         == [tmp_path / f"truth/C/{n}.png" for n in "xy"]
     )
+
+
+def test_a_type_from_outside_also_finds_the_validation_sets(load, tmp_path):
+    (tmp_path / "sets_by_letter.py").write_text(
+        "def pairs(root, name):\n"
+        "    for image in sorted(root.glob(f'*/images/{name}*.jpg')):\n"
+        "        yield image, image.parents[1] / 'masks' / f'{image.stem}.png'\n"
+    )
+    words = ["Train.Dataset.type=sets_by_letter:pairs", "Train.Dataset.sets=[A]"]
+    train = load("sets: [B3]", *words)
+    assert halves(train, 0) == ([f"A{i}" for i in range(6)], ["B3"])
+    assert not list(missing_paths(Config(name="a", Train=train), ["train"], set()))
 
 
 def test_weights_belong_to_sets(load):
