@@ -94,6 +94,8 @@ def _read(parser: "Parser", words: Sequence[str]) -> argparse.Namespace:
 
 def one_image(words: Sequence[str]) -> int:
     """inspyrenet i [INPUT …] [OUTPUT]"""
+    from .interactive.options import add_prompt_options
+
     parser = _parser(
         "i",
         "[INPUT …] [OUTPUT]",
@@ -101,6 +103,7 @@ def one_image(words: Sequence[str]) -> int:
         "image or video file, camera number; - is stdin (default)",
         "file, or for several inputs a folder; - is stdout (default: INPUT.out.png)",
     )
+    add_prompt_options(parser)
     options = _read(parser, words)
     return _reported(lambda: _one_image(options))
 
@@ -166,8 +169,10 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
         raise JobError("the image would go to the terminal: inspyrenet i INPUT OUTPUT, or > FILE")
     image = read_upright(sys.stdin.buffer.read() if source == "-" else Path(source))
     from .commands.cut_out import load
+    from .interactive.options import prompt_from
 
-    result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata)
+    prompt = prompt_from(options)
+    result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata, prompt)
     data = encode(result.array, form, result.metadata)
     if file is None:
         sys.stdout.buffer.write(data)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
+from ..interactive.options import add_prompt_options, prompt_from
 from .parser import Parser
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("-s", "--source", required=True, metavar="PATH", help="file, folder, pattern, or camera number")
     add("-o", "--dest", metavar="PATH", help="folder (a file for one source); default: NAME.out.png, or FOLDER.out")
     add_output_options(parser)
+    add_prompt_options(parser)
     NetworkOptions.add_arguments(parser)
     return parser
 
@@ -82,7 +84,13 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
 
     look = (options.type, options.format, options.threshold, options.reverse)
     request = Request(
-        source, dest, *look, overwrite=options.overwrite, edges=options.edges, keep_metadata=options.keep_metadata
+        source,
+        dest,
+        *look,
+        overwrite=options.overwrite,
+        edges=options.edges,
+        keep_metadata=options.keep_metadata,
+        prompt=prompt_from(options),
     )
     work = parse_request(request)
     if not work.jobs:

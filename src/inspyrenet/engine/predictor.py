@@ -47,7 +47,18 @@ class Predictor:
 
             self.model = compiled(model)
 
-    @torch.inference_mode()
+    @property
+    def is_one_pass(self) -> bool:
+        """Whether the map comes from one pass on the whole image, and on its base-size copy where that is blended in."""
+        return self.scales == (1.0,) and not self.flip and not self.merging
+
+    @contextlib.contextmanager
+    def inference(self) -> Iterator[None]:
+        """Without gradients, in this precision."""
+        enabled = self.precision != "float32"
+        with torch.inference_mode(), torch.autocast(self.device.type, dtype=DTYPES[self.precision], enabled=enabled):
+            yield
+
     def __call__(self, image: Tensor, resized: Tensor | None = None, levels: bool = False) -> SaliencyPyramid:
         """(B, 3, H, W) and its base-size copy → pyramid of logits on the device.
 
@@ -55,7 +66,7 @@ class Predictor:
         """
         image = image.to(self.device, non_blocking=True)
         resized = resized if resized is None else resized.to(self.device, non_blocking=True)
-        with self._autocast():
+        with self.inference():
             if self.scales != (1.0,):
                 return SaliencyPyramid((predict_averaged(self.model, image, self.scales, self.flip).logit(eps=1e-6),))
             out = self._once(image, resized, levels)
@@ -82,12 +93,6 @@ class Predictor:
             return outs[0]
         joined = [tuple(torch.cat(level) for level in zip(*(out[k] for out in outs), strict=True)) for k in (0, 1)]
         return SaliencyPyramid(*joined)
-
-    @contextlib.contextmanager
-    def _autocast(self) -> Iterator[None]:
-        enabled = self.precision != "float32"
-        with torch.autocast(self.device.type, dtype=DTYPES[self.precision], enabled=enabled):
-            yield
 
 
 def at_full_size(out: SaliencyPyramid, size: Sequence[int]) -> SaliencyPyramid:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
     from ..data.images.decoded import DecodedImage
+    from ..interactive.prompt import Prompt
     from ..networks.network import NetworkMaps
     from ..remover.remover import Remover
 
@@ -67,7 +68,7 @@ def _cut_images(
             group: list[Reading[FileJob]],
         ) -> None:  # a function of its own, so that no name below holds an image
             images = _read_images(group, writing)
-            for reading, image, maps, seconds in _predicted(remover, images, levels, writing):
+            for reading, image, maps, seconds in _predicted(remover, images, levels, work.prompt, writing):
                 future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds)
                 writing.pending.append(Reading(reading.item, reading.pixels, future))
 
@@ -93,7 +94,11 @@ def _read_images(
 
 
 def _predicted(
-    remover: "Remover", images: "Iterable[tuple[Reading[FileJob], DecodedImage]]", levels: bool, writing: "_Writing"
+    remover: "Remover",
+    images: "Iterable[tuple[Reading[FileJob], DecodedImage]]",
+    levels: bool,
+    prompt: "Prompt | None",
+    writing: "_Writing",
 ) -> "Iterator[tuple[Reading[FileJob], DecodedImage, NetworkMaps, dict[str, float]]]":
     """What the network says of each, and the seconds that it took; of several at once, or of each alone where that fails."""
     images = list(images)
@@ -101,7 +106,7 @@ def _predicted(
     while groups and (group := groups.pop(0)):
         started = time.perf_counter()
         try:
-            found = remover.predict([image for _, image in group], levels)
+            found = remover.predict([image for _, image in group], levels, prompt)
         except Exception as error:  # of any class: networks are other people's code
             if len(group) > 1:
                 groups = [[one] for one in group]

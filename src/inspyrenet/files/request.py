@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.images.encode import FORMATS, FormatError, check_format
 from ..data.images.formats import KNOWN
+from ..interactive.prompt import Prompt
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, style_of
 from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside, plan
 from ..utils.system.paths import expanded
@@ -22,6 +23,7 @@ class Request:
 
     dest: a folder, or a file where the source is one; a name that ends in / is a folder.
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
+    prompt: what is object and what is not, in one image.
     """
 
     source: str | Sequence[str]
@@ -33,6 +35,7 @@ class Request:
     overwrite: bool = False
     edges: str = "auto"
     keep_metadata: bool = False
+    prompt: Prompt | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Work:
     like_results: tuple[Path, ...] = ()
     keep_metadata: bool = False
     others: tuple[Path, ...] = ()
+    prompt: Prompt | None = None
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -74,6 +78,8 @@ def parse_request(request: Request) -> Work:
         forms = _formats(request, style, {kind_of(source) for one in found for source in one.files}, alone)
         jobs, folders = _targets(words, found, request.dest, forms)
         form = forms[0]
+    if request.prompt is not None and [job.kind for job in jobs] != ["image"]:
+        raise JobError("a mask, boxes and points belong to one image: name one image file")
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
     for folder in folders:
@@ -96,6 +102,7 @@ def parse_request(request: Request) -> Work:
         like_results,
         request.keep_metadata,
         others,
+        request.prompt,
     )
 
 

@@ -10,7 +10,7 @@ from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
 from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SizeError
-from .network import DYNAMIC, NetworkMaps, sigmoid
+from .network import DYNAMIC, NetworkMaps, Parts, sigmoid
 from .runtimes import Graph, Runtime, describe_place, open_graph
 
 NEARLY = 1e-6  # how near to 0 and 1 a probability counts
@@ -41,6 +41,7 @@ class _Exported:
     """What both kinds share: `first` is the graph that the images go into."""
 
     merging = False
+    parts: Parts | None = None
 
     def __init__(self, weights: Path, first: Graph, metadata: ModelMetadata, runtime: Runtime, resize: Sizing | None):
         self.weights, self.runtime, self.device, self.metadata = weights, runtime, first.device, metadata
@@ -131,7 +132,9 @@ class ExportedParts(_Exported):
         self.encoder, metadata = _opened(_part(folder, "encoder"), runtime, device)
         super().__init__(folder, self.encoder, metadata, runtime, resize)
         self.decoder = self._other("decoder", device)
-        self.blending = self._other("blending", device) if metadata.threshold is not None else None
+        self.threshold = metadata.threshold
+        self.blending = self._other("blending", device) if self.threshold is not None else None
+        self.parts = self
 
     def _other(self, name: str, device: str) -> Graph:
         """Raises GraphFileError for a part of another network, which would give wrong maps without a word."""
@@ -144,29 +147,35 @@ class ExportedParts(_Exported):
 
     def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
         """See `Network`. Raises SizeError for what the network does not take."""
-        threshold = self.metadata.threshold
-        if self.blending is None or threshold is None:
+        if self.threshold is None:
             return self._maps(image, levels)
         resized = self._check_copy(resized)
-        if min(image.shape[2:]) <= threshold:
+        if min(image.shape[2:]) <= self.threshold:
             return self._maps(resized, levels)
         low = self.decode(*self.encode(resized), ["S0"])[0]
         features, s3 = self.encode(image)
         details = self.decode(features, s3, DETAILS)
-        names = (COARSE, *FINER, *DETAILS) if levels else ("S0",)
-        inputs = dict(zip(("low", COARSE, *DETAILS), (low, s3, *details), strict=True))
-        found = self.blending.run(inputs, [f"blended_{name}" for name in names])
+        found = self.blend(low, s3, details, (COARSE, *FINER, *DETAILS) if levels else ("S0",))
         return _with_levels(found) if levels else NetworkMaps(sigmoid(found[0]))
 
     def encode(self, image: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-        """Images (B, 3, H, W) → features x1, x2, f3 and the coarse map S3 (B, 1, H/8, W/8) in logits."""
+        """See `Parts`. Raises SizeError for what the network does not take."""
         self._check("image", image)
         *features, s3 = self.encoder.run({"image": image}, (*FEATURES, COARSE))
         return features, s3
 
     def decode(self, features: Sequence[np.ndarray], s3: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
-        """Features and a coarse map, which may be another one → the named levels among S2, S1, S0, U2, U1, U0 in logits."""
+        """See `Parts`."""
         return self.decoder.run(dict(zip((*FEATURES, COARSE), (*features, s3), strict=True)), outputs)
+
+    def blend(
+        self, low: np.ndarray, s3: np.ndarray, details: Sequence[np.ndarray], outputs: Sequence[str]
+    ) -> list[np.ndarray]:
+        """See `Parts`. Raises GraphFileError where the network does not blend."""
+        if self.blending is None:
+            raise GraphFileError(f"{self.weights} does not blend")
+        inputs = dict(zip(("low", COARSE, *DETAILS), (low, s3, *details), strict=True))
+        return self.blending.run(inputs, [f"blended_{name}" for name in outputs])
 
     def _maps(self, image: np.ndarray, levels: bool) -> NetworkMaps:
         features, s3 = self.encode(image)

@@ -34,12 +34,35 @@ class NetworkMaps(NamedTuple):
         return NetworkMaps(self.probability[one], *levels)
 
 
+class Parts(Protocol):
+    """An InSPyReNet in parts: the coarse map S3 that lies between them can be changed.
+
+    threshold: images whose sides are both above it are blended from two sizes; None: none are.
+    """
+
+    threshold: int | None
+
+    def encode(self, image: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """Images (B, 3, H, W) → features x1, x2, f3 and the coarse map S3 (B, 1, H/8, W/8) in logits."""
+        ...
+
+    def decode(self, features: Sequence[np.ndarray], s3: np.ndarray, outputs: Sequence[str]) -> list[np.ndarray]:
+        """Features and a coarse map, which may be another one → the named levels among S2, S1, S0, U2, U1, U0 in logits."""
+        ...
+
+    def blend(
+        self, low: np.ndarray, s3: np.ndarray, details: Sequence[np.ndarray], outputs: Sequence[str]
+    ) -> list[np.ndarray]:
+        """S0 of the base-size copy; S3 and U2, U1, U0 of the image → the named levels of the blended pyramid, S3, …, U0."""
+        ...
+
+
 class Network(Protocol):
     """A network with what `Remover` has to know about it. Any number of threads may call it.
 
     name: of the model. weights: its file, or folder. device: "cpu", "cuda:0" and the like. preprocess: makes its inputs.
     normalize: as of `to_map`. merging: large images are predicted in patches, one at a time. batch_size: how many images of a long
-    row it had best get at once.
+    row it had best get at once. parts: what a coarse map can be changed between; None: it has none.
     """
 
     name: str
@@ -49,6 +72,7 @@ class Network(Protocol):
     normalize: Stretch
     merging: bool
     batch_size: int
+    parts: Parts | None
 
     def describe(self) -> str:
         """Network, device and engine in a few words."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from ..data.images.preprocess import Preprocess, Sizing
 from ..engine import build
@@ -13,6 +12,7 @@ from ..engine.network_options import NetworkOptions
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
 from ..lib.checkpoints.state_dict import load_state
+from ..lib.models.inspyrenet import InSPyReNet
 from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
 from ..plugins.trained import family
@@ -20,7 +20,8 @@ from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
 from ..utils.train.checkpoint import read_weights
-from .network import DYNAMIC, ON_GPU, NetworkMaps, RemoverError
+from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts, RemoverError
+from .torch_parts import TorchParts, as_array
 
 UNBOUNDED = 2**31
 
@@ -56,6 +57,14 @@ class TorchNetwork:
             flip=bool(test and test.flip),
         )
 
+    @property
+    def parts(self) -> Parts | None:
+        """See `Network`. Only one pass on one image has parts: no mirrored or scaled copies, no patches, nothing compiled."""
+        model, predictor = self.predictor.model, self.predictor
+        if not isinstance(model, InSPyReNet) or model.finest_stage or not predictor.is_one_pass:
+            return None
+        return TorchParts(model, predictor)
+
     def describe(self) -> str:
         """See `Network`."""
         return f"{self.name} on {describe_device(self.predictor.device)} by torch"
@@ -66,16 +75,12 @@ class TorchNetwork:
         try:
             with flushed_denormals():
                 out: SaliencyPyramid = self.predictor(torch.from_numpy(image), copies, levels=levels)
-                probability = _array(out.logits.sigmoid())
+                probability = as_array(out.logits.sigmoid())
         except RuntimeError as error:
             raise _explained(error, image.shape, self.device) from error
         if not levels:
             return NetworkMaps(probability)
-        return NetworkMaps(probability, tuple(map(_array, out.saliency)), tuple(map(_array, out.laplacian)))
-
-
-def _array(tensor: Tensor) -> np.ndarray:
-    return tensor.float().cpu().numpy()
+        return NetworkMaps(probability, tuple(map(as_array, out.saliency)), tuple(map(as_array, out.laplacian)))
 
 
 def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:

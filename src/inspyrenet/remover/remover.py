@@ -20,6 +20,9 @@ from ..data.images.decoded import DecodedImage
 from ..data.images.encode import check_format, write_picture
 from ..data.images.preprocess import to_map
 from ..engine.network_options import ENGINES, Engine, NetworkOptions
+from ..interactive.prompt import Prompt, PromptError, prompt_of
+from ..interactive.prompted import prompted
+from ..interactive.session import InteractiveImage
 from ..networks.choose import open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
@@ -112,6 +115,10 @@ class Remover:
         *,
         output: str | Path | None = None,
         keep_metadata: bool = False,
+        mask: Any = None,
+        boxes: Iterable[Sequence[float]] = (),
+        points: Iterable[Any] = (),
+        prompt: Prompt | None = None,
     ) -> Any:
         """Cut the object out of one image; the result is of the kind that the image was given as (see `image_types.open_image`),
         a Pillow image where a path was given.
@@ -120,15 +127,17 @@ class Remover:
         threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest. output: a file to write the result to,
         too, in the format of its suffix; one that is there is replaced. keep_metadata: EXIF data, GPS included, goes along;
         color profile and dpi always do. What is transparent in the image stays so.
+        mask, boxes, points: what is object and what is not, as `interactive.prompt.prompt_of` takes them; or a ready-made prompt.
         Raises ImageError for what is no image, CutoutError for an unknown type or threshold, FormatError for a suffix that does
-        not fit, OSError where the file cannot be written.
+        not fit, PromptError for a prompt that cannot be, OSError where the file cannot be written.
         """
         style = style_of(type)
         check_threshold(threshold)
+        said = prompt_of(prompt, mask, boxes, points)
         if output is not None:  # before the network runs
             check_format(Path(output).suffix, style.transparent)
         opened = open_image(img)
-        result = self.cut(opened.image, style, threshold, reverse, keep_metadata)
+        result = self.cut(opened.image, style, threshold, reverse, keep_metadata, said)
         if output is not None:
             write_picture(result.array, output, metadata=result.metadata)
         return opened.to_input_type(result)
@@ -163,12 +172,13 @@ class Remover:
         threshold: float | None = None,
         reverse: bool = False,
         keep_metadata: bool = False,
+        prompt: Prompt | None = None,
     ) -> Result:
         """As `process` for an array uint8 RGB (H, W, 3) or what `read_decoded` gives, with the time of each part."""
         style = style_of(type)
         started = time.perf_counter()
         image = image if isinstance(image, DecodedImage) else DecodedImage(image)
-        maps = self.predict([image], style.kind == "debug")[0]
+        maps = self.predict([image], style.kind == "debug", prompt)[0]
         seconds = {"network": time.perf_counter() - started}
         result = self.finish(image, maps, style, threshold, reverse, keep_metadata)
         return replace(result, seconds={**seconds, **result.seconds})
@@ -177,10 +187,26 @@ class Remover:
         """The map of an array uint8 RGB (H, W, 3): uint8 (H, W)."""
         return self.cut(image, "map").array
 
+    def interactive(self, img: Any) -> InteractiveImage:
+        """One image whose features are kept, for prompts that follow one another; the image as for `process`.
+
+        Raises RemoverError for a network that has no coarse map to change, ImageError.
+        """
+        return InteractiveImage(self.network, seen_by_network(open_image(img).image))
+
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def predict(self, images: Sequence[DecodedImage], levels: bool = False) -> list[NetworkMaps]:
-        """What the network says of each image, at its own sizes; levels: also the levels of the pyramid."""
+    def predict(
+        self, images: Sequence[DecodedImage], levels: bool = False, prompt: Prompt | None = None
+    ) -> list[NetworkMaps]:
+        """What the network says of each image, at its own sizes; levels: also the levels of the pyramid. prompt: of one image.
+
+        Raises PromptError for a prompt that does not fit, or that is given for several images or with levels.
+        """
+        if prompt is not None:
+            if len(images) != 1 or levels:
+                raise PromptError("a prompt belongs to one image, and to no picture of the network's levels")
+            return [prompted(self.network, seen_by_network(images[0]), prompt)]
         return predict(self.network, [seen_by_network(image) for image in images], levels)
 
     def map_of(self, maps: NetworkMaps, image: DecodedImage) -> np.ndarray:

@@ -1,0 +1,175 @@
+"""What a person says about an object: a coarse mask, boxes, clicks and strokes; checked when it is made."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+Point = tuple[float, float]  # x, y in pixels of the upright image, from its upper left corner
+Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height
+Base = Literal["auto", "model", "prompt"]
+
+BASES = ("auto", "model", "prompt")
+MOST = 10_000  # strokes, boxes, and points of a stroke
+
+
+class PromptError(ValueError):
+    """A prompt that cannot be; the message says why."""
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """Points that a pen went through, in pixels of the upright image; one point is a click.
+
+    keep: the object is there, or else it is not. width: of the pen, in pixels; None: a fortieth of the image's longer side.
+    Raises PromptError for no point at all, and for values that are not finite.
+    """
+
+    points: tuple[Point, ...]
+    keep: bool = True
+    width: float | None = None
+
+    def __post_init__(self):
+        if not self.points:
+            raise PromptError("a stroke has at least one point")
+        _check_count(self.points, "points of a stroke")
+        for point in self.points:
+            _check_numbers(point, 2, "a point is x, y")
+        if self.width is not None and not (_is_number(self.width) and self.width > 0):
+            raise PromptError(f"a stroke's width is a number of pixels above 0, not {self.width!r}")
+
+    def __str__(self) -> str:
+        x, y = self.points[0]
+        return f"{'keep' if self.keep else 'remove'} at {x:g},{y:g}"
+
+
+@dataclass(frozen=True, eq=False)
+class Prompt:
+    """All that was said about one image.
+
+    mask: how sure the object is, bool, uint8 or floats in 0..1, (H, W) of any size, stretched over the image.
+    boxes: the object lies within one of them; nothing outside is object. strokes: in the order drawn; where they overlap, the
+    later one counts.
+    base: what the prompt starts from. "model": the network's own map, to which a mask adds; "prompt": nothing but the prompt,
+    that is the mask, or else no object at all, or in boxes an unknown one; "auto": "prompt" where there is a mask, else "model".
+    Raises PromptError for a mask that is no map, for boxes without area, and for an unknown base.
+    """
+
+    mask: np.ndarray | None = None
+    boxes: tuple[Box, ...] = ()
+    strokes: tuple[Stroke, ...] = ()
+    base: Base = "auto"
+    probability: np.ndarray | None = field(init=False, default=None)  # the mask as float32 in 0..1
+
+    def __post_init__(self):
+        if self.base not in BASES:
+            raise PromptError(f"base is {', '.join(BASES)}, not {self.base!r}")
+        _check_count(self.boxes, "boxes")
+        _check_count(self.strokes, "strokes")
+        for box in self.boxes:
+            _check_numbers(box, 4, "a box is x, y, width, height")
+            if min(box[2:]) <= 0:
+                raise PromptError(f"a box has a width and a height above 0, not {_words(box)}")
+        if self.mask is not None:
+            object.__setattr__(self, "probability", probability_of(self.mask))
+        if self.base == "prompt" and self.is_empty:
+            raise PromptError("the prompt is to stand in place of the network's map, but it is empty")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was said."""
+        return self.mask is None and not self.boxes and not self.strokes
+
+    @property
+    def replaces(self) -> bool:
+        """Whether the network's own map does not count."""
+        return self.base == "prompt" or (self.base == "auto" and self.mask is not None)
+
+    def check(self, shape: tuple[int, int]) -> None:
+        """Raises PromptError where something lies outside an image of (height, width), or contradicts itself."""
+        height, width = shape
+        size = f"the image, which has {width}×{height} pixels"
+        for stroke in self.strokes:
+            if not any(_inside(point, (0, 0, width, height)) for point in stroke.points):
+                raise PromptError(f"{stroke} lies outside {size}")
+            if stroke.keep and self.boxes and not any(_inside(p, box) for p in stroke.points for box in self.boxes):
+                raise PromptError(f"{stroke} lies outside the boxes: nothing outside them is kept")
+        for x, y, w, h in self.boxes:
+            if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+                raise PromptError(f"the box {_words((x, y, w, h))} lies outside {size}")
+        if self.replaces and not self.boxes and not any(stroke.keep for stroke in self.strokes):
+            if self.probability is None:
+                raise PromptError("in place of the network's map there is nothing to keep: only strokes that remove")
+            if self.probability.max() < 0.5:
+                raise PromptError("the mask marks nothing: no value of it is a half or more")
+
+
+def prompt_of(
+    prompt: Prompt | None = None, mask: Any = None, boxes: Iterable[Sequence[float]] = (), points: Iterable[Any] = ()
+) -> Prompt | None:
+    """A prompt as `Remover.process` takes it: ready-made, or by its parts; None where nothing was said.
+
+    mask: array or Pillow image. boxes: (x, y, width, height). points: (x, y) or (x, y, keep), keep true or false; or `Stroke`.
+    Raises PromptError.
+    """
+    boxes, points = [*boxes], [*points]
+    if prompt is not None:
+        if mask is not None or boxes or points:
+            raise PromptError("give a prompt, or mask, boxes and points, not both")
+        return None if prompt.is_empty else prompt
+    boxes = [tuple(box) for box in boxes]
+    made = Prompt(None if mask is None else np.asarray(mask), tuple(boxes), tuple(map(_stroke, points)))
+    return None if made.is_empty else made
+
+
+def probability_of(mask: np.ndarray) -> np.ndarray:
+    """A mask as float32 (H, W) in 0..1. Raises PromptError for what is no map of one channel with values in range."""
+    if mask.ndim == 3 and mask.shape[2] == 1:
+        mask = mask[..., 0]
+    if mask.ndim != 2 or 0 in mask.shape:
+        raise PromptError(f"a mask is (height, width), not of shape {mask.shape}: give one channel")
+    if mask.dtype == bool:
+        return mask.astype(np.float32)
+    if mask.dtype == np.uint8:
+        return mask.astype(np.float32) / 255
+    if not np.issubdtype(mask.dtype, np.floating):
+        raise PromptError(f"a mask is bool, uint8 or of floats in 0..1, not {mask.dtype}")
+    if not np.isfinite(mask).all():
+        raise PromptError("the mask has values that are not finite")
+    if mask.min() < 0 or mask.max() > 1:
+        raise PromptError(f"a mask of floats has values in 0..1, not {mask.min():g}..{mask.max():g}")
+    return mask.astype(np.float32)
+
+
+def _stroke(point: Any) -> Stroke:
+    if isinstance(point, Stroke):
+        return point
+    values = tuple(point)
+    if len(values) not in (2, 3) or (len(values) == 3 and values[2] not in (0, 1)):
+        raise PromptError(f"a point is (x, y) or (x, y, keep), keep true or false, not {point!r}")
+    return Stroke((values[:2],), bool(values[2]) if len(values) == 3 else True)
+
+
+def _inside(point: Point, box: Box) -> bool:
+    x, y, width, height = box
+    return x <= point[0] < x + width and y <= point[1] < y + height
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_numbers(values: Sequence[object], count: int, what: str) -> None:
+    if len(values) != count or not all(map(_is_number, values)):
+        raise PromptError(f"{what} in pixels, not {_words(values)}")
+
+
+def _check_count(items: Sequence[object], what: str) -> None:
+    if len(items) > MOST:
+        raise PromptError(f"{len(items):,} {what} are too many: {MOST:,} at most")
+
+
+def _words(values: Sequence[object]) -> str:
+    return ",".join(f"{value:g}" if _is_number(value) else repr(value) for value in values)
