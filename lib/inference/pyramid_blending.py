@@ -18,24 +18,27 @@ def predict(
     resized: Tensor | None = None,
     threshold: int | None = None,
     alignment: str = "as_trained",
+    coarse: Tensor | None = None,
 ) -> SaliencyPyramid:
     """One image (or a batch of one size) → its saliency pyramid, blended where the rule says so.
 
     image: (B, 3, H, W). resized: the same image at the model's base size (B, 3, *base_size); made from `image` if absent.
     threshold: None → one pass on `image`. Else, if H ≤ threshold or W ≤ threshold, one pass on `resized`; larger images
     get both passes, blended. alignment: "as_trained" puts the low-resolution map where published results have it, up to
-    3.5 px up and left of the image; "corrected" puts it where the image is.
+    3.5 px up and left of the image; "corrected" puts it where the image is. coarse: logits in place of the S3 of an InSPyReNet,
+    (B, 1, ·/8, ·/8) of the image, or of `resized` where there is a threshold; NaN where its own is kept.
     """
     if alignment not in ALIGNMENTS:
         raise ValueError(f"alignment is {' or '.join(ALIGNMENTS)}, not {alignment!r}")
+    words = {} if coarse is None else {"coarse": coarse}  # other families take the image alone
     if threshold is None:
-        return model(image)
+        return model(image, **words)
     network = cast(PyramidNetwork, model)
     if resized is None:
         resized = base_copy(network, image)
     if min(image.shape[-2:]) <= threshold:
-        return model(resized)
-    low = model(resized)
+        return model(resized, **words)
+    low = model(resized, **words)
     return blend(network, low, image, alignment)
 
 

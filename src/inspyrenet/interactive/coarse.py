@@ -7,60 +7,65 @@ import numpy as np
 
 from ..data.images.preprocess import resize
 from ..networks.network import sigmoid
-from . import random_walk, raster
+from ..networks.runtimes import Graph
+from . import head, random_walk, raster
 from .prompt import Prompt, Stroke
 
 SURE = 6.0  # logits of what is said
 PINNED = 4.0  # logits that cells under a stroke have at least
 NOTICED = 0.03  # of probability: a cell that changes by less stays as it is
+ROUNDS = 6  # strokes one after the other, as the head was trained; of more the first ones go together
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What is known of an image on the grid of its coarse map. shape: (height, width) of the image. s3: logits (h, w).
 
-    features: (C, h, w), what neighbors are compared by.
+    colors: (1, 3, h, w), RGB in 0..1. features: x2 and f3 of the encoder. head: what changes the map; None: random walks do.
     """
 
     shape: tuple[int, int]
     s3: np.ndarray
-    features: np.ndarray
+    colors: np.ndarray
+    features: tuple[np.ndarray, np.ndarray]
+    head: Graph | None
 
 
 @dataclass(frozen=True, eq=False)
 class Edited:
-    """Logits (h, w): start, what the prompt began from, and s3, what became of it; changed: the cells that differ, bool."""
+    """Logits (h, w): start, what the prompt began from, and s3, what became of it; changed: the cells that differ, bool.
+
+    strokes: those of the prompt, and clicks in the middle of boxes in which no object was found.
+    """
 
     start: np.ndarray
     s3: np.ndarray
     changed: np.ndarray
+    strokes: tuple[Stroke, ...]
 
 
-def scene_of(image: np.ndarray, features: Sequence[np.ndarray], s3: np.ndarray) -> Scene:
+def scene_of(image: np.ndarray, features: Sequence[np.ndarray], s3: np.ndarray, head: Graph | None = None) -> Scene:
     """From an image uint8 (H, W, 3) and what `Parts.encode` gives for it."""
-    grid = s3.shape[2], s3.shape[3]
-    colors = resize(image, grid).astype(np.float32).transpose(2, 0, 1) / 255
-    maps = [_even(colors), *(_even(_pooled(x[0], grid)) for x in features[1:]), sigmoid(s3[0])]
-    return Scene(image.shape[:2], s3[0, 0], np.concatenate(maps))
+    colors = resize(image, (s3.shape[2], s3.shape[3])).astype(np.float32).transpose(2, 0, 1)[None] / 255
+    return Scene((image.shape[0], image.shape[1]), s3[0, 0], colors, (features[1], features[2]), head)
 
 
 def edit(scene: Scene, prompt: Prompt) -> Edited:
     """The coarse map as the prompt has it."""
     start = _start(scene, prompt)
-    labels = raster.stroke_labels(prompt.strokes, scene.shape, start.shape)
-    outside = None
-    s3 = start
-    if prompt.boxes:
-        cover = raster.box_cover(prompt.boxes, scene.shape, start.shape)
-        outside = cover < 0.5 * cover.max()
-        s3 = np.where(outside, np.minimum(s3, -SURE), s3)
-        labels = _sought(prompt, scene, s3, labels)
-    if labels.any():
-        s3 = _spread(scene, s3, labels)
-        if outside is not None:
-            s3 = np.where(outside, np.minimum(s3, -SURE), s3)
+    inside = (
+        raster.box_cover(prompt.boxes, scene.shape, start.shape) > 0 if prompt.boxes else np.ones(start.shape, bool)
+    )
+    s3 = _limited(start, inside)
+    strokes = (*_sought(prompt, scene, s3), *prompt.strokes)
+    if strokes:
+        s3 = _limited(_spread(scene, s3, strokes), inside)
     changed = np.abs(sigmoid(s3) - sigmoid(start)) > NOTICED
-    return Edited(start, np.where(changed, s3, start).astype(np.float32), changed)
+    return Edited(start, np.where(changed, s3, start).astype(np.float32), changed, strokes)
+
+
+def _limited(s3: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    return np.where(inside, s3, np.minimum(s3, -SURE))
 
 
 def _start(scene: Scene, prompt: Prompt) -> np.ndarray:
@@ -71,26 +76,45 @@ def _start(scene: Scene, prompt: Prompt) -> np.ndarray:
     return said if prompt.replaces else np.maximum(said, scene.s3)
 
 
-def _sought(prompt: Prompt, scene: Scene, s3: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """A box in which no object is found yet holds one: its middle is taken for it, unless a stroke says more."""
-    labels = labels.copy()
+def _sought(prompt: Prompt, scene: Scene, s3: np.ndarray) -> list[Stroke]:
+    """A box in which no object is found yet holds one: a click in its middle, unless a stroke keeps something there."""
+    kept = raster.stroke_labels(prompt.strokes, scene.shape, s3.shape) > 0
+    clicks = []
     for x, y, width, height in prompt.boxes:
         inside = raster.box_cover([(x, y, width, height)], scene.shape, s3.shape) > 0
-        if s3[inside].max() < 0 and not (labels[inside] > 0).any():
-            middle = (x + width / 2, y + height / 2)
-            click = Stroke((middle,), width=max(min(width, height) / 4, 1e-3))
-            labels[(raster.stroke_labels([click], scene.shape, s3.shape) > 0) & (labels == 0)] = 1
-    return labels
+        if s3[inside].max() < 0 and not kept[inside].any():
+            clicks.append(Stroke(((x + width / 2, y + height / 2),), width=min(width, height) / 4))
+    return clicks
 
 
-def _spread(scene: Scene, s3: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    found = _logits(random_walk.spread(scene.features, sigmoid(s3), labels))
+def _spread(scene: Scene, s3: np.ndarray, strokes: Sequence[Stroke]) -> np.ndarray:
+    """The map with strokes spread over what they mean."""
+    labels = raster.stroke_labels(strokes, scene.shape, s3.shape)
+    if scene.head is None:
+        found = _logits(random_walk.spread(_compared(scene), sigmoid(s3), labels))
+    else:
+        found = s3
+        for first in range(max(1, len(strokes) - ROUNDS + 1), len(strokes)):
+            earlier = raster.stroke_labels(strokes[:first], scene.shape, s3.shape)
+            found = head.changed(scene.head, scene.colors, scene.features, scene.s3, found, earlier)
+        found = head.changed(scene.head, scene.colors, scene.features, scene.s3, found, labels)
     found = np.where(labels > 0, np.maximum(found, PINNED), found)
     return np.where(labels < 0, np.minimum(found, -PINNED), found)
 
 
+def _compared(scene: Scene) -> np.ndarray:
+    """What neighboring cells are compared by, (C, h, w): colors, features, and the network's own map."""
+    grid = (scene.s3.shape[0], scene.s3.shape[1])
+    return np.concatenate(
+        [
+            _even(maps)
+            for maps in (scene.colors[0], *(_pooled(x[0], grid) for x in scene.features), sigmoid(scene.s3[None]))
+        ]
+    )
+
+
 def _logits(probability: np.ndarray) -> np.ndarray:
-    least = float(sigmoid(np.float32(-SURE)))
+    least = float(sigmoid(np.array(-SURE)))
     inside = probability.clip(least, 1 - least)
     return np.log(inside / (1 - inside)).astype(np.float32)
 

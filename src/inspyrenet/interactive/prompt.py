@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -119,8 +119,11 @@ def prompt_of(
         if mask is not None or boxes or points:
             raise PromptError("give a prompt, or mask, boxes and points, not both")
         return None if prompt.is_empty else prompt
-    boxes = [tuple(box) for box in boxes]
-    made = Prompt(None if mask is None else np.asarray(mask), tuple(boxes), tuple(map(_stroke, points)))
+    made = Prompt(
+        None if mask is None else np.asarray(mask),
+        tuple(cast(Box, tuple(box)) for box in boxes),
+        tuple(map(_stroke, points)),
+    )
     return None if made.is_empty else made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 SHARPNESS = 3.0  # of the difference between neighbors, in units of the image's mean one
 LEAST = 1e-3  # weight of neighbors, however different
-PULL = 1e-3  # of the map that is there, where it is sure
+PULL = 3e-3  # of the map that is there, where it is sure
 HOLD = 1e3  # of strokes
 STEPS, CLOSE = 150, 1e-4
 

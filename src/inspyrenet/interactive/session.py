@@ -11,6 +11,7 @@ import numpy as np
 from ..data.images.preprocess import to_map
 from ..networks.network import Network, NetworkMaps, Parts, RemoverError, sigmoid
 from . import coarse, raster
+from .head import head_beside
 from .prompt import Prompt
 
 DETAILS = ("U2", "U1", "U0")
@@ -41,7 +42,7 @@ class InteractiveImage:
                 self._details = _Details(self.parts, whole[None])
             whole = copy
         self.features, s3 = self.parts.encode(whole[None])
-        self.scene = coarse.scene_of(image, self.features, s3)
+        self.scene = coarse.scene_of(image, self.features, s3, head_beside(network.weights))
         self.own = self._finest(self.scene.s3)
 
     def answer(self, prompt: Prompt) -> Answer:
@@ -51,13 +52,17 @@ class InteractiveImage:
         untouched = edited.start is self.scene.s3
         base = self.own if untouched else self._finest(edited.start)
         reach = np.zeros_like(base) if untouched else np.ones_like(base)
-        probability = base
+        probability, grid = base, (base.shape[2], base.shape[3])
         if edited.changed.any():
-            share = raster.enlarged(edited.changed, (base.shape[2], base.shape[3]))
+            share = raster.enlarged(edited.changed, grid)
             probability = base + share * (self._finest(edited.s3) - base)
             reach = np.maximum(reach, share)
-        probability, brushed = raster.brushed(probability, prompt.strokes, self.shape)
-        return Answer(probability, np.maximum(reach, brushed))
+        probability, brushed = raster.brushed(probability, edited.strokes, self.shape)
+        reach = np.maximum(reach, brushed)
+        if prompt.boxes:
+            cover = raster.box_cover(prompt.boxes, self.shape, grid)
+            probability, reach = probability * cover, np.maximum(reach, 1 - cover)
+        return Answer(probability, reach)
 
     def maps(self, prompt: Prompt) -> NetworkMaps:
         """As `Remover.predict` gives them for an image without a prompt."""

@@ -72,7 +72,9 @@ class Network(Protocol):
     normalize: Stretch
     merging: bool
     batch_size: int
-    parts: Parts | None
+
+    @property
+    def parts(self) -> Parts | None: ...
 
     def describe(self) -> str:
         """Network, device and engine in a few words."""

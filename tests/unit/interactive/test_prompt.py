@@ -1,0 +1,83 @@
+"""Prompts are checked when they are made, and again against the image."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, prompt_of
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: Stroke(()), "at least one point"),
+        (lambda: Stroke(((1, NAN),)), "a point is x, y in pixels"),
+        (lambda: Stroke(((1, 2, 3),)), "a point is x, y"),
+        (lambda: Stroke((("1", 2),)), "a point is x, y"),
+        (lambda: Stroke(((1, 2),), width=0), "width"),
+        (lambda: Stroke(((1, 2),), width=INF), "width"),
+        (lambda: Stroke(((0, 0),) * 10_001), "too many"),
+        (lambda: Prompt(boxes=((0, 0, 5),)), "a box is x, y, width, height"),
+        (lambda: Prompt(boxes=((0, 0, 5, 0),)), "above 0"),
+        (lambda: Prompt(boxes=((0, 0, 5, -2),)), "above 0"),
+        (lambda: Prompt(boxes=((0, NAN, 5, 2),)), "a box is"),
+        (lambda: Prompt(base="both"), "base is auto, model, prompt"),
+        (lambda: Prompt(base="prompt"), "it is empty"),
+        (lambda: Prompt(np.zeros((4, 4, 3))), "one channel"),
+        (lambda: Prompt(np.zeros((0, 4))), "height, width"),
+        (lambda: Prompt(np.full((2, 2), NAN)), "not finite"),
+        (lambda: Prompt(np.full((2, 2), 1.5)), "0..1, not 1.5"),
+        (lambda: Prompt(np.zeros((2, 2), np.int32)), "int32"),
+        (lambda: prompt_of(Prompt(), boxes=[(0, 0, 1, 1)]), "not both"),
+        (lambda: prompt_of(points=[(1, 2, 7)]), "keep true or false"),
+        (lambda: prompt_of(points=[(1,)]), "a point is"),
+    ],
+)
+def test_what_cannot_be_is_told(made, said):
+    with pytest.raises(PromptError, match=said):
+        made()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "said"),
+    [
+        (Prompt(strokes=(Stroke(((30, 5),)),)), r"keep at 30,5 lies outside the image, which has 30×20 pixels"),
+        (Prompt(strokes=(Stroke(((-1, 5),), keep=False),)), "remove at -1,5 lies outside"),
+        (Prompt(boxes=((30, 0, 5, 5),)), "box 30,0,5,5 lies outside"),
+        (Prompt(boxes=((0, 0, 9, 9),), strokes=(Stroke(((20, 5),)),)), "outside the boxes"),
+        (Prompt(np.zeros((3, 3))), "marks nothing"),
+        (Prompt(strokes=(Stroke(((3, 5),), keep=False),), base="prompt"), "nothing to keep"),
+    ],
+)
+def test_what_does_not_fit_the_image_is_told(prompt, said):
+    with pytest.raises(PromptError, match=said):
+        prompt.check((20, 30))
+
+
+def test_what_fits_passes():
+    for prompt in (
+        Prompt(),
+        Prompt(strokes=(Stroke(((-5, 5), (3, 3))),)),  # a stroke may begin outside
+        Prompt(boxes=((-5, -5, 100, 100),)),
+        Prompt(np.zeros((3, 3)), base="model"),
+        Prompt(np.zeros((3, 3)), strokes=(Stroke(((3, 5),)),)),
+    ):
+        prompt.check((20, 30))
+
+
+def test_a_prompt_comes_from_its_parts():
+    made = prompt_of(
+        mask=Image.new("L", (4, 3), 255), boxes=[[1, 2, 3, 4]], points=[(5, 6), (7, 8, 0), Stroke(((1, 1),))]
+    )
+    assert made is not None and made.probability is not None
+    assert made.probability.shape == (3, 4) and made.probability.min() == 1
+    assert made.boxes == ((1, 2, 3, 4),) and [stroke.keep for stroke in made.strokes] == [True, False, True]
+    assert prompt_of() is None and prompt_of(Prompt()) is None and prompt_of(made) is made
+
+
+def test_a_mask_stands_in_place_of_the_map_and_strokes_on_top_of_it():
+    mask, stroke = np.ones((2, 2), bool), Stroke(((0, 0),))
+    assert Prompt(mask).replaces and not Prompt(mask, base="model").replaces
+    assert not Prompt(strokes=(stroke,)).replaces and Prompt(strokes=(stroke,), base="prompt").replaces
