@@ -72,7 +72,8 @@ def measure_masks(remover: Remover, pair: Pair) -> dict[str, list[float]]:
     pixels, mask = read_pair(pair)
     image = InteractiveImage(remover.network, pixels)
     height, width = mask.shape
-    coarse = cv2.resize(mask * np.float32(1), (max(1, width // 16), max(1, height // 16)), interpolation=cv2.INTER_AREA)
+    size = max(1, width // 16), max(1, height // 16)
+    coarse = cv2.resize(mask * np.float32(1), size, interpolation=cv2.INTER_AREA).clip(0, 1)
     maps = {
         "model alone": image.saliency(Prompt()) >= 128,
         "mask enlarged": cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR) >= 0.5,
