@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from ..whole_file import sync_file, sync_folder, whole_file
 from .archives import ArchiveError, is_bomb, unpack_dataset, unpack_maps
-from .registry import HOME_VARIABLE, Published, cache_folder, is_present, place_of
+from .registry import HOME_VARIABLE, Published, cache_folder, found_at, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
 
 OFFLINE_HINT = "Without a network: bring the file from elsewhere, then `inspyrenet d {name} --from FILE`"
@@ -46,10 +46,10 @@ def fetch_published(
     this folder) instead of the network. overwrite: even if it is there.
     Raises DownloadError, or ArchiveError where an archive is not what it should be.
     """
-    place = place_of(entry, root)
-    if is_present(entry, root) and not overwrite:
-        say(f"{entry.name}: already there, {place}")
-        return place
+    place, found = place_of(entry, root), found_at(entry, root)
+    if found is not None and not overwrite:
+        say(f"{entry.name}: already there, {found}")
+        return found
     archive = place if not entry.is_archive else cache_folder() / "archives" / entry.file
     try:
         with _only_one(archive):

@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from .huggingface import in_cache, source_of
+
 REGISTRY = Path(__file__).resolve().parent
 KINDS = ("weights", "data", "maps")
 HOME_VARIABLE = "INSPYRENET_HOME"
@@ -139,6 +141,12 @@ def weights_of_file(name: str) -> Published | None:
     return next((entry for entry in load("weights").values() if name in (entry.file, *entry.aliases)), None)
 
 
+def weights_of_repository(repository: str) -> Published | None:
+    """The published weights whose source is this repository (owner/name) of the Hugging Face Hub."""
+    known = ((entry, source_of(url)) for entry in load("weights").values() for url in entry.sources)
+    return next((entry for entry, source in known if source and source[0].repository == repository), None)
+
+
 def _by_name(kind: str) -> dict[str, list[Published]]:
     files = load(kind)
     names = {name: [entry] for name, entry in files.items()}
@@ -182,7 +190,15 @@ def clone_folder() -> Path:
     return here
 
 
+def found_at(entry: Published, root: Path | None = None) -> Path | None:
+    """The file or folder if it is on this machine: in its place or, unless `root` is given, in the Hugging Face Hub's cache."""
+    place = place_of(entry, root)
+    if place.is_file() if entry.kind == "weights" else place.is_dir() and any(place.iterdir()):
+        return place
+    sources = [] if root else [source for url in entry.sources if (source := source_of(url))]
+    return next((path for source in sources if (path := in_cache(*source))), None)
+
+
 def is_present(entry: Published, root: Path | None = None) -> bool:
     """The file is there, or the folder with something in it."""
-    place = place_of(entry, root)
-    return place.is_file() if entry.kind == "weights" else place.is_dir() and any(place.iterdir())
+    return found_at(entry, root) is not None

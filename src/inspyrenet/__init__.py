@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .utils.system.extras import extras_named
 
 if TYPE_CHECKING:
-    from .api import build_criterion, build_model, load_weights, predict
+    from .api import build_criterion, build_model, from_pretrained, load_weights, predict
     from .lib.types import SaliencyPyramid
     from .remover.remover import Remover
 
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "build_model": ".api",
+    "from_pretrained": ".api",
     "load_weights": ".api",
     "predict": ".api",
     "build_criterion": ".api",
@@ -26,7 +27,16 @@ _HOME = {
     "Remover": ".remover.remover",
 }
 
-__all__ = ["Remover", "SaliencyPyramid", "__version__", "build_criterion", "build_model", "load_weights", "predict"]
+__all__ = [
+    "Remover",
+    "SaliencyPyramid",
+    "__version__",
+    "build_criterion",
+    "build_model",
+    "from_pretrained",
+    "load_weights",
+    "predict",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,13 +5,14 @@ from pathlib import Path
 
 from torch import nn
 
+from .hub.pretrained import from_pretrained
 from .lib.build import build_model
 from .lib.checkpoints.state_dict import load_state
 from .lib.inference.pyramid_blending import predict
 from .lib.losses.build import build_criterion
 from .utils.train.checkpoint import read_weights, weights_in
 
-__all__ = ["build_criterion", "build_model", "load_weights", "predict"]
+__all__ = ["build_criterion", "build_model", "from_pretrained", "load_weights", "predict"]
 
 
 def load_weights(model: nn.Module, source: str | Path | Mapping) -> nn.Module:

@@ -126,6 +126,16 @@ def save_resolved(config: Config, path: str | Path) -> None:
     path.write_text(resolved_text(config), encoding="utf-8")
 
 
+def without_places(config: Config) -> Config:
+    """The config as others may read it: of absolute paths the last part, and no folders of code."""
+    data = {**config.model_dump(), "plugin_folders": None}
+    for keys in (*_FOLDERS, *_FILES):
+        value = _get(data, keys)
+        if isinstance(value, str) and Path(value).is_absolute():
+            _set(data, keys, Path(value).name)
+    return Config.model_validate(data)
+
+
 # -- reading ------------------------------------------------------------------------------------------------------
 
 

@@ -142,7 +142,7 @@ class LoRASection(Section):
 
 
 class FineTuneSection(Section):
-    weights: str | None = None  # start from these weights
+    weights: str | None = None  # start from these: a file, a run folder, or hf:owner/name
     strict: bool = True  # false: what fits is loaded, and what does not is said
     lora: LoRASection | None = None
     freeze_stages: Annotated[int, Field(ge=0, le=5)] = 0  # first encoder maps that do not learn

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 MODULES = {  # extra → modules of the packages that it brings; a module of several extras stands with the first one
     "train": (
-        "torch", "torchvision", "timm", "huggingface_hub", "cv2", "py_sod_metrics", "pydantic", "safetensors", "tensorboard",
-        "matplotlib", "skimage",
+        "torch", "torchvision", "timm", "cv2", "py_sod_metrics", "pydantic", "safetensors", "tensorboard", "matplotlib",
+        "skimage",
     ),
+    "hub": ("huggingface_hub",),
     "openvino": ("openvino",),
     "matting": ("pymatting",),
     "parquet": ("pyarrow",),

@@ -153,11 +153,16 @@ def pretrained_file(name: str) -> Path:
     raise FileNotFoundError(f"Model.pretrained: no file {' or '.join(map(str, candidates))}")
 
 
+def loaded(config: Config, weights: Path) -> nn.Module:
+    """The network with these weights. Raises WeightsError where they do not fit."""
+    return load_state(network(config, start=False), read_weights(weights), str(weights))
+
+
 def trained_network(config: Config) -> tuple[nn.Module, Path]:
     """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
     source = Path(filled_in(section(config, "Test").Checkpoint.checkpoint_dir, "Test.Checkpoint.checkpoint_dir"))
     path = source if source.is_file() else CheckpointFolder(source).weights_file()
-    return load_state(network(config, start=False), read_weights(path), str(path)), path
+    return loaded(config, path), path
 
 
 def freeze(net: nn.Module, stages: int) -> None:

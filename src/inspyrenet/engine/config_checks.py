@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ..data.datasets.files import place_of, present
+from ..data.hub.huggingface import PREFIX
 from ..lib.backbones.timm_features import check_name
 from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, SCENES, criterion_choices
@@ -172,7 +173,7 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
         candidates = pretrained_candidates(pretrained)
         if not any(path.is_file() for path in candidates):
             yield "Model.pretrained", f"no file {' or '.join(map(str, candidates))}"
-    if weights is not None and weights not in made and not Path(weights).exists():
+    if weights is not None and weights not in made and not (weights.startswith(PREFIX) or Path(weights).exists()):
         yield "Train.FineTune.weights", f"no such folder or weights file {weights}"
 
 

@@ -15,11 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from ..data.datasets.synthetic import SyntheticShapes
-from ..data.hub import registry
 from ..data.hub.onnx_files import ModelMetadata, load_program, save_onnx, save_program
 from ..data.images.preprocess import MEAN, STD, Preprocess, resize
 from ..data.whole_file import whole_file
-from ..lib.checkpoints.state_dict import load_state
 from ..lib.export.parts import Blending, Decoder, Encoder, record_parts
 from ..lib.export.wrappers import record
 from ..lib.sizes import SizeRule, size_rule
@@ -27,7 +25,6 @@ from ..networks.exported import is_exported, open_exported
 from ..networks.network import Network
 from ..utils.system.extras import how_to_install
 from ..utils.system.precision import flushed_denormals
-from ..utils.train.checkpoint import read_weights
 from . import build, presets
 from .predictor import Predictor
 
@@ -98,7 +95,7 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
     check_options(options)
     output = options.output or Path(spec.name).with_suffix("" if options.parts else SUFFIXES[options.format])
     with timed_log(say, f"loading {spec.weights}"):
-        model = load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
+        model = build.loaded(spec.config, spec.weights)
     metadata = metadata_for(spec, options, size_rule(model))
     if options.parts:
         _export_parts(model.eval(), metadata, options, output, say)
@@ -196,8 +193,6 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         fixed = {"image": one} if threshold is None else {"image": one, "resized": model.base_size}
     elif options.size is not None:
         rule.check(options.size)
-    entry = registry.weights_of_file(spec.weights.name)
-    unlisted = presets.BUNDLED_TERMS if spec.weights == presets.BUNDLED_WEIGHTS else "not stated with the weights"
     blended = threshold is not None
     return ModelMetadata(
         name=spec.name,
@@ -218,7 +213,7 @@ def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> M
         normalize=test.normalize if test else "none",
         fixed=fixed,
         weights=spec.weights.name,
-        license=entry.terms if entry else unlisted,
+        license=presets.terms_of(spec) or "not stated with the weights",
         version=__version__,
     )
 

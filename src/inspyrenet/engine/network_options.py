@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 Engine = Literal["auto", "onnx", "openvino", "torch"]
 ENGINES: tuple[str, ...] = get_args(Engine)
-MODE_HELP = "fast, base, base-nightly, a config or a checkpoint (default: bundled)"
+MODE_HELP = "fast, base, a config, a checkpoint or hf:owner/name (default: bundled)"
 
 
 def override(word: str) -> str:

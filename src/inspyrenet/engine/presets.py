@@ -1,15 +1,17 @@
-"""What a mode, a config or a checkpoint stands for: a config and a file of weights. Nothing is fetched, nothing is built.
+"""What a mode, a config or a checkpoint stands for: a config and a file of weights. Nothing is built, and nothing is fetched but
+models of the Hugging Face Hub that are named (hf:owner/name).
 
 Listing modes imports no torch.
 """
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..data.hub import registry
+from ..data.hub import huggingface, registry
+from ..utils.system.extras import extras_named
 from ..utils.system.paths import expanded
 
 if TYPE_CHECKING:
@@ -46,11 +48,16 @@ def resolve_model(
     """Mode (fast, base, base-nightly, other published weights, a config's name or file, a checkpoint) and weights → ModelSpec.
 
     mode None: the bundled model, or, with `ckpt`, whatever the checkpoint is. ckpt: a file of weights or a run folder, in
-    place of the mode's own. overrides: words such as Model.depth=32, on top of the config.
-    Raises ModeError, MissingWeights, ConfigError, CheckpointError, WeightsError.
+    place of the mode's own. Either may be hf:owner/name or hf:owner/name@revision. overrides: words such as Model.depth=32, on top
+    of the config.
+    Raises ModeError, MissingWeights, ConfigError, CheckpointError, WeightsError, HubError, ExtraMissing.
     """
     if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
         mode, ckpt = None, mode
+    on_hub = huggingface.hub_model(ckpt if mode is None else mode)
+    if on_hub is not None:
+        spec = _from_hub(on_hub, overrides)
+        return spec if mode is None or ckpt is None else replace(spec, weights=_existing(ckpt))
     if mode is None:
         return _from_bundled(overrides) if ckpt is None else _from_checkpoint(expanded(ckpt), overrides)
     entry = registry.load("weights").get(str(mode))
@@ -64,14 +71,43 @@ def has_default() -> bool:
     return BUNDLED_WEIGHTS.is_file() and BUNDLED_CONFIG.is_file()
 
 
+def terms_of(spec: ModelSpec) -> str | None:
+    """The terms of published or bundled weights; None of others, whose publisher states them."""
+    if spec.weights == BUNDLED_WEIGHTS:
+        return BUNDLED_TERMS
+    fetched = (entry for entry in registry.load("weights").values() if registry.found_at(entry) == spec.weights)
+    entry = registry.weights_of_file(spec.weights.name) or next(fetched, None)
+    return entry.terms if entry else None
+
+
 def bundled_graphs() -> Path:
     """The folder of the same network as graphs, as run/Export.py --parts writes them."""
     return BUNDLED_WEIGHTS.with_suffix("")
 
 
+def weights_at(name: str | Path) -> Path:
+    """A path of weights as it is; of hf:owner/name the file that was fetched. Raises HubError, ExtraMissing."""
+    on_hub = huggingface.hub_model(name)
+    if on_hub is None:
+        return expanded(name)
+    with extras_named():
+        return huggingface.fetch_model(on_hub)
+
+
+def _existing(ckpt: str | Path) -> Path:
+    place = weights_at(ckpt)
+    if not place.exists():
+        raise MissingWeights(f"no such weights: {place}: check the path")
+    return place
+
+
 def _is_checkpoint(path: Path) -> bool:
     path = expanded(path)
-    return path.suffix.lower() in WEIGHT_SUFFIXES or (path.is_dir() and any(path.glob("*.pth")))
+    return path.suffix.lower() in WEIGHT_SUFFIXES or (path.is_dir() and any(_weights_in(path)))
+
+
+def _weights_in(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.suffix in (".pth", ".safetensors"))
 
 
 def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
@@ -86,10 +122,12 @@ def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
 def _from_registry(
     entry: registry.Published, config: str, ckpt: str | Path | None, overrides: Sequence[str]
 ) -> ModelSpec:
-    place = expanded(ckpt) if ckpt is not None else registry.place_of(entry)
-    if not place.exists():
-        hint = f"fetch them with `inspyrenet d {entry.name}`" if ckpt is None else "check the path"
-        raise MissingWeights(f"weights of mode {entry.name} are not here ({place}): {hint}")
+    place = registry.found_at(entry) if ckpt is None else _existing(ckpt)
+    if place is None:
+        raise MissingWeights(
+            f"weights of mode {entry.name} are not here ({registry.place_of(entry)}): "
+            f"fetch them with `inspyrenet d {entry.name}`"
+        )
     return ModelSpec(entry.name, _load(config, entry.with_settings(overrides)), place)
 
 
@@ -98,14 +136,11 @@ def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[
     if config.Model is None:
         raise ModeError(f"{mode}: has no section Model, so there is nothing to run")
     if ckpt is not None:
-        place = expanded(ckpt)
-        if not place.exists():
-            raise MissingWeights(f"no such weights: {place}")
-        return ModelSpec(config.name, config, place)
+        return ModelSpec(config.name, config, _existing(ckpt))
     trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
     fetched = _published_for(config.name)
-    for known in (Path(trained) if trained else None, registry.place_of(fetched) if fetched else None):
-        if known and (known.is_file() or (known.is_dir() and any(known.glob("*.pth")))):
+    for known in (Path(trained) if trained else None, registry.found_at(fetched) if fetched else None):
+        if known and (known.is_file() or (known.is_dir() and any(_weights_in(known)))):
             return ModelSpec(config.name, config, known)
     ways = [f"train it (run/Train.py --config {mode})"]
     ways += [f"fetch the published weights (`inspyrenet d {fetched.name}`)"] if fetched else []
@@ -116,7 +151,14 @@ def _published_for(name: str) -> registry.Published | None:
     return registry.load("weights").get(name)
 
 
-def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
+def _from_hub(model: huggingface.HubModel, overrides: Sequence[str]) -> ModelSpec:
+    """As a checkpoint; by what is published where the repository is the source of that and has no config of ours."""
+    weights = weights_at(str(model))
+    spec = _from_checkpoint(weights, overrides, registry.weights_of_repository(model.repository))
+    return replace(spec, name=model.repository.partition("/")[2])
+
+
+def _from_checkpoint(path: Path, overrides: Sequence[str], published: registry.Published | None = None) -> ModelSpec:
     """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
     are trained at different sizes), else by what the names and shapes in it look like."""
     if not path.exists():
@@ -125,7 +167,7 @@ def _from_checkpoint(path: Path, overrides: Sequence[str]) -> ModelSpec:
     saved = folder / "config.yaml"
     if saved.is_file():
         return ModelSpec(folder.name, _load(saved, overrides, outside=False), path)
-    entry = registry.weights_of_file(path.name)
+    entry = published or registry.weights_of_file(path.name)
     if entry is not None and entry.config is not None:
         return ModelSpec(path.stem, _load(entry.config, entry.with_settings(overrides)), path)
     from ..lib.checkpoints.state_dict import describe, normalize_state, recognize

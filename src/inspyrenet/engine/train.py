@@ -38,6 +38,7 @@ from ..utils.train.state import fingerprint
 from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
 from . import build
 from .options import Options
+from .presets import weights_at
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -165,7 +166,7 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
     train = build.section(config, "Train")
     model = build.network(config, start=train.FineTune.weights is None)
     if train.FineTune.weights is not None:
-        source = Path(train.FineTune.weights)
+        source = weights_at(train.FineTune.weights)
         path = CheckpointFolder(source).weights_file() if source.is_dir() else source
         if train.FineTune.strict:
             load_state(model, read_weights(path), str(path))

@@ -11,7 +11,6 @@ from ..engine.jit import check_compiler
 from ..engine.network_options import NetworkOptions
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
-from ..lib.checkpoints.state_dict import load_state
 from ..lib.models.inspyrenet import InSPyReNet
 from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
@@ -19,7 +18,6 @@ from ..plugins.trained import family
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
-from ..utils.train.checkpoint import read_weights
 from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts, RemoverError
 from .torch_parts import TorchParts, as_array
 
@@ -46,7 +44,7 @@ class TorchNetwork:
         if options.jit:  # before the network is loaded
             check_compiler(device)
         self.predictor = Predictor(
-            _load_model(spec).to(device).eval(),
+            build.loaded(spec.config, spec.weights).to(device).eval(),
             device,
             model.threshold if self.preprocess.base_size else None,
             model.alignment,
@@ -100,11 +98,6 @@ def _sizes(
     resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
 ) -> tuple[tuple[int, int] | int, tuple[int, int] | None]:
     return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
-
-
-def _load_model(spec: ModelSpec) -> torch.nn.Module:
-    """The network with its weights. Raises WeightsError where they do not fit."""
-    return load_state(build.network(spec.config, start=False), read_weights(spec.weights), str(spec.weights))
 
 
 def _explained(error: RuntimeError, shape: tuple[int, ...], device: str) -> RuntimeError:

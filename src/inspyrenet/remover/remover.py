@@ -4,6 +4,7 @@
 >>> Remover().process("photo.jpg").save("cut.png")      # a Pillow image
 >>> Remover("fast").process(image, type="map")          # the kind that `image` is
 >>> Remover().process("photo.jpg", output="cut.png")    # written as well
+>>> Remover("hf:owner/name").process("photo.jpg")       # a model of the Hugging Face Hub
 """
 
 import logging
@@ -23,14 +24,17 @@ from ..engine.network_options import ENGINES, Engine, NetworkOptions
 from ..interactive.prompt import Prompt, PromptError, prompt_of
 from ..interactive.prompted import prompted
 from ..interactive.session import InteractiveImage
-from ..networks.choose import open_network
+from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
+from ..utils.system.extras import extras_named
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
 from .foreground import choose_method, estimate
 from .image_types import Result, open_image
 
 if TYPE_CHECKING:
     import torch
+
+    from ..engine.presets import ModelSpec
 
 Resize = Literal["static", "dynamic"] | None
 LOG = logging.getLogger("inspyrenet")
@@ -39,9 +43,10 @@ LOG = logging.getLogger("inspyrenet")
 class Remover:
     """A trained network that cuts objects out. One can serve any number of threads.
 
-    mode: fast, base or base-nightly (published background-removal weights), a config's name or file, or a checkpoint;
-    None: the bundled model. device: as run/Train.py's --device; None: the best that the engine has. ckpt: weights in place of the
-    mode's; or a network that run/Export.py wrote (.onnx, or a folder of parts), whose sizes and precision are in the file.
+    mode: fast, base or base-nightly (published background-removal weights), a config's name or file, a checkpoint, or a model of
+    the Hugging Face Hub, hf:owner/name or hf:owner/name@revision; None: the bundled model. device: as run/Train.py's --device;
+    None: the best that the engine has. ckpt: weights in place of the mode's (hf:… too); or a network that run/Export.py wrote
+    (.onnx, or a folder of parts), whose sizes and precision are in the file.
     resize: "static" to the size that the network was trained at; "dynamic" keeps the aspect ratio and blends a large image
     from two resolutions where the mode does; None: static for fast, base and base-nightly, else as the config's Test section says.
     jit: compile with torch.compile. patch_merging: predict in overlapping patches at full size, with bounded memory.
@@ -49,8 +54,8 @@ class Remover:
     overrides: words on top of the config, such as Model.alignment=corrected, or Test.flip=true, which also looks at the mirrored
     image: twice the time. engine: what computes the network, auto, onnx, openvino or torch, see `networks.choose`.
 
-    Raises ModeError, MissingWeights (which names the command that fetches them; nothing is ever fetched here), DeviceError,
-    RemoverError, ForegroundError, GraphError, ExtraMissing, and what reading a config or weights raises.
+    Raises ModeError, MissingWeights (which names the command that fetches them; nothing but hf:… is ever fetched here), HubError,
+    DeviceError, RemoverError, ForegroundError, GraphError, ExtraMissing, and what reading a config or weights raises.
     """
 
     network: Network
@@ -75,14 +80,40 @@ class Remover:
             raise RemoverError(f"engine is {', '.join(ENGINES)}, not {engine!r}")
         self.edges = choose_method(edges)
         place = "auto" if device is None else str(device)
-        self.network = open_network(
-            NetworkOptions(tuple(overrides), mode, ckpt, place, resize, precision, jit, patch_merging, engine)
+        self.options = NetworkOptions(
+            tuple(overrides), mode, ckpt, place, resize, precision, jit, patch_merging, engine
         )
+        self.network = open_network(self.options)
 
     @classmethod
     def from_options(cls, options: NetworkOptions, edges: str = "auto") -> "Remover":
         """The Remover that a command's options ask for."""
         return cls(**vars(options), edges=edges)
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, **words: Any) -> "Remover":
+        """Of a folder that `save_pretrained` wrote, or of hf:owner/name; words: further arguments of the constructor."""
+        return cls(name, **words)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write weights (safetensors), config and a model card, see `hub.pretrained`; the folder."""
+        with extras_named():
+            from ..hub.pretrained import save_pretrained
+        return save_pretrained(self._spec(), folder)
+
+    def push_to_hub(self, name: str, private: bool | None = None) -> str:
+        """Publish these files on the Hugging Face Hub as owner/name, see `hub.pretrained`; the address."""
+        with extras_named():
+            from ..hub.pretrained import push_to_hub
+        return push_to_hub(self._spec(), name, private)
+
+    def _spec(self) -> "ModelSpec":
+        """Raises RemoverError for an exported network, whose weights are part of a graph."""
+        from ..engine.presets import resolve_model
+
+        if (exported := exported_path(self.options)) is not None:
+            raise RemoverError(f"{exported} is an exported network: give the weights that it was exported from (ckpt)")
+        return resolve_model(self.options.mode, self.options.ckpt, self.options.overrides)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,84 @@
+"""Save a model as a folder that others can load, and publish it on the Hugging Face Hub."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from safetensors.torch import save_file
+from torch import nn
+
+from ..data.hub.huggingface import CARD, CONFIG, WEIGHTS, HubError, HubModel, hub_model, publish_model
+from ..engine import build
+from ..engine.presets import ModelSpec, resolve_model
+from ..utils.config.load import save_resolved, without_places
+from ..utils.config.plugins import outside_names
+from ..utils.config.schema import Config, DatasetSection, EvalSection
+from ..utils.system.extras import extras_named
+from ..utils.system.whole_file import whole_file
+from .card import model_card, scores_of
+
+
+def from_pretrained(name: str | Path, overrides: Sequence[str] = ()) -> nn.Module:
+    """A trained network in eval mode: of hf:owner/name, of a folder or file of weights, or of any other mode.
+
+    Raises what `resolve_model` raises, and WeightsError where the weights do not fit.
+    """
+    spec = resolve_model(name, overrides=overrides)
+    return build.loaded(spec.config, spec.weights).eval()
+
+
+def save_pretrained(spec: ModelSpec, folder: str | Path, repository: str | None = None) -> Path:
+    """Write the weights, model.safetensors, the config that they belong to, and a model card; the folder.
+
+    repository: owner/name, for the examples on the card.
+
+    Raises HubError for a network whose code is not in this package, WeightsError where the weights do not fit, OSError.
+    """
+    folder = Path(folder)
+    shared = replace(spec, config=shared_config(spec.config))
+    net = build.loaded(spec.config, spec.weights)
+    with whole_file(folder / WEIGHTS, sync_name=True) as partial:
+        state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+        save_file(state, partial, {"format": "pt"})
+    save_resolved(shared.config, folder / CONFIG)
+    (folder / CARD).write_text(model_card(shared, net, scores_of(spec.config), repository), encoding="utf-8")
+    return folder
+
+
+def push_to_hub(spec: ModelSpec, name: str, private: bool | None = None) -> str:
+    """Publish what `save_pretrained` writes as owner/name or owner/name@branch; the address.
+
+    private: of a repository that is new; None: as its owner has it for new ones.
+    Raises HubError, ExtraMissing, and what `save_pretrained` raises.
+    """
+    target = _target(name)
+    with tempfile.TemporaryDirectory() as folder, extras_named():
+        return publish_model(target, save_pretrained(spec, folder, target.repository), private)
+
+
+def _target(name: str) -> HubModel:
+    found = hub_model(name if name.startswith("hf:") else f"hf:{name}")
+    if found is None:
+        raise HubError(f"{name}: write owner/name")
+    return found
+
+
+def shared_config(config: Config) -> Config:
+    """What others need of a config: no places of this machine, no names of code that they do not have.
+
+    Raises HubError where the network itself is such code.
+    """
+    config = without_places(config)
+    named = outside_names(config.model_dump())
+    for key, code in named:
+        if key.startswith("Model."):
+            raise HubError(f"{key}: {code} is code of your own, which who downloads the weights does not have")
+    changes: dict[str, object] = {"Eval": EvalSection()}
+    if any(key.startswith("Train.") for key, _ in named):
+        changes["Train"] = None
+    if config.Test is not None:
+        plain = DatasetSection.model_fields["type"].default
+        dataset = config.Test.Dataset.model_copy(update={"type": plain, "arguments": {}})
+        changes["Test"] = config.Test.model_copy(update={"Dataset": dataset})
+    return config.model_copy(update=changes)
