@@ -27,11 +27,13 @@ GROUPS = {
     "metric": "inspyrenet.metrics",
     "augmentation": "inspyrenet.augmentations",
     "data set type": "inspyrenet.datasets",
+    "tracker": "inspyrenet.trackers",
 }
 _PLACES = (  # where a config may have such names
     "Model.name",
     "Model.encoder",
     "Train.Loss",
+    "Train.Tracker",
     "Train.Validation.metric",
     "Train.Dataset.type",
     "Train.Dataset.transforms.plugins",

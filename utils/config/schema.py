@@ -189,6 +189,8 @@ class TrainSection(Section):
     FineTune: FineTuneSection = FineTuneSection()
     Loss: str = "released"
     LossArguments: LossSection = LossSection()
+    Tracker: str | None = None  # trackio, wandb, mlflow, or package.module:Name
+    TrackerArguments: dict[str, Any] = Field(default_factory=dict)
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     ema: Annotated[float, Field(gt=0, lt=1)] | None = None
     activation_checkpointing: bool = False

@@ -1,9 +1,10 @@
-"""Losses and gradients of one batch: the forward and the backward pass of a training step."""
+"""Losses and gradients of one batch: the forward and the backward pass of a training step; and how large the gradients are."""
 
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from ..system.precision import Precision, to_float32
@@ -49,3 +50,15 @@ class Gradients:
         losses = self.criterion(to_float32(output), batch["mask"], **extras(batch))
         self.precision.scaler.scale(losses["total"] / share).backward()
         return {name: value.detach().float() for name, value in losses.items()}
+
+
+def gradient_norms(optimizer: torch.optim.Optimizer, device: torch.device) -> Tensor:
+    """(groups + 1,) on the device: the norm of the gradients of each parameter group, and of all."""
+    groups = [[p.grad for p in group["params"] if p.grad is not None] for group in optimizer.param_groups]
+    norms = torch.stack([nn.utils.get_total_norm(gradients).to(device) for gradients in groups])
+    return torch.cat([norms, torch.linalg.vector_norm(norms)[None]])
+
+
+def group_names(optimizer: torch.optim.Optimizer) -> list[str]:
+    """What the parameter groups are called, or group_0, group_1 and so on."""
+    return [group.get("name", f"group_{number}") for number, group in enumerate(optimizer.param_groups)]

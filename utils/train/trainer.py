@@ -20,12 +20,13 @@ from ..system.precision import Precision, flushed_denormals
 from . import distributed
 from .checkpoint import CheckpointFolder, read_checkpoint
 from .errors import NonFiniteError, describe_batch, friendly_errors
-from .gradients import Gradients
+from .gradients import Gradients, gradient_norms, group_names
 from .history import History, draw_curves
 from .lock import RunLock
 from .resume import identity, restore, snapshot
 from .signals import INTERRUPT, TERMINATE, StopRequests
 from .state import Progress, ResumeError, code_version, plain, preserved_rng, set_train_mode
+from .trackers import SafeTracker
 from .train_log import TrainLogger
 from .types import (
     Batch,
@@ -63,7 +64,7 @@ class Trainer:
         describe: sample indices → names, for error messages.
         config: plain values, kept in the checkpoint; `Model.name` names the model in messages.
         fingerprint: of the data set; another one on resume is refused.
-        writer: iteration → SummaryWriter, called when training starts.
+        writer: iteration → SummaryWriter, called when training starts. tracker: gets the same numbers.
         curves: PNG that is rewritten after every epoch.
         on_start: called on the main process once the folder is locked and known to be this run's.
     """
@@ -88,6 +89,7 @@ class Trainer:
         fingerprint: str | None = None,
         log: logging.Logger = LOG,
         writer: Callable[[int], Any] | None = None,
+        tracker: SafeTracker | None = None,
         curves: Path | None = None,
         on_start: Callable[[], None] | None = None,
     ) -> None:
@@ -110,12 +112,13 @@ class Trainer:
         self.code = code_version()
         self.progress = Progress()
         self.history = History()
-        self.logger = TrainLogger(distributed.is_main(), options.bars, log, writer)
+        self.logger = TrainLogger(distributed.is_main(), options.bars, log, group_names(optimizer), writer, tracker)
         self.network = distributed.wrap(model, device, options.find_unused)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
         self._gradients = Gradients(
             self.network, criterion, self.precision, options.cuda_graph, options.accumulate, log
         )
+        self._norms: list[float] = []  # of the last step's gradients, before clipping: of each group, and of all
         self._stop = StopRequests()
         self._stop_requested = 0  # what all processes have agreed on: stop?
         self._save_wanted = False
@@ -184,7 +187,7 @@ class Trainer:
         while group := list(islice(batches, self.options.accumulate)):
             losses, rates = self.step(group)
             images = len(group) * self.loader.global_batch
-            self.logger.step(progress.iteration, losses, rates, images)
+            self.logger.step(progress.iteration, losses, rates, self._norms, images)
             if self._save_wanted or self._stop_requested:
                 self.save()
             if self._stop_requested:
@@ -196,9 +199,13 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         parts = [self._backward(batch, len(group), batch is group[-1]) for batch in group]
         self.precision.scaler.unscale_(self.optimizer)
-        norm = self._gradient_norm()
-        table = torch.stack([torch.stack([*part.values()]) for part in parts]).tolist()  # the one wait for the device
-        self._agree(group, table, list(parts[0]), float(norm))
+        norms = gradient_norms(self.optimizer, self.device)
+        if self.options.clip_norm is not None:
+            nn.utils.clip_grads_with_norm_(self._parameters, self.options.clip_norm, norms[-1])
+        count, values = len(parts[0]), [value for part in parts for value in part.values()]
+        found = torch.cat([torch.stack(values), norms]).tolist()  # the one wait for the device
+        table, self._norms = [found[i : i + count] for i in range(0, len(values), count)], found[len(values) :]
+        self._agree(group, table, list(parts[0]), self._norms[-1])
         self.precision.scaler.step(self.optimizer)
         self.precision.scaler.update()
         if self.ema is not None:
@@ -211,13 +218,6 @@ class Trainer:
         """Losses of one batch; its gradients are added up, and exchanged with the other processes at the last one."""
         self._batch = batch = on_device(batch, self.device)
         return self._gradients(batch, share, last)
-
-    def _gradient_norm(self) -> Tensor:
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if self.options.clip_norm is not None:
-            nn.utils.clip_grads_with_norm_(self._parameters, self.options.clip_norm, norm)
-        return norm
 
     def _agree(self, group: Sequence[Batch], table: list[list[float]], names: list[str], norm: float) -> None:
         """Let all processes know whether one of them has a bad batch, is asked to stop, or wants to save.
@@ -307,9 +307,8 @@ class Trainer:
             return
         progress = self.progress
         with self._evaluating():
-            end = EpochEnd(
-                progress.epoch, progress.iteration, self.model, self._batch, losses, metrics, self.logger.writer
-            )
+            picture = self.logger.picture if self.logger.takes_pictures else None
+            end = EpochEnd(progress.epoch, progress.iteration, self.model, self._batch, losses, metrics, picture)
             for hook in self.hooks:
                 hook(end)
 

@@ -1,7 +1,7 @@
 """What a trainer is given and what it gives back."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -73,7 +73,9 @@ class EpochEnd:
     batch: Batch | None  # the last one of the epoch, on the device
     losses: Mapping[str, float]
     metrics: Mapping[str, float]
-    writer: Any | None  # TensorBoard
+    picture: (
+        Callable[[str, Any, int], None] | None
+    )  # (name, uint8 (H, W, 3), iteration) for TensorBoard and the tracker
 
 
 @dataclass(frozen=True)

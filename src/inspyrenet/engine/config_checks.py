@@ -20,6 +20,7 @@ from ..utils.config.errors import suggest
 from ..utils.config.load import pretrained_candidates
 from ..utils.config.schema import TYPES, Config, DatasetSection, ModelSection, TestSection, TrainSection
 from ..utils.metrics import GROUPS, METRICS, check_metrics, need_photo
+from ..utils.train.trackers import TRACKERS, is_absent
 
 
 def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
@@ -48,6 +49,10 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
         if kind not in TYPES and not is_own("data set type", kind):
             yield f"{key}.type", f"unknown data set type {kind!r}{suggest(kind, TYPES) or types}"
     yield from scene_errors(config)
+    tracker = config.Train.Tracker if config.Train is not None else None
+    if tracker is not None and tracker not in TRACKERS and not is_own("tracker", tracker):
+        hint = suggest(tracker, TRACKERS) or f"; there is {', '.join(TRACKERS)}"
+        yield "Train.Tracker", f"unknown tracker {tracker!r}{hint}"
     if config.Model is not None:
         yield from _encoder_errors(config.Model)
     if config.Model is not None and config.Test is not None:
@@ -167,6 +172,8 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
         sets = held_out.sets if train.Dataset.type in TYPES else ()  # else its code knows where they are
         yield from _missing_folders("Train.Validation.root", "Train.Validation.sets", root, sets)
         yield from _missing_masks("Train.Validation.mask_root", held_out.mask_root)
+    if train.Tracker is not None and is_absent(train.Tracker):
+        yield "Train.Tracker", f"{train.Tracker} is not installed: pip install {train.Tracker}, or set it to null"
     pretrained = config.Model.pretrained if config.Model is not None else False
     weights = train.FineTune.weights
     if weights is None and isinstance(pretrained, str):

@@ -35,6 +35,7 @@ from ..utils.train import distributed
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 from ..utils.train.loader import TrainLoader
 from ..utils.train.state import fingerprint
+from ..utils.train.trackers import TRACKERS, SafeTracker
 from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
 from . import build
 from .options import Options
@@ -107,6 +108,7 @@ def build_trainer(
         fingerprint=fingerprint(files_of(learn)),
         log=log,
         writer=tensorboard(folder),
+        tracker=tracker_of(config, folder, log) if distributed.is_main() else None,
         curves=Path(config.Eval.result_path) / config.name / "curves.png",
     )
 
@@ -283,6 +285,16 @@ def tensorboard(folder: Path) -> "Callable[[int], SummaryWriter]":
     return make
 
 
+def tracker_of(config: Config, folder: Path, log: logging.Logger) -> SafeTracker | None:
+    """What Train.Tracker names, not yet started. Raises PluginError for arguments that do not fit."""
+    train = build.section(config, "Train")
+    if train.Tracker is None:
+        return None
+    own = outside.tracker(train)
+    tracker = TRACKERS[train.Tracker](**train.TrackerArguments) if own is None else own.make()
+    return SafeTracker(tracker, train.Tracker, config.name, config.model_dump(mode="json"), folder, log)
+
+
 def validation(config: Config, held_out: Pairs, device: torch.device) -> Callable[[nn.Module], Mapping[str, float]]:
     """Model → metrics on the held-out pairs at the training size, with the code that Eval uses."""
     from .validate import Validator
@@ -321,18 +333,18 @@ def pictures(config: Config, learn: Pairs, folder: Path | None, device: torch.de
 
 
 class PyramidPictures:
-    """After each epoch: the pyramid of the first training images, to TensorBoard and, with a folder, as PNG files."""
+    """After each epoch: the pyramid of the first training images, to TensorBoard, a tracker and, with a folder, as PNG files."""
 
     def __init__(self, pairs: Pairs, preprocess: Preprocess, folder: Path | None, device: torch.device, count: int = 2):
         self.pairs, self.preprocess = pairs[:count], preprocess
         self.folder, self.device = folder, device
 
     def __call__(self, end: EpochEnd) -> None:
-        if end.writer is None and self.folder is None:
+        if end.picture is None and self.folder is None:
             return
         picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
-        if end.writer is not None:
-            end.writer.add_image("pyramid", picture, end.iteration, dataformats="HWC")
+        if end.picture is not None:
+            end.picture("pyramid", picture, end.iteration)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")

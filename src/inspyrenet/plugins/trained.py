@@ -1,10 +1,11 @@
-"""Models, encoders and losses from outside this package that a config names; and all that it names of any kind."""
+"""Models, encoders, losses and trackers from outside this package that a config names; and all that it names of any kind."""
 
 from collections.abc import Iterator
 
 from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA
 from ..utils.config.schema import Config, ModelSection, TrainSection
+from ..utils.train.trackers import TRACKERS
 from .named import Named, augmentations, dataset, is_own, metrics
 
 FAMILY = "InSPyReNet"  # the rules that hold for models from outside: sides in multiples of 32, losses of any pyramid
@@ -45,13 +46,20 @@ def loss(train: TrainSection) -> Named | None:
     return Named("loss", "Train.Loss", train.Loss, "Train.LossArguments.arguments", arguments, {}, skip=2)
 
 
+def tracker(train: TrainSection) -> Named | None:
+    """The tracker, where it is none of ours."""
+    if train.Tracker is None or not is_own("tracker", train.Tracker, TRACKERS):
+        return None
+    return Named("tracker", "Train.Tracker", train.Tracker, "Train.TrackerArguments", train.TrackerArguments, {})
+
+
 def named_in(config: Config) -> Iterator[Named]:
     """All of them."""
     found: list[Named | None] = []
     if config.Model is not None:
         found += [model(config.Model), encoder(config.Model)]
     if config.Train is not None:
-        found += [loss(config.Train), dataset(config.Train.Dataset, "Train.Dataset")]
+        found += [loss(config.Train), tracker(config.Train), dataset(config.Train.Dataset, "Train.Dataset")]
         found += augmentations(config.Train.Dataset, "Train.Dataset")
     if config.Test is not None:
         found += [dataset(config.Test.Dataset, "Test.Dataset"), *augmentations(config.Test.Dataset, "Test.Dataset")]
