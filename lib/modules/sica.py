@@ -11,6 +11,8 @@ from ..fast.switchable import accelerated_by
 from ..types import Size
 from .conv import ConvUnit, at_least_float32, mixture, resize, without_autocast
 
+CONTEXTS = ("foreground", "background", "confusion", "added detail", "removed detail")  # the last two of the Laplacian
+
 
 class SICA(nn.Module):
     """Context attention of one pyramid stage, in the reference formulation; `fast.sica` has the one that runs by default.
@@ -77,7 +79,7 @@ class SICA(nn.Module):
         return torch.bmm(maps.flatten(2), x.reshape(batch, height * width, channels))  # (B, n, h·w) × (B, h·w, C)
 
     def context_maps(self, size: Size, smap: Tensor, lmap: Tensor | None) -> Tensor:
-        """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: (B, 3 or 5, *size)."""
+        """Foreground, background and confusion of the coarse map, then the signs of the Laplacian: CONTEXTS, (B, 3 or 5, *size)."""
         p = resize(smap, size).sigmoid() - self.threshold
         maps = [p.clamp(0, 1), (-p).clamp(0, 1), self.threshold - p.abs()]
         if self.with_laplacian:

@@ -28,6 +28,7 @@ commands:
   tune     fine-tune on 20 or more pairs of your own; the start is kept where the result is not better
   train, test, eval   the experiments of run/: the same options as run/Train.py and so on
   data     check, show or split data sets, as run/Data.py does
+  explain  pictures of how a network comes to its map, as run/Explain.py makes them
 """
 EXAMPLES = """\
 examples:
@@ -258,4 +259,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "test": _experiment("test"),
     "eval": _experiment("evaluate"),
     "data": _experiment("data"),
+    "explain": _experiment("explain"),
 }

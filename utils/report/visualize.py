@@ -24,11 +24,17 @@ def pyramid_picture(
     it takes away, each level stretched by its own largest value, which its label names.
     """
     shape = image.shape[:2] if image is not None else tuple(out.saliency[-1].shape[-2:])
-    size = (height, max(16, min(8 * height, round(height * shape[1] / shape[0]))))
+    size = tile_size(shape, height)
     stages = [(f"S{level}", _probability(level_map)) for level, level_map in _numbered(out.saliency)]
     details = [_signed(f"U{level}", level_map) for level, level_map in _numbered(out.laplacian)]
     empty = [("", None)] * (len(stages) - len(details))  # U2 stands below S2
-    return np.vstack([_row([("image", image), *stages], size), _row([("mask", mask), *empty, *details], size)])
+    rows = [[("image", image), *stages], [("mask", mask), *empty, *details]]
+    return np.vstack([labeled_row(row, size) for row in rows])
+
+
+def tile_size(shape: tuple[int, ...], height: int) -> tuple[int, int]:
+    """(height, width) of a tile that shows an image of this shape."""
+    return height, max(16, min(8 * height, round(height * shape[1] / shape[0])))
 
 
 def _numbered(maps: tuple) -> list[tuple[int, np.ndarray]]:
@@ -55,8 +61,8 @@ def _signed(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
     return f"{name} +-{largest:.2g}", np.rint(127.5 + 127.5 * scaled).astype(np.uint8)
 
 
-def _row(tiles: list[tuple[str, np.ndarray | None]], size: tuple[int, int]) -> np.ndarray:
-    """Labeled tiles side by side on dark ground."""
+def labeled_row(tiles: list[tuple[str, np.ndarray | None]], size: tuple[int, int]) -> np.ndarray:
+    """Labeled tiles side by side on dark ground; None leaves a place empty."""
     height, width = size
     row = Image.new("RGB", (GAP + len(tiles) * (width + GAP), LABEL + height + GAP), (PAPER,) * 3)
     draw, font = ImageDraw.Draw(row), ImageFont.load_default(LETTERS)

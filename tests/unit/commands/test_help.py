@@ -18,6 +18,7 @@ COMMANDS = {  # as it is typed: module, function
     "run/Test.py": ("commands.test", "main"),
     "run/Eval.py": ("commands.evaluate", "main"),
     "run/Tune.py": ("commands.tune", "main"),
+    "run/Explain.py": ("commands.explain", "main"),
     "inspyrenet i": ("cli", "one_image"),
     "inspyrenet p": ("cli", "many_images"),
     "inspyrenet batch": ("cli", "batch"),
