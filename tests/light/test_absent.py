@@ -30,6 +30,7 @@ def says(done, extra):
         (["photo.png", "-m", "fast", "--ckpt", "weights.pth"], "train"),
         (["photo.png", "--edges", "fusion"], "train"),
         (["photo.png", "--jit"], "train"),
+        (["photo.png", "-m", "hf:owner/name"], "train"),
         (["explain", "photo.png"], "train"),
         (["photo.png", "--engine", "torch"], "train"),
         (["photo.png", "--engine", "openvino"], "openvino"),

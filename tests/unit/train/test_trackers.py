@@ -1,7 +1,9 @@
 """Trackers, with stand-ins for the libraries: what they are told, and that none of them can end a training."""
 
 import importlib.machinery
+import json
 import logging
+import re
 import sys
 import types
 from pathlib import Path
@@ -17,6 +19,7 @@ from inspyrenet.utils.train.trackers import TRACKERS, MLflow, SafeTracker, Track
 from tests.toy_training import ToyNet, make_trainer
 
 LOG = logging.getLogger("test")
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "hub.md"
 CONFIG = {"name": "toy", "Model": {"name": "Toy", "depth": 3}, "Train": {"lr": 0.1}}
 
 
@@ -177,6 +180,20 @@ def test_one_of_ones_own_is_found_and_its_arguments_are_checked(tmp_path, monkey
     (config,) = load_config("Quickstart", [words[0], "Train.TrackerArguments={paht: b}"])
     ((key, text),) = cross_field_errors(config)
     assert key == "Train.TrackerArguments.paht" and "did you mean path?" in text
+
+
+def test_the_example_of_the_page_notes_every_step(tmp_path, monkeypatch):
+    blocks = re.findall(
+        r'^```\w+ title="([\w.]+)"\n(.*?)^```$', PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    for name, text in blocks:
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path / "nothing")  # which restores what plug-ins add
+    (config,) = load_config(tmp_path / "my_tracker.yaml")
+    tracker = tracker_of(config, tmp_path, LOG)
+    make_trainer(tmp_path / "run", epochs=4, tracker=tracker).fit()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 20 and any("train/total" in line for line in lines)
 
 
 def test_unknown_and_absent_trackers_are_told_before_a_run(monkeypatch):
