@@ -43,9 +43,16 @@ class GridPoint:
     varied: tuple[Keys, ...]
 
     def label(self, sections: Collection[str]) -> str:
-        """Suffix for the run's name, `_lr-1e-5_seed-0`, from the varied keys in these sections."""
+        """Suffix for the run's name, `_lr-1e-5_seed-0`, from the varied keys in these sections.
+
+        Only the run's own seed gives `_seed-0`, by which tables know runs that are averaged; split_seed gives `_split-seed-0`.
+        """
         shown = [choice for choice in self.choices if choice.keys in self.varied and choice.keys[0] in sections]
-        return "".join(f"_{_short_key(c.keys, self.varied)}-{_safe(c.text)}" for c in shown)
+        names = [_short_key(choice.keys, self.varied) for choice in shown]
+        return "".join(
+            f"_{re.sub('_(?=seed$)', '-', name)}-{_safe(choice.text)}"
+            for name, choice in zip(names, shown, strict=True)
+        )
 
 
 def _short_key(keys: Keys, others: Sequence[Keys]) -> str:

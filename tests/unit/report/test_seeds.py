@@ -1,5 +1,6 @@
 import math
 
+from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.report.seeds import seed_lines, seed_table, spread
 from inspyrenet.utils.report.tables import Row
 
@@ -30,3 +31,14 @@ def test_seeds_that_failed_do_not_count_and_are_said():
 def test_values_that_do_not_exist_do_not_count():
     assert spread("mae", [0.1, math.nan, 0.3]) == "0.2000 ± 0.1414"
     assert spread("mae", [math.nan]) == "-"
+
+
+def test_splits_are_no_seeds(tmp_path, monkeypatch):
+    """Only the run's own seed is averaged over; a name is all that a table knows of a run."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("extends: Quickstart.yaml\nTrain: {Validation: {fraction: 0.2}}\n")
+    names = [config.name for config in load_config("mine.yaml", ["Train.Validation.split_seed=0,1"])]
+    assert names == ["mine_split-seed-0", "mine_split-seed-1"]
+    assert seed_table([row(name, 0.8) for name in names], ["maxFm"]) is None
+    names = [config.name for config in load_config("mine.yaml", ["Train.Validation.split_seed=0,1", "seed=0,1"])]
+    assert len(seed_lines([row(name, 0.8) for name in names], ["maxFm"])) == 3
