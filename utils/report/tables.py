@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..metrics import GT_THRESHOLD, METRICS, PYSOD, Conventions, Interval
+from ..metrics import GROUPS, GT_THRESHOLD, METRICS, PYSOD, Conventions, Interval
 
 PAPER = ("paper.csv", "paper.md", "paper.tex")
 OF_SCORES = ("seeds.csv", "per_image.csv", "per_image.parquet", "curves.csv", "report.html", *PAPER)  # beside tables
@@ -119,11 +119,20 @@ def footnotes(
         *dict.fromkeys(notes),
         *remarks,
         f"Conventions: {conventions.name}.",
-        f"Masks are foreground above {GT_THRESHOLD} of 255 (soft masks are cut there).",
+        *_cut_masks(metrics),
         "Predictions of another size are resized to the mask, bilinear.",
         *conventions.notes(),
         *definitions,
     ]
+
+
+def _cut_masks(metrics: Sequence[str]) -> list[str]:
+    """What is done about soft masks, where a metric takes hard ones."""
+    soft = [name for name in metrics if name in GROUPS["matting"]]
+    if metrics and len(soft) == len(metrics):
+        return []
+    but = f"; {', '.join(soft)} take{'s' * (len(soft) == 1)} masks as they are" if soft else ""
+    return [f"Masks are foreground above {GT_THRESHOLD} of 255 (soft masks are cut there){but}."]
 
 
 # -- files --------------------------------------------------------------------------------------------------------

@@ -125,3 +125,11 @@ def test_footnotes_name_the_conventions():
     text = " ".join(footnotes(ROWS, METRICS, (), find_conventions("published")))
     assert "Conventions: published" in text
     assert "not stretched" in text
+
+
+def test_what_is_done_with_soft_masks_is_said_of_the_metrics_that_do_it():
+    cut = "Masks are foreground above 128 of 255 (soft masks are cut there)"
+    assert f"{cut}." in footnotes(ROWS, METRICS)
+    assert f"{cut}; SAD, Grad take masks as they are." in footnotes(ROWS, ("mae", "SAD", "Grad"))
+    assert f"{cut}; SAD takes masks as they are." in footnotes(ROWS, ("mae", "SAD"))
+    assert not [line for line in footnotes(ROWS, ("SAD", "Grad")) if "cut there" in line]
