@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from .options import build_parser, read_options
+from .sweep import remember_failure
 
 if TYPE_CHECKING:
     from ..engine.options import Options
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def test(config: "Config", options: "Options") -> None:
-    """One run: its maps to Eval.pred_root/<set>/, one line at the end."""
+    """One run: its maps to Eval.pred_root/<set>/, one line at the end; a failure that was kept of it is forgotten."""
     from pathlib import Path
 
     from ..engine import test as testing
@@ -57,4 +58,5 @@ def test(config: "Config", options: "Options") -> None:
         else:
             summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
         if distributed.is_main():
+            remember_failure(config, None)  # a point of a grid that failed before has its maps now
             print(summary, file=sys.stderr)

@@ -4,7 +4,9 @@ import argparse
 
 import pytest
 
+from inspyrenet.commands import test as predict
 from inspyrenet.commands.sweep import EmptyShardError, known_failures, remember_failure, shard, share
+from inspyrenet.engine.options import Options
 from inspyrenet.utils.config.load import load_config
 
 
@@ -38,3 +40,11 @@ def test_failures_are_known_until_the_point_succeeds(grid):
     assert known_failures(grid) == {grid[0].name: "the loss is not finite"}
     remember_failure(grid[0], None)
     assert known_failures(grid) == {}
+
+
+def test_a_point_that_is_predicted_by_hand_has_no_failure_any_more(grid, monkeypatch):
+    monkeypatch.setattr("inspyrenet.engine.test.predict_sets", lambda *words, **named: "3 maps")
+    for config in grid[:2]:
+        remember_failure(config, "the loss is not finite")
+    predict.test(grid[0], Options((), device="cpu"))
+    assert known_failures(grid) == {grid[1].name: "the loss is not finite"}
