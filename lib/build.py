@@ -5,6 +5,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from .backbones.finer_maps import FinerMaps
 from .backbones.pvt import PVTEncoder
 from .backbones.res2net import Res2NetEncoder
 from .backbones.resnet import DilatedResNet, ResNetEncoder
@@ -53,15 +54,20 @@ def birefnet_light(
 
 
 def pspnet_light(
-    encoder: str = LIGHT_ENCODER,
+    encoder: str | Encoder = LIGHT_ENCODER,
     pretrained: bool = False,
     base_size: tuple[int, int] = (473, 473),
     scene_classes: int | None = None,
     **arguments: Any,
 ) -> PSPNet:
-    """PSPNet on any timm encoder; its last maps are brought to stride 8, since not every encoder can be dilated."""
+    """PSPNet on any timm encoder, or on one that is built already; its last maps are brought to stride 8, since not every encoder
+    can be dilated."""
     rule_for("PSPNet", arguments).check(base_size)
-    backbone = TimmEncoder(encoder, pretrained, base_size, multiple=1, coarsest=8)
+    backbone: Encoder
+    if isinstance(encoder, Encoder):
+        backbone = FinerMaps(encoder, coarsest=8)
+    else:
+        backbone = TimmEncoder(encoder, pretrained, base_size, multiple=1, coarsest=8)
     return _pspnet(backbone, scene_classes, base_size=base_size, **arguments)
 
 

@@ -12,6 +12,7 @@ from ..utils.config.schema import ModelSection
 from .named import Named
 
 MAPS = 5  # of an encoder
+MULTIPLE = 32  # of the sides of images that an encoder from outside is given
 
 
 def own_model(named: Named, section: ModelSection) -> nn.Module:
@@ -39,9 +40,9 @@ def own_encoder(named: Named, section: ModelSection) -> nn.Module:
             f"{named.key}: {named.name} must be a torch.nn.Module with out_channels, strides and stages() "
             "(docs/extending.md#an-encoder)"
         )
-    maps = _tried(net, torch.zeros(1, 3, *section.base_size), named)
+    height, width = (max(MULTIPLE, side - side % MULTIPLE) for side in section.base_size)
+    maps = _tried(net, torch.zeros(1, 3, height, width), named)
     found = [tuple(one.shape[1:]) for one in maps]
-    height, width = section.base_size
     wanted = [(c, height // s, width // s) for c, s in zip(net.out_channels, net.strides, strict=True)]
     if len(found) != MAPS or found != wanted:
         raise PluginError(
