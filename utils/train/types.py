@@ -73,9 +73,8 @@ class EpochEnd:
     batch: Batch | None  # the last one of the epoch, on the device
     losses: Mapping[str, float]
     metrics: Mapping[str, float]
-    picture: (
-        Callable[[str, Any, int], None] | None
-    )  # (name, uint8 (H, W, 3), iteration) for TensorBoard and the tracker
+    # (name, uint8 (H, W, 3), iteration) for TensorBoard and the tracker; None: nobody wants pictures
+    picture: Callable[[str, Any, int], None] | None
 
 
 @dataclass(frozen=True)

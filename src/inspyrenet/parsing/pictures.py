@@ -85,11 +85,11 @@ class ScenePictures:
         self.folder, self.device, self.palette = folder, device, voc_palette()
 
     def __call__(self, end: EpochEnd) -> None:
-        if end.writer is None and self.folder is None:
+        if end.picture is None and self.folder is None:
             return
         picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
-        if end.writer is not None:
-            end.writer.add_image("scenes", picture, end.iteration, dataformats="HWC")
+        if end.picture is not None:
+            end.picture("scenes", picture, end.iteration)
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
             Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
