@@ -1,11 +1,10 @@
 """Which network a batch runs: settled once, where the command is given, so that every worker runs the same one."""
 
-import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..engine.network_options import NetworkOptions
+from ..networks.digest import digest_of
 from ..utils.system.paths import expanded
 
 
@@ -30,14 +29,14 @@ def resolve_network(options: NetworkOptions) -> Network:
     if graph := exported_path(options):
         return _of_graph(options, mode if ckpt is not None else None, graph)
     if mode is None and ckpt is None and has_default() and not options.overrides:  # needs no config to be read
-        return Network("default", options, _digest([BUNDLED_WEIGHTS]))
+        return Network("default", options, digest_of(BUNDLED_WEIGHTS))
     spec = resolve_model(mode, ckpt, options.overrides)
     weights = spec.weights
     if weights.is_dir():
         from ..utils.train.checkpoint import CheckpointFolder  # imports torch
 
         weights = CheckpointFolder(weights).weights_file()
-    name, digest = spec.name, _digest([weights])
+    name, digest = spec.name, digest_of(weights)
     if mode is None and ckpt is None:  # the bundled model, which every installation has
         return Network(name, options, digest)
     is_weights = ckpt is None and mode is not None and expanded(mode) == spec.weights
@@ -52,19 +51,9 @@ def _of_graph(options: NetworkOptions, mode: str | Path | None, graph: Path) -> 
     if not graph.exists():
         raise MissingWeights(f"no such weights: {graph}")
     pinned = replace(options, mode=_absolute(mode), ckpt=str(graph.absolute()))
-    return Network(graph.stem, pinned, _digest(sorted(graph.glob("*.onnx")) if graph.is_dir() else [graph]))
+    return Network(graph.stem, pinned, digest_of(graph))
 
 
 def _absolute(mode: str | Path | None) -> str | Path | None:
     """A config's file by its whole path, a name as it is."""
     return str(expanded(mode).absolute()) if mode is not None and expanded(mode).is_file() else mode
-
-
-def _digest(files: Iterable[Path]) -> str:
-    """sha256 of the files' bytes, one after the other."""
-    digest = hashlib.sha256()
-    for path in files:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
