@@ -24,11 +24,15 @@ KINDS = "a Pillow image, a numpy array, a torch tensor, encoded bytes, or a path
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What was made of one image: uint8 (H, W[, 3 or 4]), what belongs into its file, and the seconds that each part took."""
+    """What was made of one image: uint8 (H, W[, 3 or 4]), what belongs into its file, and the seconds that each part took.
+
+    quality: the expected IoU of the map (above 0.5) with the object, 0..1; None where the network has no estimate.
+    """
 
     array: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
     metadata: Metadata = PLAIN
+    quality: float | None = None
 
 
 @dataclass(frozen=True)

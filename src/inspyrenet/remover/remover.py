@@ -26,6 +26,7 @@ from ..interactive.prompted import prompted
 from ..interactive.session import InteractiveImage
 from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
+from ..quality.estimate import QualityEstimate, load_estimate, missing
 from ..utils.system.extras import extras_named
 from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
 from .foreground import choose_method, estimate
@@ -59,6 +60,7 @@ class Remover:
     """
 
     network: Network
+    quality: QualityEstimate | None
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class Remover:
             tuple(overrides), mode, ckpt, place, resize, precision, jit, patch_merging, engine
         )
         self.network = open_network(self.options)
+        self.quality = load_estimate(self.network)
 
     @classmethod
     def from_options(cls, options: NetworkOptions, edges: str = "auto") -> "Remover":
@@ -230,7 +233,8 @@ class Remover:
     def predict(
         self, images: Sequence[DecodedImage], levels: bool = False, prompt: Prompt | None = None
     ) -> list[NetworkMaps]:
-        """What the network says of each image, at its own sizes; levels: also the levels of the pyramid. prompt: of one image.
+        """What the network says of each image, at its own sizes; levels: also the levels of the pyramid, as for the quality.
+        prompt: of one image; what a person said has no quality.
 
         Raises PromptError for a prompt that does not fit, or that is given for several images or with levels.
         """
@@ -238,7 +242,17 @@ class Remover:
             if len(images) != 1 or levels:
                 raise PromptError("a prompt belongs to one image, and to no picture of the network's levels")
             return [prompted(self.network, seen_by_network(images[0]), prompt)]
+        levels = levels or self.quality is not None
         return predict(self.network, [seen_by_network(image) for image in images], levels)
+
+    def quality_of(self, maps: NetworkMaps) -> float | None:
+        """The quality as of `Result`."""
+        return None if self.quality is None or not maps.saliency else self.quality(maps)
+
+    def check_quality(self) -> None:
+        """Raises RemoverError where the network has no estimate of quality."""
+        if self.quality is None:
+            raise RemoverError(missing(self.network))
 
     def map_of(self, maps: NetworkMaps, image: DecodedImage) -> np.ndarray:
         """Of what the network says the map at the image's size, uint8 (H, W)."""
@@ -257,8 +271,10 @@ class Remover:
         if style.kind == "debug":
             from ..utils.report.visualize import pyramid_picture
 
-            return Result(pyramid_picture(maps, seen_by_network(image)))
-        return self.compose(image, self.map_of(maps, image), style, threshold, reverse, keep_metadata)
+            result = Result(pyramid_picture(maps, seen_by_network(image)))
+        else:
+            result = self.compose(image, self.map_of(maps, image), style, threshold, reverse, keep_metadata)
+        return replace(result, quality=self.quality_of(maps))
 
     def compose(
         self,

@@ -178,8 +178,9 @@ def _batch_size(source: Source, remover: "Remover") -> int:
 
 def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:
     """Pictures → results, smaller batches where the memory does not hold one."""
+    remover = copy(remover)  # shares the network
+    remover.quality = None  # nobody is told it of a frame
     if options.edges is None:
-        remover = copy(remover)  # shares the network
         remover.edges = "none"
     style, most = options.style, BATCH_GPU
 
