@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 METADATA = b"inspyrenet.batch"  # of the parquet file: with what the results were made
+LATER = ("quality",)  # columns that manifests of earlier versions do not have
 RUN = "run.json"  # the same, while a batch is unfinished
 LOCK = "lock"
 
@@ -31,7 +32,7 @@ class Row:
 
     status: done; skipped: the result was there and nothing recorded how it was made; failed: message says why.
     height, width: of the image. bytes: of the result. seconds: reading, network, composing and writing.
-    attempts: more than 1 where a worker died on the way. finished: seconds since 1970.
+    attempts: more than 1 where a worker died on the way. finished: seconds since 1970. quality: as of `Result`.
     fatal: not in the file; the next result cannot be written either.
     """
 
@@ -49,6 +50,7 @@ class Row:
     finished: float = 0.0
     source_bytes: int | None = None
     source_mtime_ns: int | None = None
+    quality: float | None = None
     fatal: bool = False
 
 
@@ -56,7 +58,7 @@ def schema(arrow: Any) -> "pyarrow.Schema":
     """The columns of a manifest."""
     whole = {name: arrow.int64() for name in ("bytes", "source_bytes", "source_mtime_ns")}
     whole |= {name: arrow.int32() for name in ("width", "height", "shard", "attempts")}
-    whole |= {"seconds": arrow.float32(), "finished": arrow.timestamp("ms", tz="UTC")}
+    whole |= {"seconds": arrow.float32(), "quality": arrow.float32(), "finished": arrow.timestamp("ms", tz="UTC")}
     names = [field.name for field in fields(Row) if field.name != "fatal"]
     return arrow.schema([(name, whole.get(name, arrow.string())) for name in names])
 
@@ -109,6 +111,8 @@ def read_table(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
         raise BatchError(f"{path} is damaged ({str(error)[:80].partition(chr(10))[0]}): {way}") from error
     try:
         made_with = json.loads(table.schema.metadata[METADATA])
+        for name in set(LATER) - set(table.column_names):
+            table = table.append_column(name, arrow.nulls(len(table)))
         table = table.select(schema(arrow).names).cast(schema(arrow))
         if not isinstance(made_with, dict) or any(table[name].null_count for name in ("path", "output", "status")):
             raise ValueError("without paths, or without the settings of its run")

@@ -223,7 +223,7 @@ class Worker:
             image, maps, settings.style, settings.threshold, settings.reverse, settings.keep_metadata
         )
         write_picture(result.array, row.output, settings.format, result.metadata)
-        row.bytes = Path(row.output).stat().st_size
+        row.bytes, row.quality = Path(row.output).stat().st_size, result.quality
         return time.perf_counter() - started
 
 

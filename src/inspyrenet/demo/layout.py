@@ -4,6 +4,7 @@ import base64
 import html
 
 from ..data.images.encode import encode
+from ..quality.words import described
 from ..utils.system.page_files import read_text
 from .pictures import Level, Prediction
 
@@ -21,6 +22,11 @@ def header(network: str) -> str:
         '<div id="top"><h1>inspy<b>re</b>net</h1><p>Find what catches the eye, and cut it out.</p>'
         f"<span>{html.escape(network)}</span></div>"
     )
+
+
+def quality(value: float | None) -> str:
+    """How good the map is likely to be; nothing where the network has no estimate."""
+    return "" if value is None else f"<p>Estimated quality: <b>{described(value)}</b></p>"
 
 
 def pyramid(prediction: Prediction) -> str:

@@ -95,15 +95,16 @@ class Page:
                 map_ = gr.Image(**look_, elem_id="map")
             with gr.Tab("Pyramid"):
                 pyramid = gr.HTML(layout.EMPTY, elem_id="pyramid")
+        quality = gr.HTML("", elem_id="quality")
         file = gr.DownloadButton("Download", variant="primary", interactive=False, elem_id="download")
-        return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "file": file}
+        return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "quality": quality, "file": file}
 
     def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any]) -> None:
         finished = [results["result"], results["both"], results["file"]]
         photo.change(
             self.on_photo,
             photo,
-            [results["map"], results["pyramid"]],
+            [results["map"], results["pyramid"], results["quality"]],
             show_progress_on=results["result"],
             **_quiet(),
         ).success(self.on_control, [photo, *controls], finished, show_progress_on=results["result"], **_quiet())
@@ -119,13 +120,13 @@ class Page:
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
-    def on_photo(self, path: str | None) -> tuple[Any, str]:
+    def on_photo(self, path: str | None) -> tuple[Any, str, str]:
         """A new image: the network runs."""
         if path is None:
-            return None, layout.EMPTY
+            return None, layout.EMPTY, layout.quality(None)
         with told():
             prediction = self._predict(path)
-        return shown(prediction.saliency), layout.pyramid(prediction)
+        return shown(prediction.saliency), layout.pyramid(prediction), layout.quality(prediction.quality)
 
     def on_control(self, path: str | None, kind: Any, color: Any, threshold: Any, reverse: Any) -> tuple[Any, Any, Any]:
         """Another type or threshold: only the picture is made again."""

@@ -29,20 +29,22 @@ class Level:
 
 @dataclass(frozen=True)
 class Prediction:
-    """An image as the network saw it, uint8 (H, W, 3), its map uint8 (H, W), the stages that led there: (S3,), (S2, U2), …, and
-    the image as it came."""
+    """An image as the network saw it, uint8 (H, W, 3), its map uint8 (H, W), the stages that led there: (S3,), (S2, U2), …,
+    the image as it came, and the quality as of `Result`."""
 
     image: np.ndarray
     saliency: np.ndarray
     stages: list[tuple[Level, ...]]
     source: DecodedImage
+    quality: float | None = None
 
 
 def predict(remover: Remover, source: DecodedImage) -> Prediction:
     """Run the network on an image."""
     maps = remover.predict([source], levels=True)[0]
     image = seen_by_network(source)
-    return Prediction(image, remover.map_of(maps, source), stages(maps, image.shape[:2]), source)
+    found = stages(maps, image.shape[:2])
+    return Prediction(image, remover.map_of(maps, source), found, source, remover.quality_of(maps))
 
 
 def finish(

@@ -15,6 +15,7 @@ from starlette.datastructures import FormData
 
 from .. import __version__
 from ..data.images.encode import FORMATS
+from ..quality.words import verdict
 from .batching import Batcher, Closed, QueuedJob
 from .codec import Call, Codec
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
@@ -44,7 +45,8 @@ FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be count
     },
 }
 PICTURE = {
-    "description": "the picture; Server-Timing says how long it waited and how long it took",
+    "description": "the picture; Server-Timing says how long it waited and how long it took, Cutout-Quality how good its "
+    "map is likely to be (the expected IoU, 0 to 1), where the model has such an estimate",
     "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in dict.fromkeys(MEDIA.values())},
 }
 
@@ -154,7 +156,8 @@ class Service:
             "encode": time.monotonic() - computed,
         }
         timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
-        return Response(data, media_type=MEDIA[format], headers={"Server-Timing": timing})
+        headers = {"Server-Timing": timing, **quality_headers(result.quality)}
+        return Response(data, media_type=MEDIA[format], headers=headers)
 
     async def _computed(self, job: QueuedJob, batcher: Batcher) -> "Result":
         try:
@@ -194,6 +197,11 @@ class Service:
         if self.batcher.waiting or self.large.waiting or self.codec.waiting:
             return "busy", f"{self.under_way} requests are under way"
         return "ok", ""
+
+
+def quality_headers(quality: float | None) -> dict[str, str]:
+    """The estimated quality as a number for programs, and in words for the page; nothing where there is none."""
+    return {} if quality is None else {"Cutout-Quality": f"{quality:.3f}", "Cutout-Verdict": verdict(quality)}
 
 
 async def finished(call: Call) -> Any:

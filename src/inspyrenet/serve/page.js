@@ -66,7 +66,9 @@ async function send(form) {
     URL.revokeObjectURL(result.src);
     result.src = URL.createObjectURL(blob);
     result.hidden = false;
-    said.textContent = `${Math.round(performance.now() - started)} ms, ${Math.round(blob.size / 1024)} kB`;
+    const quality = answer.headers.get("Cutout-Quality");
+    const known = quality ? `; quality ${Number(quality).toFixed(2)}, ${answer.headers.get("Cutout-Verdict")}` : "";
+    said.textContent = `${Math.round(performance.now() - started)} ms, ${Math.round(blob.size / 1024)} kB${known}`;
   } catch (error) { said.textContent = "no answer: " + error.message; }
 }
 

@@ -68,6 +68,11 @@ def test_transparency_is_shown_over_a_checkerboard():
     assert pictures.shown(np.zeros((4000, 20), np.uint8)).shape == (1600, 8, 3)
 
 
+def test_the_page_says_how_good_the_map_is_likely_to_be(remover):
+    assert pictures.predict(remover, DecodedImage(picture())).quality is None  # nobody calibrated the tiny network
+    assert layout.quality(None) == "" and "0.71, look at it" in layout.quality(0.71)
+
+
 def test_names_are_not_taken_for_html():
     assert "<script>" not in layout.header("<script>alert(1)</script>")
 

@@ -54,6 +54,16 @@ def test_rows_come_back_as_they_were(manifest):
     assert "fatal" not in first
 
 
+def test_a_manifest_from_before_there_was_a_quality_is_taken_up(manifest):
+    manifest.open(MADE_WITH)
+    manifest.save(table_of([row("a", quality=0.75), row("b")]))
+    assert read_table(manifest.file)[0]["quality"].to_pylist() == [0.75, None]
+    old = pyarrow.parquet.read_table(manifest.file).drop_columns("quality")
+    pyarrow.parquet.write_table(old, manifest.file)
+    table = again(manifest)[1]
+    assert paths(table) == ["/in/a.jpg", "/in/b.jpg"] and table["quality"].to_pylist() == [None, None]
+
+
 def test_the_last_word_on_an_image_counts():
     table = merge_rows([table_of([row("a", status=FAILED), row("b")]), table_of([row("c"), row("a", attempts=2)])])
     assert paths(table) == ["/in/a.jpg", "/in/b.jpg", "/in/c.jpg"]

@@ -34,6 +34,7 @@ class StandIn:
         self.go.set()
         self.batches: list[list[int]] = []
         self.error: Exception = RemoverError("not enough memory for this image")
+        self.quality: float | None = None
 
     def describe(self):
         return "stand-in on cpu"
@@ -44,7 +45,8 @@ class StandIn:
         assert self.go.wait(60)
         if any(image.flat[0] == 13 for image in images):
             raise self.error
-        return [Result(np.dstack([image, image[..., 0]]) if type.kind == "rgba" else image) for image in images]
+        arrays = [np.dstack([image, image[..., 0]]) if type.kind == "rgba" else image for image in images]
+        return [Result(array, quality=self.quality) for array in arrays]
 
 
 @pytest.fixture
@@ -98,6 +100,13 @@ def test_an_image_comes_back_cut_out(client):
     assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
     assert np.asarray(Image.open(io.BytesIO(answer.content))).shape == (20, 30, 4)
     assert "work;dur=" in answer.headers["server-timing"]
+
+
+def test_the_quality_is_told_where_there_is_an_estimate(client, network):
+    assert not [name for name in post(client).headers if name.startswith("cutout-")]
+    network.quality = 0.9136
+    headers = post(client).headers
+    assert headers["cutout-quality"] == "0.914" and headers["cutout-verdict"] == "likely good"
 
 
 @pytest.mark.parametrize(("format", "kind"), [("jpg", "JPEG"), ("webp", "WEBP"), ("tif", "TIFF"), ("BMP", "BMP")])
