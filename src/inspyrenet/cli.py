@@ -192,6 +192,8 @@ def many_images(words: Sequence[str]) -> int:
         "folder, pattern such as 'photos/*.jpg', or file",
         "folder (default: INPUT.out)",
     )
+    review = "set doubtful results aside, into OUTPUT/review: the worst 10%%, the worst 25, or all of quality below 0.8"
+    parser.add_argument("--review", metavar="WHICH", help=review)
     options = _read(parser, words)
     if not options.inputs:
         parser.error("say what to cut out: inspyrenet p FOLDER [OUTPUT]")

@@ -52,7 +52,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add_edges_option(group)
     add("--keep-metadata", action="store_true", help="keep images' EXIF data, also author and place")
     add("--overwrite", action="store_true", help="make results again that are there already")
-    add("-v", "--verbose", action="store_true", help="progress bar, and a line with times for each image")
+    add("-v", "--verbose", action="store_true", help="progress bar; for each image a line with times and quality")
+    parser.set_defaults(review=None)  # `inspyrenet p` alone has the option
 
 
 def add_edges_option(group: argparse._ArgumentGroup) -> None:
@@ -91,6 +92,7 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
         edges=options.edges,
         keep_metadata=options.keep_metadata,
         prompt=prompt_from(options),
+        review=options.review,
     )
     work = parse_request(request)
     if not work.jobs:
@@ -99,13 +101,19 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
             print(named_like_results(work.like_results), file=sys.stderr)
         if work.others:
             print(named_others(work.others), file=sys.stderr)
+        if work.review:
+            print(work.review.sort(job.target for job in work.skipped if job.kind == "image"), file=sys.stderr)
         return 0
     remover = load(options)
+    if work.review:
+        remover.check_quality()
     print(f"{remover.describe()}: {work}", file=sys.stderr)
     say = (lambda line: print(line, file=sys.stderr)) if options.verbose else None
     with freed_memory_kept():
         report = run_jobs(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
     print(report, file=sys.stderr)
+    if work.review:
+        print(work.review.sort(job.target for job in work.skipped if job.kind == "image"), file=sys.stderr)
     return report.exit_code
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..data.images.encode import write_picture
 from ..data.images.read import count_pixels
+from ..quality.words import described
 from ..remover.output_paths import FileJob
 from ..utils.system.cores import usable_cores
 from .read_ahead import Reading, Room, read_ahead
@@ -125,12 +126,14 @@ def _make_result(
     work: Work,
     job: FileJob,
     seconds: dict[str, float],
-) -> dict[str, float]:
-    """Image and maps → the file; the seconds of all parts."""
+) -> tuple[dict[str, float], float | None]:
+    """Image and maps → the file; the seconds of all parts, and the estimated quality."""
     result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
     started = time.perf_counter()
+    if work.review and result.quality is not None:
+        work.review.note(job.target, result.quality)
     write_picture(result.array, job.target, work.format, result.metadata)
-    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}
+    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}, result.quality
 
 
 def _read(job: FileJob) -> "DecodedImage":
@@ -165,7 +168,7 @@ class _Writing:
             self.fail(written, error)
             return
         self.report.done.append(written.item)
-        self._note(written.item, written.future.result())
+        self._note(written.item, *written.future.result())
         self._leave(written)
 
     def fail(self, reading: Reading[FileJob], error: BaseException) -> None:
@@ -177,10 +180,11 @@ class _Writing:
         self.room.taken -= reading.pixels
         self.progress.update()
 
-    def _note(self, job: FileJob, seconds: dict[str, float]) -> None:
+    def _note(self, job: FileJob, seconds: dict[str, float], quality: float | None) -> None:
         for part, value in seconds.items():
             self.report.seconds[part] = self.report.seconds.get(part, 0.0) + value
         if self.say:
             times = ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items())
+            known = "" if quality is None else f"; quality {described(quality)}"
             with self.progress.external_write_mode(file=sys.stderr):
-                self.say(f"{job.source} → {job.target}: {times}")
+                self.say(f"{job.source} → {job.target}: {times}{known}")

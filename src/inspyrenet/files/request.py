@@ -1,5 +1,6 @@
 """What to cut out, and how: a request is checked as a whole, and its files are found and planned, before a network is loaded."""
 
+import glob
 import os
 import secrets
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside,
 from ..utils.system.paths import expanded
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
+from .review import FOLDER, Review, rule_of
 from .sources import JobError, Sources, find_all, find_sources
 
 
@@ -24,6 +26,7 @@ class Request:
     dest: a folder, or a file where the source is one; a name that ends in / is a folder.
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
     prompt: what is object and what is not, in one image.
+    review: which results are set aside, see `review.rule_of`.
     """
 
     source: str | Sequence[str]
@@ -36,6 +39,7 @@ class Request:
     edges: str = "auto"
     keep_metadata: bool = False
     prompt: Prompt | None = None
+    review: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Work:
     keep_metadata: bool = False
     others: tuple[Path, ...] = ()
     prompt: Prompt | None = None
+    review: Review | None = None
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -82,13 +87,16 @@ def parse_request(request: Request) -> Work:
         raise JobError("a mask, boxes and points belong to one image: name one image file")
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
+    review = _review(request, words, folders, jobs)
     for folder in folders:
         check_writable(folder)
+    if review:
+        review.begin(request.overwrite)
     targets = {job.target for job in jobs}
     # what this request would write is a result indeed; anything else of such a name may be a photograph
     like_results = tuple(path for one in found for path in one.like_results if path not in targets)
     others = tuple(path for one in found for path in one.others)
-    skipped = [] if request.overwrite else [job for job in jobs if _is_finished(job.target)]
+    skipped = [] if request.overwrite else [job for job in jobs if _is_there(job.target, review)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
     return Work(
@@ -103,7 +111,29 @@ def parse_request(request: Request) -> Work:
         request.keep_metadata,
         others,
         request.prompt,
+        review if request.review else None,
     )
+
+
+def _review(request: Request, words: Sequence[str], folders: Sequence[Path], jobs: Sequence[FileJob]) -> Review | None:
+    """Where doubtful results are set aside, if they are to be, or were by an earlier run. Raises JobError."""
+    rule = rule_of(request.review or "1")
+    apart = request.dest is not None or expanded(words[0]).is_dir()  # from the images
+    alone = len(words) == 1 and not (expanded(words[0]).is_dir() or glob.has_magic(words[0]))
+    if request.review and (alone or not apart or len(folders) > 1):
+        way = "-v tells the quality of one image" if alone else f"name an output folder, whose {FOLDER} they go to"
+        raise JobError(f"--review sets the doubtful ones of several results aside: {way}")
+    if not apart or alone or not folders:
+        return None
+    review = Review(folders[0], rule)
+    if not (request.review or review.began()):
+        return None
+    taken = [job.source for job in jobs if job.target.is_relative_to(review.folder)]
+    if taken:
+        raise JobError(
+            f"{taken[0]}: its result would lie in {review.folder}, where doubtful results go: rename its folder"
+        )
+    return review
 
 
 def is_camera(source: str) -> bool:
@@ -253,6 +283,11 @@ def _neighbor(root: Path) -> Path:
     """FOLDER.out beside the folder."""
     root = root.resolve()
     return root.with_name(f"{root.name}{SUFFIX}")
+
+
+def _is_there(target: Path, review: Review | None) -> bool:
+    """The result is at its place, or was set aside."""
+    return _is_finished(target) or (review is not None and _is_finished(review.aside(target)))
 
 
 def _is_finished(path: Path) -> bool:

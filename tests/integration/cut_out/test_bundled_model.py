@@ -58,6 +58,45 @@ def test_the_command_needs_no_name_and_no_network(tmp_path, monkeypatch):
     assert cut[150:250, 250:400, 3].mean() > 200 > 55 > cut[:40, :60, 3].mean()
 
 
+def test_its_quality_is_estimated_alike_by_both_engines(remover):
+    """Where this fails for new weights: benchmarks/quality/calibrate.py calibrates them."""
+    assert remover.quality is not None, "the file beside the weights does not belong to them"
+    images = data.coffee(), data.rocket()  # of the rocket, a piece of a tower is kept
+    qualities = [remover.cut(image).quality for image in images]
+    assert qualities[0] > 0.85 > 0.7 > qualities[1]
+    by_torch = Remover(device="cpu", edges="none", engine="torch")
+    assert [by_torch.cut(image).quality for image in images] == pytest.approx(qualities, abs=0.01)
+
+
+def test_there_is_no_quality_where_there_was_no_calibration():
+    other = Remover(device="cpu", edges="none", resize="dynamic")
+    assert other.quality is None and other.cut(data.coffee()).quality is None
+
+
+def test_doubtful_cut_outs_are_set_aside(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    noise = np.random.default_rng(0).integers(0, 256, (200, 300, 3)).astype(np.uint8)
+    for name, image in {"coffee": data.coffee(), "noise": noise}.items():
+        Image.fromarray(image).save(tmp_path / "in" / f"{name}.png")
+    words = [
+        "p",
+        str(tmp_path / "in"),
+        str(tmp_path / "out"),
+        "--device",
+        "cpu",
+        "--edges",
+        "none",
+        "-v",
+        "--review",
+        "50%",
+    ]
+    assert cli.main(words) == 0
+    said = capsys.readouterr().err
+    assert "quality 0." in said and "1 of 2 are to be looked at" in said
+    found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*"))
+    assert found == ["coffee.png", "review/noise.png", "review/review.csv"]
+
+
 def test_every_way_gives_the_bundled_model_s_map(remover, tmp_path):
     image = data.chelsea()
     Image.fromarray(image).save(tmp_path / "cat.png")
