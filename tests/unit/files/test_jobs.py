@@ -27,7 +27,7 @@ class Remover:
         self.before_predict, self.before_finish, self.batch_size = before_predict, before_finish, batch_size
         self.batches = []
 
-    def predict(self, images, levels):
+    def predict(self, images, levels, prompt=None):
         self.batches.append(len(images))
         for image in images:
             self.before_predict(int(image.array[0, 0, 0]))

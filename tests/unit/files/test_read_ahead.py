@@ -62,7 +62,7 @@ def test_a_folder_of_large_images_has_one_of_them_in_memory(tmp_path, monkeypatc
     class Cutter:
         batch_size = 1
 
-        def predict(self, images, levels):
+        def predict(self, images, levels, prompt=None):
             return [image.array[..., 0].copy() for image in images]
 
         def finish(self, image, maps, *look):

@@ -114,7 +114,7 @@ class Remover:
     def __init__(self, stop_at=None):
         self.stop_at, self.seen = stop_at, []
 
-    def predict(self, images, levels):
+    def predict(self, images, levels, prompt=None):
         value = int(images[0].array[0, 0, 0])
         self.seen.append(value)
         if value == self.stop_at:
