@@ -1,0 +1,1 @@
+"""What can be mended in a map without drawing, and how a cut-out is framed."""
