@@ -27,13 +27,14 @@ def exif_of(image: Image.Image, size: tuple[int, int], label: str) -> bytes | No
         exif = image.getexif()
         if image.info.get("exif") and not exif:
             raise ValueError("nothing in it can be read")
-        return _rewritten(exif, size)
+        return rewritten(exif, size)
     except Exception as error:  # Pillow's reader and writer of EXIF fail in many ways on damaged blocks
         LOG.warning("%s: its EXIF data is damaged and is left out (%s)", label, error)
         return None
 
 
-def _rewritten(exif: Image.Exif, size: tuple[int, int]) -> bytes | None:
+def rewritten(exif: Image.Exif, size: tuple[int, int]) -> bytes | None:
+    """What is kept of the block, for a result of `size` (height, width); None where that is nothing."""
     kept = Image.Exif()
     kept.update({tag: exif[tag] for tag in KEPT if tag in exif})
     for part in PARTS:

@@ -13,6 +13,7 @@ from .utils.system.extras import extras_named
 if TYPE_CHECKING:
     from .api import build_criterion, build_model, from_pretrained, load_weights, predict
     from .lib.types import SaliencyPyramid
+    from .mending.options import Mending
     from .remover.remover import Remover
 
 __version__ = "0.1.0"
@@ -25,9 +26,11 @@ _HOME = {
     "build_criterion": ".api",
     "SaliencyPyramid": ".lib.types",
     "Remover": ".remover.remover",
+    "Mending": ".mending.options",
 }
 
 __all__ = [
+    "Mending",
     "Remover",
     "SaliencyPyramid",
     "__version__",

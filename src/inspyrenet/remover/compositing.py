@@ -6,11 +6,13 @@ An image is RGB (H, W, 3), a map or alpha channel is (H, W); 255 is the object. 
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..data.images.bounds import bands
+from ..mending.options import NOTHING, Mending
 from ..utils.system.paths import expanded
+from .errors import CutoutError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,17 +31,14 @@ OutputType: TypeAlias = "str | os.PathLike | Sequence[int] | np.ndarray | Output
 EdgeColors = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]  # image, alpha → image with the object's own colors
 
 
-class CutoutError(ValueError):
-    """An output type, color, threshold or format that there is not; the message lists what there is."""
-
-
 @dataclass(frozen=True)
 class OutputStyle:
-    """An output type that was understood: `kind` is a name of NAMED, "color" or "image"."""
+    """An output type that was understood: `kind` is a name of NAMED, "color" or "image". mending: what is done besides."""
 
     kind: str
     color: Color | None = None
     picture: "np.ndarray | None" = None  # (H, W, 3), sized to each image anew
+    mending: Mending = NOTHING
 
     @property
     def transparent(self) -> bool:
@@ -55,6 +54,11 @@ class OutputStyle:
     def keeps_profile(self) -> bool:
         """All colors of the result are the image's own. Beside others, which are sRGB, they have to be sRGB, too."""
         return self.kind in ("rgba", "blur")
+
+    @property
+    def plain(self) -> Color | None:
+        """The one color that comes behind the object."""
+        return {"green": GREEN, "white": WHITE}.get(self.kind, self.color)
 
 
 def style_of(type: OutputType) -> OutputStyle:
@@ -78,6 +82,23 @@ def style_of(type: OutputType) -> OutputStyle:
     if isinstance(type, Sequence) or hasattr(type, "tolist"):
         return OutputStyle("color", color=_color([*type]))
     raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
+
+
+def mended_style(style: OutputStyle, mending: Mending | None, reverse: bool) -> OutputStyle:
+    """The type with what is mended. Raises CutoutError for what does not go together."""
+    if not mending:
+        return style
+    if style.kind == "debug":
+        raise CutoutError("type debug shows what the network says, which nothing mends: take another type")
+    if reverse and mending.frames:
+        raise CutoutError("reverse takes the object away, and crop, size and shadow need it: leave them out")
+    if mending.canvas and not (style.shows_edges or style.kind == "map"):
+        raise CutoutError(
+            f"size needs something behind the object, which {style.kind} has not: take rgba, map or a color"
+        )
+    if mending.shadow and not style.shows_edges:
+        raise CutoutError(f"a shadow falls on rgba, a color or a picture, not on {style.kind}")
+    return replace(style, mending=mending)
 
 
 def _background(text: str) -> OutputStyle:
@@ -258,7 +279,7 @@ def _rgba(image, alpha, style):
 
 
 def _on_color(image, alpha, style):
-    return composite(image, {"green": GREEN, "white": WHITE}.get(style.kind, style.color), alpha)
+    return composite(image, style.plain, alpha)
 
 
 def _on_picture(image, alpha, style):

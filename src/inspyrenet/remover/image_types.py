@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from PIL import Image
 from ..data.images.decoded import PLAIN, DecodedImage, Metadata, decode, read_decoded, visible_alpha
 from ..data.images.encode import encode, words_of
 from ..data.images.read import ImageError, decoding
+from ..mending.components import Box, box_of
 
 if TYPE_CHECKING:
     import torch
@@ -27,12 +29,20 @@ class Result:
     """What was made of one image: uint8 (H, W[, 3 or 4]), what belongs into its file, and the seconds that each part took.
 
     quality: the expected IoU of the map (above 0.5) with the object, 0..1; None where the network has no estimate.
+    alpha: of the object at the image's size, uint8 (H, W). objects: each by itself, where that was asked for.
     """
 
     array: np.ndarray
     seconds: dict[str, float] = field(default_factory=dict)
     metadata: Metadata = PLAIN
     quality: float | None = None
+    alpha: np.ndarray | None = None
+    objects: "tuple[Result, ...]" = ()
+
+    @cached_property
+    def bbox(self) -> Box | None:
+        """(left, top, width, height) of the object in pixels of the image, see `box_of`; None where nothing is object."""
+        return None if self.alpha is None else box_of(self.alpha)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """Where results go: no two results share a file, no result replaces an input, the same inputs always give the same names."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIX = ".out"  # before the format, where a result lies beside its image
+NUMBER = re.compile(r"\.\d+$")  # of an object, behind that
 PARTIAL = ".partial"  # before the format, where a video is not whole
 
 
@@ -26,8 +28,17 @@ def kind_of(path: Path) -> str:
 
 
 def is_result(path: Path) -> bool:
-    """The name is one that this program gives: NAME.out.png, NAME.out.partial.mp4."""
-    return Path(path.stem.removesuffix(PARTIAL)).suffix == SUFFIX
+    """The name is one that this program gives: NAME.out.png, NAME.out.1.png, NAME.out.partial.mp4."""
+    stem = NUMBER.sub("", path.stem.removesuffix(PARTIAL))
+    return Path(stem).suffix == SUFFIX
+
+
+def object_path(target: Path, number: int) -> Path:
+    """Where the object of that number goes, beside the result that holds all of them: NAME.out.1.png.
+
+    The mark keeps it apart from inputs and other results, whose names no folder's plan gives.
+    """
+    return target.with_name(f"{target.stem.removesuffix(SUFFIX)}{SUFFIX}.{number}{target.suffix}")
 
 
 def partial(target: Path) -> Path:

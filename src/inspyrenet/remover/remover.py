@@ -18,19 +18,31 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..data.images.decoded import DecodedImage
-from ..data.images.encode import check_format, write_picture
+from ..data.images.encode import check_format
 from ..data.images.preprocess import to_map
 from ..engine.network_options import ENGINES, Engine, NetworkOptions
 from ..interactive.prompt import Prompt, PromptError, prompt_of
 from ..interactive.prompted import prompted
 from ..interactive.session import InteractiveImage
+from ..mending.options import Mending
 from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from ..quality.estimate import QualityEstimate, load_estimate, missing
 from ..utils.system.extras import extras_named
-from .compositing import OutputStyle, OutputType, check_threshold, render, seen_by_network, style_of
+from .compositing import (
+    OutputStyle,
+    OutputType,
+    alpha_of,
+    check_threshold,
+    mended_style,
+    render,
+    seen_by_network,
+    style_of,
+)
+from .errors import NothingFound
 from .foreground import choose_method, estimate
-from .image_types import Result, open_image
+from .image_types import LoadedImage, Result, open_image
+from .writing import write_result
 
 if TYPE_CHECKING:
     import torch
@@ -153,6 +165,7 @@ class Remover:
         boxes: Iterable[Sequence[float]] = (),
         points: Iterable[Any] = (),
         prompt: Prompt | None = None,
+        mending: Mending | None = None,
     ) -> Any:
         """Cut the object out of one image; the result is of the kind that the image was given as (see `image_types.open_image`),
         a Pillow image where a path was given.
@@ -160,12 +173,14 @@ class Remover:
         type: map, rgba, green, white, blur, overlay, debug (the network's levels), a color, or a background image.
         threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest. output: a file to write the result to,
         too, in the format of its suffix; one that is there is replaced. keep_metadata: EXIF data, GPS included, goes along;
-        color profile and dpi always do. What is transparent in the image stays so.
+        color profile and dpi always do. What is transparent in the image stays so. mending: the map and the frame, see `Mending`;
+        where it asks for several objects, a list of them comes back, and output gets files beside it (`output_paths.object_path`).
         mask, boxes, points: what is object and what is not, as `interactive.prompt.prompt_of` takes them; or a ready-made prompt.
-        Raises ImageError for what is no image, CutoutError for an unknown type or threshold, FormatError for a suffix that does
-        not fit, PromptError for a prompt that cannot be, OSError where the file cannot be written.
+        Raises ImageError for what is no image, CutoutError for an unknown type or threshold and for what cannot be mended so,
+        FormatError for a suffix that does not fit, PromptError for a prompt that cannot be, OSError where the file cannot be
+        written.
         """
-        style = style_of(type)
+        style = mended_style(style_of(type), mending, reverse)
         check_threshold(threshold)
         said = prompt_of(prompt, mask, boxes, points)
         if output is not None:  # before the network runs
@@ -173,8 +188,8 @@ class Remover:
         opened = open_image(img)
         result = self.cut(opened.image, style, threshold, reverse, keep_metadata, said)
         if output is not None:
-            write_picture(result.array, output, metadata=result.metadata)
-        return opened.to_input_type(result)
+            write_result(result, output)
+        return _given_back(opened, result, style)
 
     def process_batch(
         self,
@@ -184,19 +199,28 @@ class Remover:
         reverse: bool = False,
         batch_size: int = 8,
         keep_metadata: bool = False,
+        mending: Mending | None = None,
     ) -> list[Any]:
-        """As `process` for each image, several at a time through the network. Results come in the order of the images."""
+        """As `process` for each image, several at a time through the network. Results come in the order of the images.
+
+        None stands where an image has nothing to crop to; the log says so.
+        """
         if isinstance(images, str | bytes | Path):
             raise RemoverError("images is a list of images; for one there is process")
-        style = style_of(type)
+        style = mended_style(style_of(type), mending, reverse)
         check_threshold(threshold)
-        results = []
+        results: list[Any] = []
         for chunk in _chunks(images, batch_size):
             opened = [open_image(image) for image in chunk]
             maps = self.predict([one.image for one in opened], style.kind == "debug")
             for one, found in zip(opened, maps, strict=True):
-                result = self.finish(one.image, found, style, threshold, reverse, keep_metadata)
-                results.append(one.to_input_type(result))
+                try:
+                    result = self.finish(one.image, found, style, threshold, reverse, keep_metadata)
+                except NothingFound as error:
+                    LOG.warning("image %d: %s", len(results), error)
+                    results.append(None)
+                else:
+                    results.append(_given_back(one, result, style))
         return results
 
     def cut(
@@ -207,9 +231,10 @@ class Remover:
         reverse: bool = False,
         keep_metadata: bool = False,
         prompt: Prompt | None = None,
+        mending: Mending | None = None,
     ) -> Result:
         """As `process` for an array uint8 RGB (H, W, 3) or what `read_decoded` gives, with the time of each part."""
-        style = style_of(type)
+        style = mended_style(style_of(type), mending, reverse)
         started = time.perf_counter()
         image = image if isinstance(image, DecodedImage) else DecodedImage(image)
         maps = self.predict([image], style.kind == "debug", prompt)[0]
@@ -286,8 +311,23 @@ class Remover:
         keep_metadata: bool = False,
     ) -> Result:
         """Image and its map, uint8 (H, W) → result, with what belongs into its file."""
+        from ..mending.apply import mended
+
         image = image if style.keeps_profile else image.srgb()
-        metadata = image.metadata if keep_metadata else replace(image.metadata, exif=None)
+        image = image if keep_metadata else replace(image, metadata=replace(image.metadata, exif=None))
+        started = time.perf_counter()
+        maps = mended(saliency, style.mending, threshold)
+        seconds = {"mending": time.perf_counter() - started} if style.mending else {}
+        estimated = self.edges != "none" and (threshold is None or style.mending.feather > 0)
+        whole, *each = (self._composed(image, one, style, reverse, estimated) for one in maps)
+        return replace(whole, seconds=seconds | whole.seconds, objects=tuple(each))
+
+    def _composed(
+        self, image: DecodedImage, alpha: np.ndarray, style: OutputStyle, reverse: bool, estimated: bool
+    ) -> Result:
+        """Image and mended map → result. estimated: so are the colors in soft edges."""
+        from ..mending.framing import drawn, framed, resized_metadata
+
         seconds: dict[str, float] = {}
 
         def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:
@@ -296,11 +336,23 @@ class Remover:
             seconds["edges"] = time.perf_counter() - started
             return colors
 
-        wanted = threshold is None and self.edges != "none"
         started = time.perf_counter()
-        array = render(image.array, saliency, style, threshold, reverse, edges if wanted else None, image.alpha)
+        own = alpha_of(alpha, opacity=image.alpha)
+        array = render(image.array, alpha, drawn(style), None, reverse, edges if estimated else None, image.alpha)
+        result = Result(array, seconds, image.metadata, own)
+        if style.mending.frames:
+            array = framed(array, result.bbox, style)
+            result = replace(result, array=array, metadata=resized_metadata(image.metadata, array.shape[:2]))
         seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
-        return Result(array, seconds, metadata)
+        return result
+
+
+def _given_back(opened: LoadedImage, result: Result, style: OutputStyle) -> Any:
+    """The result as the kind that the image came as; a list of the objects where they were asked for by themselves."""
+    whole = opened.to_input_type(result)
+    if whole is result or not style.mending.splits:
+        return whole
+    return [opened.to_input_type(one) for one in result.objects]
 
 
 def _chunks(items: Iterable[Any], size: int) -> Iterator[list[Any]]:

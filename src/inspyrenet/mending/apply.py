@@ -1,0 +1,33 @@
+"""The one order in which a map is mended, whatever asks for it."""
+
+import numpy as np
+
+from ..remover.compositing import alpha_of
+from .cleaning import cleaned
+from .edges import feathered, grown, shrunk
+from .objects import objects
+from .options import Mending
+
+
+def mended(saliency: np.ndarray, mending: Mending, threshold: float | None = None) -> list[np.ndarray]:
+    """Map uint8 (H, W) → the mended map, and behind it that of each object where they are wanted by themselves.
+
+    First it is cleaned, then cut at the threshold, then objects are chosen, then edges are moved, then softened.
+    Raises CutoutError for a threshold outside 0..1.
+    """
+    saliency = alpha_of(cleaned(saliency) if mending.clean else saliency, threshold)
+    if mending.object is None:
+        return [_with_edges(saliency, mending)]
+    each = [_with_edges(one, mending) for one in objects(saliency, mending.most)]
+    together = np.zeros_like(saliency)
+    for one in each:
+        np.maximum(together, one, out=together)
+    return [together, *each] if mending.splits else [together]
+
+
+def _with_edges(alpha: np.ndarray, mending: Mending) -> np.ndarray:
+    if mending.grow:
+        alpha = grown(alpha, mending.grow)
+    if mending.shrink:
+        alpha = shrunk(alpha, mending.shrink)
+    return feathered(alpha, mending.feather) if mending.feather else alpha
