@@ -154,13 +154,19 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
     from .data.images.encode import encode, write_bytes
     from .files.request import is_camera, picture_format
     from .files.sources import JobError
-    from .remover.compositing import check_threshold, style_of
+    from .mending.options import Mending
+    from .remover.compositing import check_threshold, mended_style, style_of
     from .remover.image_types import read_upright
     from .remover.output_paths import kind_of
 
     if kind_of(Path(source)) == "video" or is_camera(source):
         raise JobError("videos do not go through pipes: inspyrenet VIDEO OUTPUT")
-    style = style_of(options.type)
+    mending = Mending.from_arguments(options)
+    if mending.splits:
+        raise JobError(
+            f"object {mending.object} writes several files, which do not go through pipes: INPUT and OUTPUT are files"
+        )
+    style = mended_style(style_of(options.type), mending, options.reverse)
     check_threshold(options.threshold)
     file = None if output == "-" else output
     form = picture_format(file, options.format, style)

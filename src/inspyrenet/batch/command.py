@@ -4,15 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from typing import Any
 
 from ..commands.cut_out import TYPES, add_output_options
 from ..commands.errors import reported
 from ..commands.parser import Parser
 from ..engine.network_options import NetworkOptions
+from ..mending.options import Mending
 
 EPILOG = """\
-input     a pattern in quotes ('photos/**/*.jpg'), a folder with everything below it, or a list: .txt with a path in each
-          line, .parquet with a column path (a manifest is one)
+input     a pattern in quotes ('photos/**/*.jpg'), a folder, or a list: .txt with a path in each line, .parquet with column path
 manifest  OUTPUT/manifest.parquet: path, output, status (done, skipped, failed), message, width, height, bytes, seconds, …
 """
 
@@ -65,7 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     from .job import BatchRequest, run
 
-    own = {one.name: getattr(options, one.name) for one in fields(BatchRequest) if one.name != "network"}
-    summary = run(BatchRequest(**own, network=NetworkOptions.from_arguments(options)))
+    parts: dict[str, Any] = {
+        "network": NetworkOptions.from_arguments(options),
+        "mending": Mending.from_arguments(options),
+    }
+    own = {one.name: getattr(options, one.name) for one in fields(BatchRequest) if one.name not in parts}
+    summary = run(BatchRequest(**own, **parts))
     print(summary, file=sys.stderr)
     return summary.exit_code

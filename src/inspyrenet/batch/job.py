@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from ..data.images.encode import check_format
 from ..engine.network_options import NetworkOptions
 from ..files.request import check_folder_name, check_writable
-from ..remover.compositing import OutputStyle, check_threshold, style_of
+from ..mending.options import NOTHING, Mending
+from ..remover.compositing import OutputStyle, check_threshold, mended_style, style_of
 from ..remover.foreground import choose_method
 from ..utils.system.paths import expanded
 from ..utils.system.signals import Handler
@@ -53,6 +54,7 @@ class BatchRequest:
     edges: str = "auto"
     keep_metadata: bool = False
     overwrite: bool = False
+    mending: Mending = NOTHING
     network: NetworkOptions = field(default_factory=NetworkOptions)
     workers: int | None = None
     threads: int | None = None
@@ -120,10 +122,10 @@ def _check(request: BatchRequest) -> OutputOptions:
             raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
     if request.manifest and Path(request.manifest).suffix.lower() != ".parquet":
         raise BatchError(f"--manifest {request.manifest}: a manifest ends in .parquet")
-    style = style_of(request.type)
+    style = mended_style(style_of(request.type), request.mending, request.reverse)
     check_threshold(request.threshold)
     edges = choose_method(request.edges)
-    shown = style.shows_edges and request.threshold is None
+    shown = style.shows_edges and (request.threshold is None or request.mending.feather > 0)
     return OutputOptions(style, check_format(request.format or "png", style.transparent), edges if shown else "none")
 
 
@@ -137,6 +139,7 @@ def _made_with(request: BatchRequest, output: OutputOptions, network: Network) -
     look: dict[str, Any] = {"type": kind, "format": output.format, "edges": output.edges}
     look |= {"threshold": request.threshold, "reverse": request.reverse}
     look |= {"keep_metadata": True} if request.keep_metadata else {}
+    look |= request.mending.words()
     options = request.network.deciding_maps() | {"overrides": " ".join(request.network.overrides)}
     return {"network": network.name, "weights": network.digest} | options | look
 

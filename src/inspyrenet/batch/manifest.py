@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..data.whole_file import whole_file
+from ..mending.components import Box
 from .errors import BatchError, load_arrow
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 METADATA = b"inspyrenet.batch"  # of the parquet file: with what the results were made
-LATER = ("quality",)  # columns that manifests of earlier versions do not have
+LATER = ("quality", "bbox", "objects")  # columns that manifests of earlier versions do not have
 RUN = "run.json"  # the same, while a batch is unfinished
 LOCK = "lock"
 
@@ -32,7 +33,9 @@ class Row:
 
     status: done; skipped: the result was there and nothing recorded how it was made; failed: message says why.
     height, width: of the image. bytes: of the result. seconds: reading, network, composing and writing.
-    attempts: more than 1 where a worker died on the way. finished: seconds since 1970. quality: as of `Result`.
+    bbox: of the object in the image (left, top, width, height); None where there is none, or nothing recorded it. objects: the
+    same of each by itself, where that was asked for. quality: as of `Result`.
+    attempts: more than 1 where a worker died on the way. finished: seconds since 1970.
     fatal: not in the file; the next result cannot be written either.
     """
 
@@ -51,6 +54,8 @@ class Row:
     source_bytes: int | None = None
     source_mtime_ns: int | None = None
     quality: float | None = None
+    bbox: Box | None = None
+    objects: list[Box] | None = None
     fatal: bool = False
 
 
@@ -58,7 +63,9 @@ def schema(arrow: Any) -> "pyarrow.Schema":
     """The columns of a manifest."""
     whole = {name: arrow.int64() for name in ("bytes", "source_bytes", "source_mtime_ns")}
     whole |= {name: arrow.int32() for name in ("width", "height", "shard", "attempts")}
-    whole |= {"seconds": arrow.float32(), "quality": arrow.float32(), "finished": arrow.timestamp("ms", tz="UTC")}
+    box = arrow.list_(arrow.int32())
+    whole |= {"bbox": box, "objects": arrow.list_(box), "quality": arrow.float32()}
+    whole |= {"seconds": arrow.float32(), "finished": arrow.timestamp("ms", tz="UTC")}
     names = [field.name for field in fields(Row) if field.name != "fatal"]
     return arrow.schema([(name, whole.get(name, arrow.string())) for name in names])
 
@@ -111,8 +118,9 @@ def read_table(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
         raise BatchError(f"{path} is damaged ({str(error)[:80].partition(chr(10))[0]}): {way}") from error
     try:
         made_with = json.loads(table.schema.metadata[METADATA])
-        for name in set(LATER) - set(table.column_names):
-            table = table.append_column(name, arrow.nulls(len(table)))
+        for name in LATER:
+            if name not in table.column_names:
+                table = table.append_column(name, arrow.nulls(len(table), schema(arrow).field(name).type))
         table = table.select(schema(arrow).names).cast(schema(arrow))
         if not isinstance(made_with, dict) or any(table[name].null_count for name in ("path", "output", "status")):
             raise ValueError("without paths, or without the settings of its run")

@@ -215,15 +215,17 @@ class Worker:
 
     def _write(self, row: Row, image: "DecodedImage", maps: "NetworkMaps") -> float:
         """Make the result and its file; the seconds that this took."""
-        from ..data.images.encode import write_picture
+        from ..remover.writing import write_result
 
         settings = self.settings
         started = time.perf_counter()
         result = self.remover.finish(
             image, maps, settings.style, settings.threshold, settings.reverse, settings.keep_metadata
         )
-        write_picture(result.array, row.output, settings.format, result.metadata)
-        row.bytes, row.quality = Path(row.output).stat().st_size, result.quality
+        write_result(result, row.output, settings.format)
+        row.bbox, row.quality = result.bbox, result.quality
+        row.objects = [one.bbox for one in result.objects if one.bbox is not None] or None
+        row.bytes = Path(row.output).stat().st_size
         return time.perf_counter() - started
 
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
 from ..interactive.options import add_prompt_options, prompt_from
+from ..mending.options import HELP, Mending
 from .parser import Parser
 
 if TYPE_CHECKING:
     from ..remover.remover import Remover
 
-TYPES = """\
-type      rgba, map, green, white, blur, overlay, debug (the network's levels), a color such as red, #ff0000 or [255,0,0],
-          or the path of a background image
-"""
+TYPES = f"""\
+type      rgba, map, green, white, blur, overlay, debug (levels), a color (red, #ff0000, [255,0,0]) or a background's path
+{HELP}"""
 SOURCES = """\
 source    a file, a folder (with everything below it), a pattern in quotes: 'photos/**/*.jpg', or a camera's number;
           images and videos (videos need the extra video)
@@ -51,6 +51,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add("--reverse", action="store_true", help="take the object away, keep the rest")
     add_edges_option(group)
     add("--keep-metadata", action="store_true", help="keep images' EXIF data, also author and place")
+    Mending.add_arguments(parser)
     add("--overwrite", action="store_true", help="make results again that are there already")
     add("-v", "--verbose", action="store_true", help="progress bar; for each image a line with times and quality")
     parser.set_defaults(review=None)  # `inspyrenet p` alone has the option
@@ -93,6 +94,7 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
         keep_metadata=options.keep_metadata,
         prompt=prompt_from(options),
         review=options.review,
+        mending=Mending.from_arguments(options),
     )
     work = parse_request(request)
     if not work.jobs:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from ..data.images.encode import write_picture
 from ..data.images.read import count_pixels
 from ..quality.words import described
 from ..remover.output_paths import FileJob
@@ -126,14 +125,17 @@ def _make_result(
     work: Work,
     job: FileJob,
     seconds: dict[str, float],
-) -> tuple[dict[str, float], float | None]:
-    """Image and maps → the file; the seconds of all parts, and the estimated quality."""
+) -> tuple[dict[str, float], str]:
+    """Image and maps → the file; the seconds of all parts, and what is known of the result in words."""
+    from ..remover.writing import places_of, write_result
+
     result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
     started = time.perf_counter()
     if work.review and result.quality is not None:
         work.review.note(job.target, result.quality)
-    write_picture(result.array, job.target, work.format, result.metadata)
-    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}, result.quality
+    write_result(result, job.target, work.format)
+    known = [places_of(result)] + ([] if result.quality is None else [f"quality {described(result.quality)}"])
+    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}, "; ".join(known)
 
 
 def _read(job: FileJob) -> "DecodedImage":
@@ -180,11 +182,10 @@ class _Writing:
         self.room.taken -= reading.pixels
         self.progress.update()
 
-    def _note(self, job: FileJob, seconds: dict[str, float], quality: float | None) -> None:
+    def _note(self, job: FileJob, seconds: dict[str, float], known: str) -> None:
         for part, value in seconds.items():
             self.report.seconds[part] = self.report.seconds.get(part, 0.0) + value
         if self.say:
             times = ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items())
-            known = "" if quality is None else f"; quality {described(quality)}"
             with self.progress.external_write_mode(file=sys.stderr):
-                self.say(f"{job.source} → {job.target}: {times}{known}")
+                self.say(f"{job.source} → {job.target}: {times}; {known}")

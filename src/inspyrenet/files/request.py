@@ -10,7 +10,8 @@ from pathlib import Path
 from ..data.images.encode import FORMATS, FormatError, check_format
 from ..data.images.formats import KNOWN
 from ..interactive.prompt import Prompt
-from ..remover.compositing import OutputStyle, OutputType, check_threshold, style_of
+from ..mending.options import NOTHING, Mending
+from ..remover.compositing import OutputStyle, OutputType, check_threshold, mended_style, style_of
 from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside, plan
 from ..utils.system.paths import expanded
 from ..video.formats import FORMATS as VIDEO_FORMATS
@@ -40,6 +41,7 @@ class Request:
     keep_metadata: bool = False
     prompt: Prompt | None = None
     review: str | None = None
+    mending: Mending = NOTHING
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def parse_request(request: Request) -> Work:
 
     Raises JobError, CutoutError, FormatError, ImageError, OSError, VideoError, VideoExtraMissing with a message for people.
     """
-    style = style_of(request.type)
+    style = mended_style(style_of(request.type), request.mending, request.reverse)
     check_threshold(request.threshold)
     words = [request.source] if isinstance(request.source, str) else [*request.source]
     dest = expanded(request.dest) if request.dest else None
@@ -85,6 +87,7 @@ def parse_request(request: Request) -> Work:
         form = forms[0]
     if request.prompt is not None and [job.kind for job in jobs] != ["image"]:
         raise JobError("a mask, boxes and points belong to one image: name one image file")
+    _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
     review = _review(request, words, folders, jobs)
@@ -134,6 +137,15 @@ def _review(request: Request, words: Sequence[str], folders: Sequence[Path], job
             f"{taken[0]}: its result would lie in {review.folder}, where doubtful results go: rename its folder"
         )
     return review
+
+
+def _check_mending(mending: Mending, jobs: Sequence[FileJob]) -> None:
+    """Raises JobError where a video is among the files: all of its pictures have one size, and lie in one file."""
+    alone, videos = mending.of_images_alone(), [job.source for job in jobs if job.kind != "image"]
+    if alone and videos:
+        raise JobError(
+            f"{', '.join(alone)}: for images alone; {videos[0]} is a video, which keeps its size and its objects"
+        )
 
 
 def is_camera(source: str) -> bool:
