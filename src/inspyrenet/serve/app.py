@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
@@ -21,7 +21,7 @@ from .codec import Call, Codec
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
 from .hosts import HostCheck
 from .page import PAGE, PAGE_HEADERS
-from .query import TYPES, RequestParams, check_names, parse_query
+from .query import TYPES, MendingQuery, RequestParams, check_names, parse_query
 from .room import Room
 from .settings import Limits
 from .uploads import Body, file_of
@@ -45,8 +45,9 @@ FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be count
     },
 }
 PICTURE = {
-    "description": "the picture; Server-Timing says how long it waited and how long it took, Cutout-Quality how good its "
-    "map is likely to be (the expected IoU, 0 to 1), where the model has such an estimate",
+    "description": "the picture; Server-Timing says how long it waited and how long it took, Bbox where the object is in the "
+    "image: left,top,width,height, Cutout-Quality how good its map is likely to be (the expected IoU, 0 to 1), where the model has "
+    "such an estimate",
     "content": {media: {"schema": {"type": "string", "format": "binary"}} for media in dict.fromkeys(MEDIA.values())},
 }
 
@@ -82,9 +83,9 @@ class Service:
         self.batcher.close()
         self.large.close()
 
-    async def answer(self, request: Request, query: tuple) -> Response:
+    async def answer(self, request: Request, query: tuple[Any, ...]) -> Response:
         """The picture that a request asks for. Raises ApiError."""
-        params, format = parse_query(self.removers, *query)
+        params, format = parse_query(self.removers, self.limits.pixels, *query)
         with self._place():
             try:
                 return await self._answer(Body(request, self.limits), params, format)
@@ -156,7 +157,9 @@ class Service:
             "encode": time.monotonic() - computed,
         }
         timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
+        bbox = await run_in_threadpool(lambda: result.bbox)
         headers = {"Server-Timing": timing, **quality_headers(result.quality)}
+        headers |= {"Bbox": ",".join(map(str, bbox))} if bbox else {}
         return Response(data, media_type=MEDIA[format], headers=headers)
 
     async def _computed(self, job: QueuedJob, batcher: Batcher) -> "Result":
@@ -277,6 +280,7 @@ def add_routes(app: FastAPI, service: Service) -> None:
     )
     async def remove(
         request: Request,
+        mending: Annotated[MendingQuery, Depends()],
         type: Annotated[str, Query(description=TYPES)] = "rgba",
         mode: Annotated[str | None, Query(description=modes)] = None,
         format: Annotated[str, Query(description=", ".join(FORMATS))] = "png",
@@ -286,8 +290,9 @@ def add_routes(app: FastAPI, service: Service) -> None:
         reverse: Annotated[bool, Query(description="take the object away, keep the rest")] = False,
         keep_metadata: Annotated[bool, Query(description="keep EXIF data, such as camera, author and place")] = False,
     ) -> Response:
-        check_names(request.query_params, ("type", "mode", "format", "threshold", "reverse", "keep_metadata"))
-        return await service.answer(request, (mode, type, format, threshold, reverse, keep_metadata))
+        names = ("type", "mode", "format", "threshold", "reverse", "keep_metadata")
+        check_names(request.query_params, (*names, *vars(mending)))
+        return await service.answer(request, (mode, type, format, threshold, reverse, keep_metadata, vars(mending)))
 
     @app.get("/api/health", summary="How the server does: ok, busy, or broken (503)")
     async def health(response: Response) -> Health:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..data.images.decoded import DecodedImage
+from ..remover.errors import NothingFound
 from .query import RequestParams
 from .settings import Limits
 
@@ -140,7 +141,10 @@ class Batcher:
                 self._compute([job])
             return
         for job, result in zip(jobs, results, strict=True):
-            job.future.set_result(result)
+            if result is None:
+                job.future.set_exception(NothingFound())
+            else:
+                job.future.set_result(result)
 
     def _count(self, images: int, seconds: float) -> None:
         self.images += images

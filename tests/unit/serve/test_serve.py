@@ -127,7 +127,8 @@ def test_health_counts_what_was_done(client, network):
 def test_the_description_is_complete_and_loads_nothing_from_elsewhere(client):
     spec = client.get("/openapi.json").json()["paths"]["/api/remove"]["post"]
     names = {parameter["name"] for parameter in spec["parameters"]}
-    assert names == {"type", "mode", "format", "threshold", "reverse", "keep_metadata"}
+    mending = {"clean", "object", "grow", "shrink", "feather", "crop", "size", "anchor", "shadow"}
+    assert names == {"type", "mode", "format", "threshold", "reverse", "keep_metadata", *mending}
     assert {"200", "408", "413", "415", "422", "503", "504"} <= set(spec["responses"])
     assert "multipart/form-data" in spec["requestBody"]["content"]
     for path in ("/docs", "/"):
