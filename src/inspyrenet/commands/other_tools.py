@@ -8,7 +8,7 @@ ANSWERS = {  # options → what to do here
     ("-af", "--alpha-matting-foreground-threshold", "-ab", "--alpha-matting-background-threshold",
      "-ae", "--alpha-matting-erode-size", "--alpha-matting-erode-structure-size", "-az", "--alpha-matting-base-size"):
         "soft edges need no thresholds or sizes; leave it out",
-    ("-ppm", "--post-process-mask"): "masks are not post-processed; --threshold 0.5 makes hard edges",
+    ("-ppm", "--post-process-mask"): "--clean removes specks and haze and fills pinholes, and --threshold 0.5 makes hard edges",
     ("-w", "--watch"): "no folder is watched; run the same command again, finished files are skipped",
     ("-d", "--delete_input"): "inputs are never deleted",
     ("-x", "--extras"): "own weights are given with --ckpt FILE",

@@ -153,7 +153,10 @@ def test_a_wrong_command_line_is_told(image, words):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        (["-ppm"], "-ppm is an option of another tool; here masks are not post-processed; --threshold 0.5"),
+        (
+            ["-ppm"],
+            "-ppm is an option of another tool; here --clean removes specks and haze and fills pinholes, and --threshold 0.5",
+        ),
         (["-w"], "run the same command again, finished files are skipped"),
         (["-af", "240"], "soft edges need no thresholds"),
         (["-ab", "10"], "soft edges need no thresholds"),
