@@ -11,7 +11,7 @@ from ..data.images.bounds import size_problem
 from ..remover.errors import CutoutError
 
 MOST_REACH = 100  # pixels that edges move, or are softened over
-MOST_OBJECTS = 100
+MOST_OBJECTS = 50
 MOST_MARGIN = 10_000  # pixels
 CENTER = "center"
 ANCHORS = {  # where on the canvas: shares of the free space to the left and above
@@ -90,7 +90,7 @@ class Mending:
     @property
     def most(self) -> int:
         """How many objects are kept."""
-        return {"largest": 1, "all": MOST_OBJECTS}.get(self.object) or cast(int, self.object)
+        return self.object if isinstance(self.object, int) else {"largest": 1}.get(str(self.object), MOST_OBJECTS)
 
     @property
     def canvas(self) -> Size | None:
