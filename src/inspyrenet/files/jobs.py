@@ -69,7 +69,7 @@ def _cut_images(
         ) -> None:  # a function of its own, so that no name below holds an image
             images = _read_images(group, writing)
             for reading, image, maps, seconds in _predicted(remover, images, levels, work.prompt, writing):
-                future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds)
+                future = writer.submit(_make_result, remover, image, maps, work, reading.item, seconds, say is not None)
                 writing.pending.append(Reading(reading.item, reading.pixels, future))
 
         for group in read_ahead(jobs, _read, _pixels, reader, writing.room, writing.finish_one, remover.batch_size):
@@ -125,8 +125,9 @@ def _make_result(
     work: Work,
     job: FileJob,
     seconds: dict[str, float],
+    looked: bool,
 ) -> tuple[dict[str, float], str]:
-    """Image and maps → the file; the seconds of all parts, and what is known of the result in words."""
+    """Image and maps → the file; the seconds of all parts, and what is known of the result in words, where somebody looks."""
     from ..remover.writing import places_of, write_result
 
     result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
@@ -134,8 +135,11 @@ def _make_result(
     if work.review and result.quality is not None:
         work.review.note(job.target, result.quality)
     write_result(result, job.target, work.format)
-    known = [places_of(result)] + ([] if result.quality is None else [f"quality {described(result.quality)}"])
-    return {**seconds, **result.seconds, "writing": time.perf_counter() - started}, "; ".join(known)
+    parts = {**seconds, **result.seconds, "writing": time.perf_counter() - started}
+    if not looked:
+        return parts, ""
+    quality = "" if result.quality is None else f"; quality {described(result.quality)}"
+    return parts, f"{places_of(result)}{quality}"
 
 
 def _read(job: FileJob) -> "DecodedImage":
