@@ -24,6 +24,8 @@ from ..engine.network_options import ENGINES, Engine, NetworkOptions
 from ..interactive.prompt import Prompt, PromptError, prompt_of
 from ..interactive.prompted import prompted
 from ..interactive.session import InteractiveImage
+from ..mending.apply import mended
+from ..mending.framing import drawn, framed, resized_metadata
 from ..mending.options import Mending
 from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
@@ -311,8 +313,6 @@ class Remover:
         keep_metadata: bool = False,
     ) -> Result:
         """Image and its map, uint8 (H, W) → result, with what belongs into its file."""
-        from ..mending.apply import mended
-
         image = image if style.keeps_profile else image.srgb()
         image = image if keep_metadata else replace(image, metadata=replace(image.metadata, exif=None))
         started = time.perf_counter()
@@ -320,14 +320,14 @@ class Remover:
         seconds = {"mending": time.perf_counter() - started} if style.mending else {}
         estimated = self.edges != "none" and (threshold is None or style.mending.feather > 0)
         whole, *each = (self._composed(image, one, style, reverse, estimated) for one in maps)
-        return replace(whole, seconds=seconds | whole.seconds, objects=tuple(each))
+        for one in (whole, *each):
+            seconds |= {part: seconds.get(part, 0.0) + value for part, value in one.seconds.items()}
+        return replace(whole, seconds=seconds, objects=tuple(each))
 
     def _composed(
         self, image: DecodedImage, alpha: np.ndarray, style: OutputStyle, reverse: bool, estimated: bool
     ) -> Result:
         """Image and mended map → result. estimated: so are the colors in soft edges."""
-        from ..mending.framing import drawn, framed, resized_metadata
-
         seconds: dict[str, float] = {}
 
         def edges(image: np.ndarray, alpha: np.ndarray) -> np.ndarray:

@@ -19,8 +19,9 @@ from inspyrenet.commands import cut_out
 from inspyrenet.data.images import encode
 from inspyrenet.data.images.read import read_image
 from inspyrenet.engine import presets
-from inspyrenet.files import jobs, videos
+from inspyrenet.files import videos
 from inspyrenet.files.report import Report
+from inspyrenet.remover import writing
 from inspyrenet.remover.output_paths import FileJob
 from tests.tiny_network import picture, write_tiny
 
@@ -228,7 +229,7 @@ def test_a_full_disk_stops_the_work_and_says_how_to_go_on(run, photos, tmp_path,
 
     for seed in range(12):
         Image.fromarray(picture()).save(photos / f"{seed}.bmp")
-    monkeypatch.setattr(jobs, "write_picture", full)
+    monkeypatch.setattr(writing, "write_picture", full)
     status, said = run(photos, tmp_path / "out")
     assert status == 1 and "not tried" in said and "run the same command again" in said and "0 done" in said
     monkeypatch.undo()
@@ -269,14 +270,14 @@ def test_whatever_the_network_or_matting_raises_ends_one_image(run, photos, tmp_
 
 
 def test_whatever_an_encoder_raises_ends_one_image(run, photos, tmp_path, monkeypatch):
-    whole = jobs.write_picture
+    whole = writing.write_picture
 
     def write(array, path, *options):
         if path.stem == "b":
             raise struct.error("ushort format requires 0 <= number <= 65535")
         return whole(array, path, *options)
 
-    monkeypatch.setattr(jobs, "write_picture", write)
+    monkeypatch.setattr(writing, "write_picture", write)
     code, said = run(photos, tmp_path / "out")
     assert code == 1 and "3 done, 1 failed" in said and "b.webp: error: ushort" in said and "Traceback" not in said
 

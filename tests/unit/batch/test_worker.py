@@ -88,7 +88,7 @@ def test_a_full_disk_is_hopeless(place, monkeypatch):
     one = worker(place)
     wanted = items(place, a=12)
     one.in_flight.leave = one.in_flight.enter = lambda *_: 0
-    monkeypatch.setattr("inspyrenet.data.images.encode.write_picture", fail)
+    monkeypatch.setattr("inspyrenet.remover.writing.write_picture", fail)
     (row,) = one(wanted)
     assert row.status == FAILED and row.fatal and "No space left" in row.message and row.bytes is None
 
