@@ -4,6 +4,7 @@ import numpy as np
 
 from ..remover.compositing import alpha_of
 from .cleaning import cleaned
+from .components import SURE
 from .edges import feathered, grown, shrunk
 from .objects import objects
 from .options import Mending
@@ -18,7 +19,8 @@ def mended(saliency: np.ndarray, mending: Mending, threshold: float | None = Non
     saliency = alpha_of(cleaned(saliency) if mending.clean else saliency, threshold)
     if mending.object is None:
         return [_with_edges(saliency, mending)]
-    each = [_with_edges(one, mending) for one in objects(saliency, mending.most)]
+    found = [_with_edges(one, mending) for one in objects(saliency, mending.most)]
+    each = [one for one in found if one.max() >= SURE]  # a small one may have shrunk to nothing
     together = np.zeros_like(saliency)
     for one in each:
         np.maximum(together, one, out=together)

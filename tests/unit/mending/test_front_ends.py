@@ -93,10 +93,15 @@ def test_python_gets_a_list_of_objects_and_their_files(photos):
     assert len(both) == 2 and neither == []
 
 
+def test_an_object_that_shrinks_to_nothing_is_none():
+    (one,) = bright_remover().process(painted(LARGE, SMALL), mending=Mending(object="all", shrink=12, crop=0))
+    assert one.shape == (6, 6, 4)
+
+
 def test_the_order_of_the_steps():
     image = painted(LARGE, SMALL, value=150)
     image[20:25, 36:40] = 100  # soft: the threshold takes it away before the edge moves
-    alpha = bright_remover().process(image, "map", 0.5, mending=Mending(object="largest", grow=2, feather=2))[..., :]
+    alpha = bright_remover().process(image, "map", 0.5, mending=Mending(object="largest", grow=2, feather=2))
     assert alpha[25, 20] == 255 and alpha[25, 60] == 0
     assert 60 < alpha[25, 36] < 200 and alpha[25, 40] == 0
 
