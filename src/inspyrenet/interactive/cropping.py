@@ -27,7 +27,7 @@ def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
         found = predict(network, [image[top:bottom, left:right]])[0].probability[0, 0]
         part = result[top:bottom, left:right]
         np.maximum(part, _at_size(found, (bottom - top, right - left)), out=part)
-    return NetworkMaps((result * allowed)[None, None])
+    return NetworkMaps((result * allowed)[None, None], stretched=True)
 
 
 def _allowed(prompt: Prompt, shape: tuple[int, int]) -> np.ndarray:

@@ -66,7 +66,7 @@ class InteractiveImage:
 
     def maps(self, prompt: Prompt) -> NetworkMaps:
         """As `Remover.predict` gives them for an image without a prompt."""
-        return NetworkMaps(self._stretched(self.answer(prompt).probability))
+        return NetworkMaps(self._stretched(self.answer(prompt).probability), stretched=True)
 
     def saliency(self, prompt: Prompt) -> np.ndarray:
         """The map at the image's size, uint8 (H, W)."""

@@ -20,18 +20,20 @@ class NetworkMaps(NamedTuple):
     """What a network says of a batch of images of one size, float32.
 
     probability: (B, 1, h, w), 0..1. saliency and laplacian: the levels in logits, coarse to fine, S3, …, S0 and U2, …, U0, where
-    they were asked for and the network has them; both have level j at 1 / 2^j of the size that the network saw.
+    they were asked for and the network has them; both have level j at 1 / 2^j of the size that the network saw. stretched: the
+    probability is final, however the network's own maps are normalized.
     """
 
     probability: np.ndarray
     saliency: tuple[np.ndarray, ...] = ()
     laplacian: tuple[np.ndarray, ...] = ()
+    stretched: bool = False
 
     def of(self, row: int) -> "NetworkMaps":
         """The maps of one image, as a batch of one."""
         one = slice(row, row + 1)
         levels = (tuple(level[one] for level in levels) for levels in (self.saliency, self.laplacian))
-        return NetworkMaps(self.probability[one], *levels)
+        return NetworkMaps(self.probability[one], *levels, self.stretched)
 
 
 class Parts(Protocol):

@@ -283,7 +283,7 @@ class Remover:
 
     def map_of(self, maps: NetworkMaps, image: DecodedImage) -> np.ndarray:
         """Of what the network says the map at the image's size, uint8 (H, W)."""
-        return to_map(maps.probability, image.array.shape[:2], self.network.normalize)
+        return to_map(maps.probability, image.array.shape[:2], "none" if maps.stretched else self.network.normalize)
 
     def finish(
         self,
@@ -339,7 +339,7 @@ class Remover:
         started = time.perf_counter()
         own = alpha_of(alpha, opacity=image.alpha)
         array = render(image.array, alpha, drawn(style), None, reverse, edges if estimated else None, image.alpha)
-        result = Result(array, seconds, image.metadata, own)
+        result = Result(array, seconds, image.metadata, alpha=own)
         if style.mending.frames:
             array = framed(array, result.bbox, style)
             result = replace(result, array=array, metadata=resized_metadata(image.metadata, array.shape[:2]))
