@@ -27,6 +27,7 @@ class BrightNetwork:
 
 def bright_remover(edges: str = "none") -> Remover:
     remover = Remover.__new__(Remover)
+    remover.quality = None
     vars(remover).update(vars(SimpleNamespace(edges=edges, network=BrightNetwork())))
     return remover
 

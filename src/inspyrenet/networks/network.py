@@ -32,8 +32,8 @@ class NetworkMaps(NamedTuple):
     def of(self, row: int) -> "NetworkMaps":
         """The maps of one image, as a batch of one."""
         one = slice(row, row + 1)
-        levels = (tuple(level[one] for level in levels) for levels in (self.saliency, self.laplacian))
-        return NetworkMaps(self.probability[one], *levels, self.stretched)
+        saliency, laplacian = (tuple(level[one] for level in levels) for levels in (self.saliency, self.laplacian))
+        return NetworkMaps(self.probability[one], saliency, laplacian, self.stretched)
 
 
 class Parts(Protocol):

@@ -8,6 +8,7 @@ from safetensors.torch import save_file
 
 from inspyrenet import build_model
 from inspyrenet.commands.explain import main
+from inspyrenet.lib.fast import inspyrenet as fast_inspyrenet
 from inspyrenet.lib.inference.attention import watched
 from inspyrenet.utils.report.attention import HEIGHT, Context, attention_picture
 from inspyrenet.utils.report.visualize import GAP, LABEL, PAPER
@@ -57,10 +58,13 @@ def test_stages_that_are_not_computed_have_none():
     assert list(watched(tiny(finest_stage=1), image())[1]) == ["attention2", "attention1"]
 
 
-def test_a_large_image_is_not_cut_into_tiles():
+def test_a_large_image_is_not_cut_into_tiles(monkeypatch):
     """Each tile would replace what was noted of the one before."""
-    _, seen = watched(tiny(), image(544, 512))
-    assert seen["attention0"].weights.shape[-2:] == (544, 512)
+    monkeypatch.setattr(fast_inspyrenet, "LARGE_IMAGE", 32 * 32)
+    net = tiny()
+    with torch.inference_mode():
+        assert net.uses_tiles((64, 64))
+    assert watched(net, image())[1]["attention0"].weights.shape[-2:] == (64, 64)
 
 
 # -- the picture --------------------------------------------------------------------------------------------------
