@@ -29,8 +29,9 @@ from inspyrenet.data.hub.onnx_files import save_onnx
 from inspyrenet.engine import build
 from inspyrenet.engine.export import to_onnx
 from inspyrenet.engine.train import split_pairs
-from inspyrenet.interactive.head import DIGEST, ENCODER, FILE, INPUTS, OUTPUT, closeness, digest_of
+from inspyrenet.interactive.head import DIGEST, FILE, INPUTS, OUTPUT, closeness
 from inspyrenet.lib.modules.prompt_head import PromptHead
+from inspyrenet.networks.digest import digest_of
 from inspyrenet.networks.exported import ExportedParts
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.system.precision import flush_denormals
@@ -160,7 +161,7 @@ def write(head: PromptHead, network: ExportedParts, folder: Path) -> Path:
     program = torch.export.export(head, tuple(inputs), dynamic_shapes=tuple(shapes))
     metadata = replace(network.metadata, inputs=INPUTS, outputs=(OUTPUT,))
     graph = to_onnx(program, metadata, 20)
-    graph.model.metadata_props[DIGEST] = digest_of(folder / ENCODER)
+    graph.model.metadata_props[DIGEST] = digest_of(folder)
     save_onnx(graph, metadata, folder / FILE, compact=True)
     return folder / FILE
 

@@ -4,16 +4,16 @@
 """
 
 import functools
-import hashlib
 import logging
 from pathlib import Path
 
 import numpy as np
 
+from ..networks.digest import digest_of
 from ..networks.runtimes import Graph, open_graph
 
-FILE, ENCODER = "prompt.onnx", "encoder.onnx"
-DIGEST = "encoder_sha256"  # in the graph's metadata: whose features it was trained with
+FILE = "prompt.onnx"
+DIGEST = "network_sha256"  # in the graph's metadata: `digest_of` the graphs whose features it was trained with
 INPUTS = ("colors", "x2", "f3", "own", "current", "keep", "remove")
 OUTPUT = "S3"
 REACH = 6.0  # cells in which closeness falls by 1/e
@@ -34,16 +34,10 @@ def head_beside(weights: Path) -> Graph | None:
 @functools.lru_cache(maxsize=4)
 def _opened(folder: Path) -> Graph | None:
     graph = open_graph(folder / FILE, device="cpu")
-    if not (folder / ENCODER).is_file() or graph.metadata.get(DIGEST) != digest_of(folder / ENCODER):
-        LOG.warning("%s was trained for another network than %s beside it: it is not used", folder / FILE, ENCODER)
+    if graph.metadata.get(DIGEST) != digest_of(folder):
+        LOG.warning("%s was trained for another network than the one beside it: it is not used", folder / FILE)
         return None
     return graph
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def closeness(labels: np.ndarray, value: int) -> np.ndarray:

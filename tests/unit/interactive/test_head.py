@@ -53,7 +53,7 @@ def test_the_graph_is_the_bundled_models():
 def test_one_that_was_trained_for_another_network_is_not_used(tmp_path, caplog):
     folder = tmp_path / "graphs"
     shutil.copytree(bundled_graphs(), folder)
-    with (folder / head.ENCODER).open("ab") as file:
+    with (folder / "encoder.onnx").open("ab") as file:
         file.write(b"\0\0")
     assert head.head_beside(folder) is None
     assert "trained for another network" in caplog.text
