@@ -30,7 +30,7 @@ from inspyrenet.interactive.prompt import Prompt, Stroke
 from inspyrenet.interactive.session import InteractiveImage
 from inspyrenet.utils.system.timing import describe_machine
 
-AFTER = (1, 3, 5)
+AFTER, LEVELS = (1, 3, 5), (0.85, 0.9)
 HARD = 0.8  # IoU of the model alone, below which a picture is hard
 Ways = dict[str, Callable[[InteractiveImage, np.ndarray], Callable[[Clicks], np.ndarray]]]
 
@@ -49,10 +49,12 @@ WAYS: Ways = {"prompts": prompts, "grabcut": grabcut}
 
 
 def clicked(answer: Callable[[Clicks], np.ndarray], mask: np.ndarray, found: np.ndarray, most: int) -> list[float]:
-    """IoU after 0, 1, …, `most` clicks; ends early where no pixel is wrong."""
+    """IoU after 0, 1, …, `most` clicks; ends early where no figure needs more of them, or no pixel is wrong."""
     clicks: Clicks = []
     scores = [iou(found, mask)]
     while len(scores) <= most and (click := next_click(found, mask)) is not None:
+        if len(clicks) >= max(AFTER) and max(scores) >= max(LEVELS):
+            break
         clicks.append(click)
         found = answer(clicks) >= 128
         scores.append(iou(found, mask))
@@ -98,7 +100,7 @@ def summary(scores: np.ndarray) -> dict[str, float]:
     """IoU (pictures, clicks + 1) → the figures of a table's row."""
     hard = scores[:, 0] < HARD
     row: dict[str, float] = {"pictures": len(scores), "hard": int(hard.sum()), "iou_alone": float(scores[:, 0].mean())}
-    for level in (0.85, 0.9):
+    for level in LEVELS:
         reached = scores >= level
         clicks = np.where(reached.any(1), reached.argmax(1), scores.shape[1] - 1)
         row[f"noc@{level * 100:.0f}"] = float(clicks.mean())
