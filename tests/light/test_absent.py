@@ -2,6 +2,7 @@
 
 import pytest
 
+from inspyrenet.data.hub import registry
 from tests.light.running import ROOT, inspyrenet, run
 
 CONFIG = str(ROOT / "configs" / "Quickstart.yaml")
@@ -62,6 +63,34 @@ def test_a_command(folder, words, extra):
 )
 def test_a_script(folder, words, extra):
     says(run(ROOT / words[0], *words[1:], cwd=folder), extra)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["-m", "fats"],
+            "there is no mode or config called 'fats': modes are fast, base, base-nightly; did you mean fast?",
+        ),
+        (["-m", "fast"], "fetch them with `inspyrenet d fast`"),
+        (["-m", "InSPyReNet_SwinC"], "did you mean InSPyReNet_Swin"),
+        (["-m", "mine.yaml"], "mine.yaml: no such file"),
+        (["-m", "mine.pth"], "no such weights: mine.pth"),
+        (["--ckpt", "snapshots/mine"], "no such weights: snapshots/mine"),
+        (["-m", "fats", "--engine", "onnx"], "there is no mode or config called 'fats'"),
+    ],
+)
+def test_a_name_that_stands_for_nothing_is_told_before_an_extra_is_asked_for(folder, words, message):
+    done = inspyrenet("photo.png", *words, cwd=folder)
+    error = done.stderr.decode()
+    assert done.returncode == 1 and "error: " in error and message in error and "--extras" not in error, error
+
+
+def test_a_mode_whose_weights_are_here_needs_the_extra(folder):
+    place = folder / "home" / "weights" / registry.load("weights")["fast"].file
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"weights")
+    says(inspyrenet("photo.png", "-m", "fast", cwd=folder), "train")
 
 
 @pytest.mark.parametrize("name", ["build_model", "load_weights", "predict", "build_criterion"])

@@ -1,6 +1,5 @@
 """What pydantic found wrong with a config, in words that a user can act on."""
 
-import difflib
 import re
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -9,19 +8,13 @@ from typing import Any, get_args, get_origin
 from pydantic import TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
+from .names import suggest
 from .schema import Config, Section
 from .yaml_loader import Document, Keys, dotted
 
 WORD_OUTSIDE = re.compile(
     r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
 )  # package.module:Name, of code outside this package
-
-
-def suggest(word: str, known: Collection[str]) -> str:
-    """`; did you mean X?` for the known word that is nearest to `word`, else nothing."""
-    lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
-    return f"; did you mean {lower[near[0]]}?" if near else ""
 
 
 def explain(error: ValidationError, document: Document, source: str) -> dict[Keys, str]:

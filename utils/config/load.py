@@ -20,14 +20,14 @@ from typing import Any
 
 from ..system.paths import expanded
 from . import plugins, yaml_loader
-from .errors import explain_choices, is_section, suggest
+from .errors import explain_choices, is_section
+from .names import SHIPPED, config_file, no_config, shipped_file, suggest_file
 from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
 from .validate import touches, validated
 from .yaml_loader import Document, Keys, SourceLocation
 
 ENCODERS = "data/backbone_ckpt"  # where Model.pretrained looks for a file that has no folder
-SHIPPED = Path(__file__).resolve().parents[2] / "configs"
 
 _FOLDERS: tuple[Keys, ...] = (
     ("Train", "Dataset", "root"),
@@ -141,26 +141,11 @@ def without_places(config: Config) -> Config:
 
 def _locate(file: str | Path, problems: list[str]) -> tuple[Path | None, str]:
     """The file, or the shipped config of that name; and how to call it in messages."""
-    path = expanded(file)
-    if path.is_file():
-        return path, os.path.normpath(file)
-    if shipped := _shipped(path):
-        return shipped, str(shipped)
-    problems.append(f"{file}: {'is a folder' if path.is_dir() else 'no such file'}{_suggest_file(path)}")
-    return None, str(file)
-
-
-def _shipped(path: Path) -> Path | None:
-    """The shipped config of this name: `InSPyReNet_SwinB`, with or without `.yaml` and `configs/`."""
-    inside = SHIPPED / os.path.relpath(path, "configs") if path.parts[:1] == ("configs",) else SHIPPED / path
-    candidates = () if path.is_absolute() or ".." in path.parts else (inside, Path(f"{inside}.yaml"))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
-
-
-def _suggest_file(path: Path) -> str:
-    """The nearest YAML file in the same folder, else the nearest shipped config."""
-    near = suggest(path.stem, [other.stem for other in path.parent.glob("*.yaml")])
-    return near.replace("?", ".yaml?") or suggest(path.stem, [shipped.stem for shipped in SHIPPED.glob("*.yaml")])
+    path = config_file(file)
+    if path is None:
+        problems.append(no_config(file))
+        return None, str(file)
+    return path, str(path) if SHIPPED in path.parents else os.path.normpath(file)
 
 
 def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path, ...]) -> Document | None:
@@ -175,7 +160,7 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
         return None
     base = Path(os.path.normpath(path.parent / target))
     beside = base.is_file() and base.resolve() != path.resolve()  # an own file may have the name of the one it extends
-    shipped = None if beside else _shipped(Path(target))
+    shipped = None if beside else shipped_file(Path(target))
     base, name = (shipped, str(shipped)) if shipped else (base, os.path.normpath(Path(source).parent / target))
     chain = (*below, path.resolve())
     if base.resolve() in chain:
@@ -183,7 +168,7 @@ def _read_chain(path: Path, source: str, problems: list[str], below: tuple[Path,
         problems.append(f"{where}: goes round in a circle: {' → '.join(names)}")
         return None
     if not base.is_file():
-        problems.append(f"{where}: no such file {base}{_suggest_file(base)}")
+        problems.append(f"{where}: no such file {base}{suggest_file(base)}")
         return None
     lower = _read_chain(base, name, problems, chain)
     if lower is None:

@@ -18,7 +18,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from .errors import WORD_OUTSIDE, suggest
+from .errors import WORD_OUTSIDE
+from .names import suggest
 
 GROUPS = {
     "model": "inspyrenet.models",

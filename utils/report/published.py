@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import yaml_loader
-from ..config.errors import suggest
+from ..config.names import suggest
 from ..config.yaml_loader import Document, Keys, dotted
 from ..metrics import METRICS
 from .paper import Line

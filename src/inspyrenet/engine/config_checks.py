@@ -16,8 +16,8 @@ from ..parsing.confusion import METRICS as SCENE_METRICS
 from ..plugins.named import is_own
 from ..plugins.trained import family as family_of
 from ..plugins.trained import named_in
-from ..utils.config.errors import suggest
 from ..utils.config.load import pretrained_candidates
+from ..utils.config.names import suggest
 from ..utils.config.schema import TYPES, Config, DatasetSection, ModelSection, TestSection, TrainSection
 from ..utils.metrics import GROUPS, METRICS, check_metrics, need_photo
 from ..utils.train.trackers import TRACKERS, is_absent

@@ -4,13 +4,13 @@ models of the Hugging Face Hub that are named (hf:owner/name).
 Listing modes imports no torch.
 """
 
-import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.hub import huggingface, registry
+from ..utils.config.names import config_file, no_config, shipped_names, suggest
 from ..utils.system.extras import extras_named
 from ..utils.system.paths import expanded
 
@@ -52,18 +52,39 @@ def resolve_model(
     of the config.
     Raises ModeError, MissingWeights, ConfigError, CheckpointError, WeightsError, HubError, ExtraMissing.
     """
-    if ckpt is None and mode is not None and _is_checkpoint(Path(mode)):
-        mode, ckpt = None, mode
+    check_names(mode, ckpt)
+    mode, ckpt = _told_apart(mode, ckpt)
     on_hub = huggingface.hub_model(ckpt if mode is None else mode)
     if on_hub is not None:
         spec = _from_hub(on_hub, overrides)
-        return spec if mode is None or ckpt is None else replace(spec, weights=_existing(ckpt))
+        return spec if mode is None or ckpt is None else replace(spec, weights=weights_at(ckpt))
     if mode is None:
         return _from_bundled(overrides) if ckpt is None else _from_checkpoint(expanded(ckpt), overrides)
-    entry = registry.load("weights").get(str(mode))
-    if entry is not None and entry.config is not None and entry.config != entry.name:
-        return _from_registry(entry, entry.config, ckpt, overrides)
+    if entry := _published_mode(mode):
+        place = weights_at(ckpt) if ckpt is not None else registry.found_at(entry) or registry.place_of(entry)
+        return ModelSpec(entry.name, _load(str(entry.config), entry.with_settings(overrides)), place)
     return _from_config(mode, ckpt, overrides)
+
+
+def check_names(mode: str | Path | None = None, ckpt: str | Path | None = None) -> None:
+    """Whether there is what the names stand for: mode, config, weights. Needs no extra, and reads none of the files.
+
+    Raises ModeError, MissingWeights, HubError. What lies on the Hub is not looked for. Where a config leaves its weights, only `resolve_model` knows.
+    """
+    mode, ckpt = _told_apart(mode, ckpt)
+    entry = None
+    if mode is not None and huggingface.hub_model(mode) is None:
+        entry = _published_mode(mode)
+        if entry is None and config_file(mode) is None:
+            raise ModeError(_no_mode(mode))
+    if ckpt is not None:
+        if huggingface.hub_model(ckpt) is None and not expanded(ckpt).exists():
+            raise MissingWeights(f"no such weights: {expanded(ckpt)}: check the path")
+    elif entry is not None and registry.found_at(entry) is None:
+        raise MissingWeights(
+            f"weights of mode {entry.name} are not here ({registry.place_of(entry)}): "
+            f"fetch them with `inspyrenet d {entry.name}`"
+        )
 
 
 def has_default() -> bool:
@@ -94,11 +115,23 @@ def weights_at(name: str | Path) -> Path:
         return huggingface.fetch_model(on_hub)
 
 
-def _existing(ckpt: str | Path) -> Path:
-    place = weights_at(ckpt)
-    if not place.exists():
-        raise MissingWeights(f"no such weights: {place}: check the path")
-    return place
+def _told_apart(mode: str | Path | None, ckpt: str | Path | None) -> tuple[str | Path | None, str | Path | None]:
+    """Mode and weights, where the mode may be the weights."""
+    return (None, mode) if ckpt is None and mode is not None and _is_checkpoint(Path(mode)) else (mode, ckpt)
+
+
+def _published_mode(mode: str | Path) -> registry.Published | None:
+    """The published weights that a mode means, where it is not the name of a config itself."""
+    entry = registry.load("weights").get(str(mode))
+    return None if entry is None or entry.config in (None, entry.name) else entry
+
+
+def _no_mode(mode: str | Path) -> str:
+    if Path(mode).suffix or expanded(mode).is_dir():
+        return no_config(mode)
+    names = shipped_names()
+    near = suggest(str(mode), [*MODES, *names]) or f"; configs: {', '.join(names)}"
+    return f"there is no mode or config called {str(mode)!r}: modes are {', '.join(MODES)}{near}"
 
 
 def _is_checkpoint(path: Path) -> bool:
@@ -119,24 +152,12 @@ def _from_bundled(overrides: Sequence[str]) -> ModelSpec:
     return ModelSpec("default", _load(BUNDLED_CONFIG, overrides), BUNDLED_WEIGHTS)
 
 
-def _from_registry(
-    entry: registry.Published, config: str, ckpt: str | Path | None, overrides: Sequence[str]
-) -> ModelSpec:
-    place = registry.found_at(entry) if ckpt is None else _existing(ckpt)
-    if place is None:
-        raise MissingWeights(
-            f"weights of mode {entry.name} are not here ({registry.place_of(entry)}): "
-            f"fetch them with `inspyrenet d {entry.name}`"
-        )
-    return ModelSpec(entry.name, _load(config, entry.with_settings(overrides)), place)
-
-
 def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[str]) -> ModelSpec:
     config = _load(mode, overrides)
     if config.Model is None:
         raise ModeError(f"{mode}: has no section Model, so there is nothing to run")
     if ckpt is not None:
-        return ModelSpec(config.name, config, _existing(ckpt))
+        return ModelSpec(config.name, config, weights_at(ckpt))
     trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
     fetched = _published_for(config.name)
     for known in (Path(trained) if trained else None, registry.found_at(fetched) if fetched else None):
@@ -161,8 +182,6 @@ def _from_hub(model: huggingface.HubModel, overrides: Sequence[str]) -> ModelSpe
 def _from_checkpoint(path: Path, overrides: Sequence[str], published: registry.Published | None = None) -> ModelSpec:
     """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
     are trained at different sizes), else by what the names and shapes in it look like."""
-    if not path.exists():
-        raise MissingWeights(f"no such weights: {path}")
     folder = path if path.is_dir() else path.parent
     saved = folder / "config.yaml"
     if saved.is_file():
@@ -181,23 +200,10 @@ def _from_checkpoint(path: Path, overrides: Sequence[str], published: registry.P
 
 
 def _load(source: str | Path, overrides: Sequence[str], outside: bool = True) -> "Config":
-    """One config by name or file; outside: whether it may name code from outside this package.
+    """One config by name or file; outside: whether it may name code from outside this package."""
+    from ..utils.config.load import load_config
 
-    Raises ModeError for a name that is neither a mode nor a config.
-    """
-    from ..utils.config.load import SHIPPED, ConfigError, load_config
-
-    try:
-        configs = load_config(source, overrides, outside=outside)
-    except ConfigError as error:
-        if "no such file" in str(error) and not Path(source).suffix:
-            names = sorted(path.stem for path in SHIPPED.glob("*.yaml"))
-            near = difflib.get_close_matches(str(source), [*MODES, *names], n=1, cutoff=0.6)
-            hint = f"; did you mean {near[0]}?" if near else f"; configs: {', '.join(names)}"
-            raise ModeError(
-                f"there is no mode or config called {source!r}: modes are {', '.join(MODES)}{hint}"
-            ) from None
-        raise
+    configs = load_config(source, overrides, outside=outside)
     if len(configs) != 1:
         raise ModeError(f"{source}: one config is needed here, these words make {len(configs)}")
     return configs[0]

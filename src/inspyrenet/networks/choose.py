@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
-from ..engine.presets import bundled_graphs
+from ..engine.presets import bundled_graphs, check_names
 from ..utils.system.device import DeviceError
 from ..utils.system.extras import extras_named
 from ..utils.system.paths import expanded
@@ -22,9 +22,11 @@ def open_network(options: NetworkOptions) -> Network:
 
     engine "auto": the bundled model and exported networks (.onnx, or a folder of parts) run in onnxruntime, all others in torch;
     the bundled model too where torch is needed for what is asked (jit, patch merging, overrides, another precision, a device that
-    onnxruntime does not have here). Raises RemoverError for an engine that cannot do what is asked, ExtraMissing where its
-    package is not installed, and what the engine raises.
+    onnxruntime does not have here). Raises ModeError and MissingWeights for names that stand for nothing, RemoverError for an
+    engine that cannot do what is asked, ExtraMissing where its package is not installed, and what the engine raises.
     """
+    if exported_path(options) is None:
+        check_names(options.mode, options.ckpt)  # before a package is asked for that may be absent
     graph = graph_of(options)
     if graph is None:
         return _in_torch(options)

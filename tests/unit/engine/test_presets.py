@@ -75,7 +75,7 @@ def test_a_mode_is_a_network_and_a_size(home, mode, side, threshold):
 def test_own_weights_replace_a_modes(home):
     (home / "mine.pth").write_bytes(b"weights")
     assert resolve_model("fast", home / "mine.pth").weights == home / "mine.pth"
-    with pytest.raises(MissingWeights, match="check the path"):
+    with pytest.raises(MissingWeights, match=r"no such weights: no\.pth"):
         resolve_model("fast", "no.pth")
 
 
@@ -115,8 +115,8 @@ def test_what_is_wrong_with_a_config_is_told(home):
     (home / "bad.yaml").write_text("Model:\n  nam: InSPyReNet_SwinB\n")
     with pytest.raises(ConfigError, match=r"bad\.yaml:2: Model\.nam: unknown; did you mean name"):
         resolve_model("bad.yaml")
-    with pytest.raises(ConfigError, match=r"none\.yaml: no such file"):
-        resolve_model("none.yaml")
+    with pytest.raises(ModeError, match=r"bda\.yaml: no such file; did you mean bad\.yaml\?"):
+        resolve_model("bda.yaml")
 
 
 def test_a_config_without_a_network_is_refused(home):
