@@ -21,6 +21,12 @@ def prepare(height, width):
     return ((pixels - card["mean"]) / card["std"]).transpose(2, 0, 1)[None].astype(np.float32)
 
 
+def nearest(side):  # sides are multiple * n + offset, from `least` on
+    multiple, offset, least = card["multiple"], card["offset"], card["least"]
+    side = round((max(side, least) - offset) / multiple) * multiple + offset
+    return side if side >= least else side + multiple
+
+
 def stretch(lines, length):  # bilinear along the first axis, first and last line stay where they are
     at = np.linspace(0, len(lines) - 1, length)
     low = at.astype(int)
@@ -29,9 +35,9 @@ def stretch(lines, length):  # bilinear along the first axis, first and last lin
 
 
 size, output = card["size"], "saliency"
-if card["sizing"] == "dynamic":  # the shorter side is at most `size`; both are multiples of 32
-    scale = min(1, size / min(photo.size))
-    size = [max(32, round(side * scale / 32) * 32) for side in (photo.height, photo.width)]
+if card["sizing"] == "dynamic":  # the shorter side is at most `size`, the longer one eight times that
+    scale = min(1, size / min(photo.size), 8 * size / max(photo.size))
+    size = [nearest(max(32, round(side * scale / 32) * 32)) for side in (photo.height, photo.width)]
 inputs = {"image": prepare(*size)}
 if "resized" in card["inputs"]:  # two passes, blended; one on the copy is enough for a small image
     inputs["resized"] = prepare(*card["base_size"])

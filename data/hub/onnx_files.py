@@ -32,7 +32,8 @@ class ModelMetadata:
     blending also "low", the map of `resized` alone, which is the answer where the image is not above `threshold`.
     fixed: the sizes of a file that takes no others, and single images only; None: any size, any batch.
     sizing and size: how an image is resized before it goes in: "static", to size; "dynamic", so that the shorter side is at
-    most `size`, both sides rounded. backend: "pillow" (bilinear, antialiased) or "opencv" (bilinear). Then (x/255 − mean) / std.
+    most `size` and the longer one eight times that, both sides rounded. backend: "pillow" (bilinear, antialiased) or "opencv"
+    (bilinear). Then (x/255 − mean) / std.
     precision: "float32", or "int8" where convolutions and products with weights are computed in 8 bits.
     """
 
