@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.datasets.pairs import Pair, find_pairs
+from ..data.hub.download import hash_of
 from ..data.whole_file import whole_file
 from ..engine.export import ExportOptions, check_options, export, timed_log, to_stderr
 from ..networks.exported import ExportedFile, preprocess_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..engine.presets import ModelSpec
 
 FEWEST = 20  # calibration images, and held-out pairs: fewer say too little
+SHOWN = 3  # copies by name
 MOST = 300  # calibration images that are used: more take time and change nothing
 
 
@@ -68,11 +70,13 @@ def find_data(int8: Int8Options) -> Int8Data:
             f"--held-out {int8.held_out}: {_count(held_out, 'pair')} to compare on, at least {FEWEST} are needed; some hundred, "
             "which the network was not trained on, are good"
         )
-    same = {pair.image.resolve() for pair in calibration} & {pair.image.resolve() for pair in held_out}
+    known = {hash_of(pair.image): pair.image for pair in calibration}
+    same = [(pair.image, copy) for pair in held_out if (copy := known.get(hash_of(pair.image)))]
     if same:
+        shown = ", ".join(f"{image} has the content of {copy}" for image, copy in same[:SHOWN])
+        more = f", and {len(same) - SHOWN} more" if len(same) > SHOWN else ""
         raise Int8Error(
-            f"{len(same)} held-out images are calibration images too, such as {min(same)}: what int8 was fitted to cannot show "
-            "how good it is"
+            f"held-out images are calibration images too: {shown}{more}. What int8 was fitted to cannot show how good it is"
         )
     return Int8Data(calibration, held_out)
 

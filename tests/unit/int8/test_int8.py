@@ -220,8 +220,18 @@ def test_folders_that_cannot_serve_are_told(made, tmp_path):
         find_data(Int8Options(few, held_out))
     with pytest.raises(Int8Error, match="3 pairs to compare on, at least 20 are needed"):
         find_data(Int8Options(made / "seen", few))
-    with pytest.raises(Int8Error, match=r"20 held-out images are calibration images too, such as .*20\.png"):
+    with pytest.raises(Int8Error, match=r"are calibration images too: .*20\.png has the content of .*, and 17 more"):
         find_data(Int8Options(held_out, held_out))
+
+
+def test_a_copy_of_a_held_out_image_is_found_whatever_its_name(made, tmp_path):
+    seen = tmp_path / "seen"
+    shutil.copytree(made / "seen" / "images", seen)
+    shutil.copy(made / "held_out" / "images" / "25.png", seen / "copied.png")
+    with pytest.raises(
+        Int8Error, match=r"too: \S+/held_out/images/25\.png has the content of \S+/seen/copied\.png\. What"
+    ):
+        find_data(Int8Options(seen, made / "held_out"))
 
 
 def test_more_images_than_are_useful_are_thinned_out(made, monkeypatch):
