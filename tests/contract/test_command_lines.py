@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -99,3 +100,15 @@ def test_what_is_not_written_out_is_unknown(parser, capsys, read, word, meant):
 def test_what_is_written_out_is_taken(parser):
     found = parser.parse_intermixed_args(["-rv", "a", "-om", "-t", "red", "b", "--type=green", "-1"])
     assert (found.r, found.verbose, found.om, found.type, found.words) == (True, True, True, "green", ["a", "b", "-1"])
+
+
+@pytest.mark.parametrize("read", ["parse_args", "parse_intermixed_args", "parse_known_args"])
+def test_a_home_is_known_wherever_a_path_may_stand(parser, monkeypatch, read):
+    """A shell knows ~ at the start of a word alone, and no shell starts a program from another one."""
+    monkeypatch.setenv("HOME", "/home/me")
+    words = ["--type=~/d", "~/a b/", "a=~/c", "~no-such-user.jpg"]
+    for given in (words, None):
+        monkeypatch.setattr(sys, "argv", ["try", *words])
+        found = getattr(parser, read)(given)
+        found = found[0] if read == "parse_known_args" else found
+        assert (found.words, found.type) == (["/home/me/a b/", "a=~/c", "~no-such-user.jpg"], "/home/me/d")

@@ -7,3 +7,9 @@ from pathlib import Path
 def expanded(path: str | os.PathLike) -> Path:
     """The path with ~ or ~NAME as a home where there is one. A file called ~a.jpg stays what it is; pathlib raises for it."""
     return Path(os.path.expanduser(path))  # noqa: PTH111
+
+
+def expanded_word(word: str) -> str:
+    """The same for a word of a command line, also for the value in --option=~/x, where a shell leaves ~ as it is."""
+    option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    return option + equals + os.path.expanduser(value)  # noqa: PTH111

@@ -1,9 +1,12 @@
-"""The parser of every command: options are taken as they are written, and an unknown one is answered."""
+"""The parser of every command: options are taken as they are written, an unknown one is answered, and ~ is a home."""
 
 import argparse
 import difflib
+import sys
 from collections.abc import Sequence
 from typing import Any
+
+from ..utils.system.paths import expanded_word
 
 DIAGRAMS = (".png", ".svg", ".pdf")
 
@@ -33,6 +36,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **words: Any):
         super().__init__(*args, **{"formatter_class": HelpFormatter, "allow_abbrev": False, **words})
+
+    def parse_known_args(self, args=None, namespace=None):
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([expanded_word(word) for word in words], namespace)
 
     def parse_args(self, args=None, namespace=None):
         return self._complete(*self.parse_known_args(args, namespace))
