@@ -264,14 +264,20 @@ def _in_network_thread(function: Callable[..., T], *arguments: Any) -> T:
 
 @functools.lru_cache(maxsize=1)
 def _image_threads(process: int, number: int) -> ThreadPoolExecutor:
-    """Threads that compute one image each. They are started in the network's thread: a thread takes over how the one that starts it
-    treats subnormal numbers."""
+    """Threads that compute one image each. They are started in the network's thread, which is one, so never twice at once: a thread
+    takes over how the one that starts it treats subnormal numbers."""
     pool, all_started = ThreadPoolExecutor(number, "image"), threading.Barrier(number)
     list(pool.map(lambda _: all_started.wait(), range(number)))
     return pool
 
 
-@functools.lru_cache(maxsize=1)
+_NETWORK_THREADS: dict[int, ThreadPoolExecutor] = {}
+
+
 def _network_thread(process: int) -> ThreadPoolExecutor:
-    """process: a forked copy of this one has no such thread."""
-    return ThreadPoolExecutor(1, "network")
+    """process: a forked copy of this one has no such thread.
+
+    Threads that come here first at the same time get the same one: setdefault is one step. Unlike a lock, it cannot be held while
+    another thread forks. An executor that is not kept has not started its thread.
+    """
+    return _NETWORK_THREADS.get(process) or _NETWORK_THREADS.setdefault(process, ThreadPoolExecutor(1, "network"))
