@@ -2,8 +2,11 @@
 
 Every pixel is I = αF + (1 − α)B. On each level, from one pixel to the image's own size, F and B start from the level below
 and are drawn, some times over, towards the mean of their four neighbors and towards the equation. A level has every second row
-and column of the next. It goes through in tiles, so that arrays fit the processor's cache and memory does not grow with the
-image; on fine levels a tile without soft pixels keeps what it starts from.
+and column of the next. It goes through in tiles, so that arrays fit the processor's cache and what is computed in float32 does not
+grow with the image; on fine levels a tile without soft pixels keeps what it starts from.
+
+Memory beside image and alpha: 4.6 MB for each megapixel, of which 3 are the result, and 5 MB for the tiles (measured: 9 MB at 1,
+116 MB at 24 megapixels).
 """
 
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """Edge colors from coarse to fine: right colors, tiles that change nothing, any size."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,15 @@ def test_tiles_change_nothing(monkeypatch):
     whole = multilevel(image, alpha)
     monkeypatch.setattr(module, "TILE", (16, 32))
     assert np.array_equal(multilevel(image, alpha), whole)
+
+
+def test_memory_is_what_the_module_says():
+    image, alpha = disc(1000, 300, 30)
+    tracemalloc.start()
+    multilevel(image, alpha)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert 4 * alpha.size < peak < 4.6 * alpha.size + 8e6  # 5 MB for tiles, and some slack
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1), (2, 2), (5, 300), (1, 3000)])
