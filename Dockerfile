@@ -17,6 +17,7 @@ ENV PATH=/app/bin:$PATH HOME=/tmp PYTHONDONTWRITEBYTECODE=1
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 7000
-HEALTHCHECK --start-period=20s CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:7000/api/health', timeout=5)"]
+# on the port that the server was started with
+HEALTHCHECK --start-period=20s CMD ["python", "-c", "import re, urllib.request as r; words = '--port=7000' + open('/proc/1/cmdline').read(); r.urlopen('http://127.0.0.1:' + re.findall(r'--port[=\\0](\\d+)', words)[-1] + '/api/health', timeout=5)"]
 ENTRYPOINT ["inspyrenet", "s"]
 CMD ["--host", "0.0.0.0"]
