@@ -41,7 +41,7 @@ def read_cited(file: str) -> list[Line]:
 def _line(method: str, entry: dict[str, Any]) -> Line:
     figures = entry["figures"].items()
     scores = {(str(dataset), metric): (float(v),) for dataset, values in figures for metric, v in values.items()}
-    return Line(method, scores, entry["source"])
+    return Line(method, scores, " ".join(entry["source"].split()))
 
 
 def _mistakes(document: Document) -> Iterator[tuple[Keys, str]]:

@@ -110,11 +110,11 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
 def footnotes(
     rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = (), conventions: Conventions = PYSOD
 ) -> list[str]:
-    """What belongs beneath a table: notes of the configs, remarks on its lines, conventions, definitions."""
+    """What belongs beneath a table, a line each: notes of the configs, remarks on its lines, conventions, definitions."""
     failures = [f"{row.method} failed: {row.failure}" for row in rows if row.failure]
     remarks = [f"{row.method} on {row.dataset}: {remark}" for row in rows for remark in row.remarks]
     definitions = [f"{name}: {METRICS[name].text}; {METRICS[name].better} is better." for name in metrics]
-    return [
+    lines = [
         *failures,
         *dict.fromkeys(notes),
         *remarks,
@@ -124,6 +124,7 @@ def footnotes(
         *conventions.notes(),
         *definitions,
     ]
+    return [" ".join(line.split()) for line in lines]  # what people write in YAML may have several
 
 
 def _cut_masks(metrics: Sequence[str]) -> list[str]:

@@ -147,6 +147,12 @@ def test_mistakes_in_cited_figures_are_told_with_their_place(tmp_path, text, sai
     assert said in str(error.value)
 
 
+def test_a_source_of_several_lines_is_one(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("A:\n  source: |\n    Doe et al.,\n    Table 2\n  figures: {S: {Sm: .9}}\n")
+    assert [line.source for line in read_cited(str(path))] == ["Doe et al., Table 2"]
+
+
 def test_a_file_of_cited_figures_that_is_not_there(tmp_path):
     with pytest.raises(CitedError, match=r"nowhere\.yaml: cannot be read"):
         read_cited(str(tmp_path / "nowhere.yaml"))

@@ -47,6 +47,14 @@ def test_footnotes_state_remarks_conventions_and_definitions_once():
     assert notes[-1].startswith("mBA: ")
 
 
+def test_a_note_of_several_lines_is_one_line_of_every_file(tmp_path):
+    notes = footnotes(ROWS, METRICS, ["ours: first words\n\n& more\n"])
+    assert notes[0] == "ours: first words & more"
+    write_tables(tmp_path, ROWS, METRICS, notes)
+    assert "\n* ours: first words & more\n" in (tmp_path / "scores.md").read_text()
+    assert "% ours: first words & more\n" in (tmp_path / "scores.tex").read_text()
+
+
 def test_files_hold_every_digit(tmp_path):
     files = write_tables(tmp_path / "new" / "folder", ROWS, METRICS)
     text = files[0].read_text()
