@@ -7,6 +7,8 @@ from .files import LayoutError, SetFiles, apart, files_in, is_set, place_of, pre
 from .layout import named_pairs
 from .lists import listed
 
+SHOWN = 5  # names in a folder that is no set
+
 
 def sets_below(folder: Path) -> list[str]:
     """Names of the sets that lie directly in a folder, sorted."""
@@ -44,9 +46,19 @@ def sets_of(path: Path) -> list[tuple[Path, str]]:
         )
     if place.listing is not None:  # its paths may begin at the root of the set that it lies in
         return [(path.parent.parent, f"{path.parent.name}/{path.name}")]
-    if place.folder != path or is_set(path):
+    if place.folder != path:
         return [(path.parent, path.name)]
-    names = sets_below(path)
+    names = sets_below(path) if named_pairs(path) or not is_set(path) else []
+    if is_set(path) and len(names) < 2:  # else NAME-Image and NAME-Mask lie beside other sets
+        return [(path.parent, path.name)]
     if not names:
-        raise LayoutError([f"{path}: neither a set of images and masks nor a folder of such sets"])
+        layouts = "folders images and masks, or x.jpg beside x.png or x_mask.png; docs/data.md has all layouts"
+        holds = f"neither a set of images and masks nor a folder of such sets; it holds {_contents(path)}"
+        raise LayoutError([f"{path}: {holds}. A set has {layouts}"])
     return [(path, name) for name in names]
+
+
+def _contents(folder: Path) -> str:
+    """The first names in a folder."""
+    names = sorted(entry.name for entry in folder.iterdir())
+    return ", ".join(names[:SHOWN]) + " …" * (len(names) > SHOWN) if names else "nothing"

@@ -113,7 +113,7 @@ def _split(options: argparse.Namespace) -> int:
     with _log():
         lists = split(root, name, SplitOptions(overwrite=options.overwrite, **chosen))
     for path, count in lists.items():
-        print(f"{path}: {count:,} pairs")
+        print(f"{path}: {count:,} pair{'' if count == 1 else 's'}")
     return 0
 
 

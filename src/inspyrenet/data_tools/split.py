@@ -60,7 +60,7 @@ def divide(pairs: Sequence[Pair], options: SplitOptions) -> dict[str, list[Pair]
     groups = groups_of(len(pairs), twice)
     if options.folds is not None:
         parts = _assign(groups, [1 / options.folds] * options.folds, options.seed)
-        _check({f"fold {number}": part for number, part in enumerate(parts)}, len(pairs))
+        _check({f"fold {number}": part for number, part in enumerate(parts)}, len(pairs), "fewer folds")
         lists = {}
         for number, part in enumerate(parts):
             lists[f"fold{number}_train"] = sorted(i for other in parts if other is not part for i in other)
@@ -73,7 +73,7 @@ def divide(pairs: Sequence[Pair], options: SplitOptions) -> dict[str, list[Pair]
             )
         wanted = {kind: share for kind, share in shares.items() if share > 0}
         lists = dict(zip(wanted, _assign(groups, list(wanted.values()), options.seed), strict=True))
-        _check(lists, len(pairs))
+        _check(lists, len(pairs), "larger shares")
     return {kind: [pairs[i] for i in part] for kind, part in lists.items()}
 
 
@@ -88,7 +88,9 @@ def _assign(groups: Sequence[Sequence[int]], shares: Sequence[float], seed: int)
     return [sorted(part) for part in parts]
 
 
-def _check(lists: Mapping[str, Sequence[int]], count: int) -> None:
+def _check(lists: Mapping[str, Sequence[int]], count: int, instead: str) -> None:
     empty = [kind for kind, part in lists.items() if not part]
     if empty:
-        raise ValueError(f"{count} pairs are too few: nothing is left for {' and '.join(empty)}")
+        raise ValueError(
+            f"{count} pairs are too few: nothing is left for {' and '.join(empty)}; take {instead}, or add pairs"
+        )

@@ -63,12 +63,27 @@ def test_check_finds_everything_in_one_round(tmp_path, capsys):
         assert part in text
 
 
-@pytest.mark.parametrize("word", ["none", "empty"])
-def test_check_of_nothing_is_an_error(tmp_path, capsys, word):
-    (tmp_path / "empty").mkdir()
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("none", "no such set"),
+        ("empty", "neither a set of images and masks nor a folder of such sets; it holds nothing"),
+        ("own", "it holds labels, photos. A set has folders images and masks"),
+    ],
+)
+def test_check_of_nothing_is_an_error(tmp_path, capsys, word, message):
+    for name in ("empty", "own/photos", "own/labels"):
+        (tmp_path / name).mkdir(parents=True)
     assert main(["check", str(tmp_path / word)]) == 1
-    error = capsys.readouterr().err
-    assert ("no such set" if word == "none" else "neither a set of images and masks nor a folder of such sets") in error
+    assert message in capsys.readouterr().err
+
+
+def test_folders_of_a_published_set_do_not_hide_the_sets_beside_them(tmp_path, capsys):
+    make(tmp_path, "Own", range(2))
+    make(tmp_path, ".", range(2, 4), ("X-Image", "X-Mask"))
+    assert main(["check", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert {str(tmp_path / "Own"), str(tmp_path / "X")} <= set(lines)
 
 
 def test_a_contact_sheet_shows_the_object_in_its_place(tmp_path, capsys):
