@@ -5,6 +5,7 @@ for. The trials run on the meta device, where a network has no numbers and costs
 """
 
 import contextlib
+import difflib
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -45,6 +46,7 @@ def check_name(name: object) -> None:
         raise ValueError(f"encoder is a name that timm has, such as mobilenetv4_conv_small, not {name!r}")
     if not timm.is_model(name):
         close = timm.list_models(f"*{name.split('_')[0]}*")[:8]
+        close = close or difflib.get_close_matches(name, timm.list_models(), n=3, cutoff=0.8)
         hint = f"; names that are close: {', '.join(close)}" if close else ""
         raise ValueError(f"timm has no encoder called {name!r}{hint}")
 

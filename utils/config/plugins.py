@@ -138,7 +138,10 @@ def _module(name: str, folders: Sequence[str]) -> ModuleType:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise PluginError(f"{name} cannot be imported: it needs {error.name}, which is not installed") from error
         places = "".join(f"{folder}, " for folder in folders)
-        raise PluginError(f"there is no module {error.name} in {places}PYTHONPATH or what is installed") from error
+        near = suggest(error.name, [path.stem for folder in folders for path in Path(folder).glob("*.py")])
+        raise PluginError(
+            f"there is no module {error.name} in {places}PYTHONPATH or what is installed{near}"
+        ) from error
     except Exception as error:  # whatever code of other people raises
         reason = " ".join(str(error).split())
         raise PluginError(f"{name} cannot be imported: {type(error).__name__}: {reason}{_line_of(error)}") from error

@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..config.names import suggest
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -206,14 +208,15 @@ def add_outside(new: OutsideMetric) -> None:
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
     """The names as METRICS has them (`hce` is HCE), those of GROUPS in full, without repeats.
 
-    MetricError lists the choices when a name is unknown.
+    MetricError says what was probably meant by a name that is unknown, else lists the choices.
     """
     choices = f"choose from {', '.join(METRICS)}, or the groups {', '.join(GROUPS)}"
     spelled = (GROUPS.get(name.lower(), (_SPELLINGS.get(name.lower(), name),)) for name in names)
     wanted = tuple(dict.fromkeys(name for group in spelled for name in group))
     unknown = [name for name in wanted if name not in METRICS]
     if unknown:
-        raise MetricError(f"unknown metric {', '.join(map(repr, unknown))}; {choices}")
+        near = suggest(unknown[0], [*METRICS, *GROUPS]) if len(unknown) == 1 else ""
+        raise MetricError(f"unknown metric {', '.join(map(repr, unknown))}{near or f'; {choices}'}")
     if not wanted:
         raise MetricError(f"no metric asked for; {choices}")
     return wanted

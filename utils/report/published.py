@@ -27,6 +27,8 @@ def read_cited(file: str) -> list[Line]:
         path = shipped
     problems: list[str] = []
     document = yaml_loader.read(path, str(path), problems)
+    if not path.is_file():
+        problems = [f"{problem}{suggest(file, [SHIPPED])}" for problem in problems]
     if document is not None:
         problems += [
             f"{document.location(keys) or path}: {dotted(keys)}: {text}"

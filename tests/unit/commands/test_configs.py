@@ -135,6 +135,8 @@ def test_an_encoder_is_checked_before_the_first_point_of_a_sweep_trains():
     words = "Model.encoder=mobilenetv4_conv_small,nonsense_enc,hf-hub:a/b"
     unknown, address = said(SOUND, [], words)
     assert unknown == "override: Model.encoder: timm has no encoder called 'nonsense_enc'"
+    (mistyped,) = said(SOUND, [], "Model.encoder=resnet188")
+    assert "'resnet188'; names that are close: resnet18" in mistyped
     assert address.startswith("override: Model.encoder: encoder is a name that timm has")
     (line,) = said(SOUND, [], "Model.name=InSPyReNet_SwinT", "Model.encoder=mobilenetv4_conv_small")
     assert "InSPyReNet_SwinT has its own: set it to null, or Model.name to InSPyReNet_Light or BiRefNet_Light" in line

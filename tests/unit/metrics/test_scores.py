@@ -136,8 +136,11 @@ def test_bad_predictions_are_explained(prediction, message):
 
 def test_unknown_metrics_list_the_choices():
     assert check_metrics(["hce", "MAE", "maxfm", "mae"]) == ("HCE", "mae", "maxFm")
-    with pytest.raises(MetricError, match=r"unknown metric 'Smm'; choose from Sm, mae"):
-        check_metrics(["Smm"])
+    with pytest.raises(MetricError, match=r"unknown metric 'maxxFm'; did you mean maxFm\?$"):
+        check_metrics(["maxxFm"])
+    for names in (["zzz"], ["Smm", "zzz"]):
+        with pytest.raises(MetricError, match=r"unknown metric .*'zzz'; choose from Sm, mae"):
+            check_metrics(names)
     with pytest.raises(MetricError, match="no metric"):
         check_metrics([])
     assert check_metrics(["mae", "Sm", "mae"]) == ("mae", "Sm")

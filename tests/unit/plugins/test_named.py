@@ -101,7 +101,8 @@ def test_a_model_beside_its_config_is_built_like_ours(folder):
 @pytest.mark.parametrize(
     ("model", "arguments", "message"),
     [
-        ("q_codes:Net", "", "Model.name: there is no module q_codes in {folder}, PYTHONPATH or what is installed"),
+        ("q_codes:Net", "",
+         "Model.name: there is no module q_codes in {folder}, PYTHONPATH or what is installed; did you mean q_code?"),
         ("q_code:Nett", "", "Model.name: q_code has no Nett; did you mean Net?"),
         ("q_code:number", "", "Model.name: q_code:number is 3, not a class or function"),
         ("q_code:Net", "", "Model.arguments: Net needs the argument width"),

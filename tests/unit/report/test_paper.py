@@ -156,6 +156,8 @@ def test_a_source_of_several_lines_is_one(tmp_path):
 def test_a_file_of_cited_figures_that_is_not_there(tmp_path):
     with pytest.raises(CitedError, match=r"nowhere\.yaml: cannot be read"):
         read_cited(str(tmp_path / "nowhere.yaml"))
+    with pytest.raises(CitedError, match=r"^publishd: cannot be read: .*; did you mean published\?$"):
+        read_cited("publishd")
 
 
 @pytest.mark.system
