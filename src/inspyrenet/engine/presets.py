@@ -69,7 +69,7 @@ def resolve_model(
 def check_names(mode: str | Path | None = None, ckpt: str | Path | None = None) -> None:
     """Whether there is what the names stand for: mode, config, weights. Needs no extra, and reads none of the files.
 
-    Raises ModeError, MissingWeights, HubError. What lies on the Hub is not looked for. Where a config leaves its weights, only `resolve_model` knows.
+    Raises ModeError, MissingWeights, HubError. What lies on the Hub is not looked for, nor where a config leaves its weights.
     """
     mode, ckpt = _told_apart(mode, ckpt)
     entry = None
