@@ -13,7 +13,7 @@ SCRIPTS = ["Expr.py", *(f"run/{path.name}" for path in sorted((ROOT / "run").glo
 
 
 def test_there_are_scripts():
-    assert len(SCRIPTS) == 10
+    assert len(SCRIPTS) == 11
 
 
 @pytest.mark.parametrize("name", ["i", "p", "batch", "s", "d", "models", "train", "test", "eval"])
