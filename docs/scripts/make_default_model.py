@@ -70,6 +70,10 @@ def write_graphs() -> None:
     if size > LARGEST:
         raise SystemExit(f"error: the graphs have {size:,} bytes, more than {LARGEST:,}")
     print(f"{folder}: {size:,} bytes")
+    print(
+        "What belongs to these very weights has to be made again: the head for clicks (benchmarks/interactive/train_head.py) "
+        "and the estimate of quality (benchmarks/quality/calibrate.py)."
+    )
 
 
 @torch.inference_mode()
