@@ -19,6 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from clicks import MOST, Clicks, boundary_iou, iou, next_click
 from grabcut import GrabCut
 
@@ -140,7 +141,7 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{len(pairs)} pictures in {time.time() - started:.0f} s")
     if options.json:
         kept = json.loads(options.json.read_text(encoding="utf-8")) if options.json.is_file() else []
-        text = json.dumps([*kept, {**report, "machine": describe_machine()}], indent=1)
+        text = json.dumps([*kept, {**report, "machine": describe_machine(torch.device("cpu"))}], indent=1)
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0
 
