@@ -64,7 +64,7 @@ def test_front_ends_need_no_extra(tmp_path):
 
 
 def test_the_server_needs_its_own_extra_alone(tmp_path):
-    names = modules_of("serve")
+    names = modules_of("serve", "editor")
     assert "inspyrenet.serve.server" in names
     said = imported(names, tmp_path, SERVER)
     assert said["failed"] == {}

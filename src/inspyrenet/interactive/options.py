@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..data.images.decoded import DecodedImage
     from .prompt import Prompt
 
 NAMES = ("mask", "box", "keep", "remove")
@@ -45,12 +46,16 @@ def prompt_from(options: argparse.Namespace) -> "Prompt | None":
 
 
 def read_mask(path: Path) -> "np.ndarray":
-    """A mask's file → uint8 (H, W): its gray, on black where it is transparent; 0 and 1 mean 0 and 255."""
-    import numpy as np
-
+    """A mask's file as `gray_of` has it. Raises ImageError, OSError."""
     from ..data.images.decoded import read_decoded
 
-    image = read_decoded(path)
+    return gray_of(read_decoded(path))
+
+
+def gray_of(image: "DecodedImage") -> "np.ndarray":
+    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent; 0 and 1 mean 0 and 255."""
+    import numpy as np
+
     gray = image.array.max(axis=2)
     if image.alpha is not None:
         gray = np.minimum(gray, image.alpha)

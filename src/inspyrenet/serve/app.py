@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, TypeVar
 
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, Response
@@ -15,22 +15,26 @@ from starlette.datastructures import FormData
 
 from .. import __version__
 from ..data.images.encode import FORMATS
+from ..editor.fields import FIELDS, prompt_of_form
+from ..interactive.options import gray_of
 from ..quality.words import verdict
 from .batching import Batcher, Closed, QueuedJob
-from .codec import Call, Codec
+from .codec import Codec, finished
 from .errors import GONE, RESPONSES, ApiError, add_handlers, explain
 from .hosts import HostCheck
 from .page import PAGE, PAGE_HEADERS
 from .query import TYPES, MendingQuery, RequestParams, check_names, parse_query
 from .room import Room
 from .settings import Limits
-from .uploads import Body, file_of
+from .uploads import Body, file_of, mask_of, words_of
 
 if TYPE_CHECKING:
     from ..remover.image_types import Result
     from ..remover.remover import Remover
 
 MEDIA = {name: f"image/{kind.lower()}" for name, kind in FORMATS.items()}
+T = TypeVar("T")
+BESIDE = ("mask", *FIELDS)  # parts of a form that may be beside its file
 LARGE, LARGE_PART = 2, 4  # two images at a time that have more than a quarter of the pixels that one may have
 FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be counted
     "required": True,
@@ -39,7 +43,11 @@ FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be count
             "schema": {
                 "type": "object",
                 "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary", "description": "the image"}},
+                "properties": {
+                    "file": {"type": "string", "format": "binary", "description": "the image"},
+                    "mask": {"type": "string", "format": "binary", "description": "a coarse mask of it, of any size"},
+                    **{name: {"type": "string", "description": text} for name, text in FIELDS.items()},
+                },
             }
         }
     },
@@ -86,9 +94,15 @@ class Service:
     async def answer(self, request: Request, query: tuple[Any, ...]) -> Response:
         """The picture that a request asks for. Raises ApiError."""
         params, format = parse_query(self.removers, self.limits.pixels, *query)
+        return await self.respond(request, Body.form, lambda form: self._cut(form, params, format))
+
+    async def respond(
+        self, request: Request, read: Callable[[Body], Awaitable[T]], work: Callable[[T], Coroutine[Any, Any, Response]]
+    ) -> Response:
+        """The answer to a request, within its limits: `read` takes the body, `work` makes the answer of it. Raises ApiError."""
         with self._place():
             try:
-                return await self._answer(Body(request, self.limits), params, format)
+                return await self._respond(Body(request, self.limits), read, work)
             except ApiError as error:
                 if error.status_code == GONE:
                     return Response(status_code=GONE)
@@ -111,16 +125,19 @@ class Service:
         seconds = math.ceil(self.batcher.seconds_per_image * (self.under_way + 1))
         return {"Retry-After": str(min(max(seconds, 1), math.ceil(self.limits.seconds)))}
 
-    async def _answer(self, body: Body, params: RequestParams, format: str) -> Response:
+    async def _respond(self, body: Body, read: Callable, work: Callable) -> Response:
         """One deadline for everything: sending, waiting, decoding, computing, encoding."""
         deadline = asyncio.get_running_loop().time() + self.limits.seconds
         try:
             async with asyncio.timeout_at(deadline):
-                form = await body.form()
+                sent = await read(body)
         except TimeoutError:
             raise ApiError(408, f"the upload took longer than {self.limits.seconds:g} s") from None
-        async with form_closed(form):
-            return await self._until(deadline, body, self._cut(file_of(form), params, format))
+        try:
+            return await self._until(deadline, body, work(sent))
+        finally:
+            if isinstance(sent, FormData):
+                await sent.close()  # its temporary files
 
     async def _until(self, deadline: float, body: Body, work: Coroutine[Any, Any, Response]) -> Response:
         """The outcome of `work`, which ends at once where the time is over or the client has gone."""
@@ -139,15 +156,35 @@ class Service:
                 one.cancel()
             await asyncio.wait(both)
 
-    async def _cut(self, file: BinaryIO, params: RequestParams, format: str) -> Response:
-        width, height = await finished(self.codec.measure(file))
-        large = width * height > self.limits.pixels / LARGE_PART
+    async def pixels_of(self, *files: BinaryIO) -> int:
+        """How many pixels images have by their headers. Raises Refused."""
+        return sum([math.prod(await finished(self.codec.measure(file))) for file in files])
+
+    def is_large(self, pixels: int) -> bool:
+        return pixels > self.limits.pixels / LARGE_PART
+
+    def room(self, pixels: int) -> contextlib.AbstractAsyncContextManager[None]:
+        """Inside, images of so many pixels may be decoded."""
+        return self._large_places.hold(1) if self.is_large(pixels) else self._pixels.hold(pixels)
+
+    async def _job(self, form: FormData, params: RequestParams) -> QueuedJob:
+        """Image and prompt, decoded. Raises Refused, PromptError."""
+        image, mask = await finished(self.codec.decode(file_of(form, BESIDE))), mask_of(form)
+        gray = None if mask is None else gray_of(await finished(self.codec.decode(mask)))
+        prompt = prompt_of_form(words_of(form, FIELDS), gray)
+        if prompt is not None:
+            prompt.check(image.array.shape[:2])
+        return QueuedJob(image, params, prompt)
+
+    async def _cut(self, form: FormData, params: RequestParams, format: str) -> Response:
+        file, mask = file_of(form, BESIDE), mask_of(form)
+        pixels = await self.pixels_of(file, *([] if mask is None else [mask]))
         arrived = time.monotonic()
-        async with self._large_places.hold(1) if large else self._pixels.hold(width * height):
+        async with self.room(pixels):
             started = time.monotonic()
-            job = QueuedJob(await finished(self.codec.decode(file)), params)
+            job = await self._job(form, params)
             decoded = time.monotonic()
-            result = await self._computed(job, self.large if large else self.batcher)
+            result = await self._computed(job, self.large if self.is_large(pixels) else self.batcher)
             computed = time.monotonic()
             data = await finished(self.codec.encode(result.array, format, result.metadata))
         seconds = {
@@ -205,23 +242,6 @@ class Service:
 def quality_headers(quality: float | None) -> dict[str, str]:
     """The estimated quality as a number for programs, and in words for the page; nothing where there is none."""
     return {} if quality is None else {"Cutout-Quality": f"{quality:.3f}", "Cutout-Verdict": verdict(quality)}
-
-
-async def finished(call: Call) -> Any:
-    """The result of a call of the codec; whoever does not wait for it any more, stops it."""
-    try:
-        return await asyncio.wrap_future(call.future)
-    finally:
-        call.stop()
-
-
-@contextlib.asynccontextmanager
-async def form_closed(form: FormData) -> AsyncIterator[None]:
-    """The form's temporary file is gone at the end."""
-    try:
-        yield
-    finally:
-        await form.close()
 
 
 def _outcome(result: "asyncio.Future[Response]") -> Response:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..data.images.decoded import DecodedImage
+from ..interactive.prompt import Prompt
 from ..remover.errors import NothingFound
 from .query import RequestParams
 from .settings import Limits
@@ -34,6 +35,7 @@ class QueuedJob:
 
     image: DecodedImage
     params: RequestParams
+    prompt: Prompt | None = None  # it goes through the network alone
     future: "Future[Result]" = field(default_factory=Future)
     waited: float = 0.0  # seconds, until its batch began
     arrived: float = field(default_factory=time.monotonic)
@@ -122,16 +124,18 @@ class Batcher:
 
     def _fits(self, job: QueuedJob, batch: list[QueuedJob], pixels: int) -> bool:
         room = len(batch) < self.limits.batch and pixels + _pixels(job) <= self.limits.pixels
-        return room and job.params == batch[0].params
+        return room and job.params == batch[0].params and job.prompt is None and batch[0].prompt is None
 
     def _compute(self, jobs: Sequence[QueuedJob]) -> None:
         """Through the network together; where that fails one by one, so that an image fails by itself alone."""
         params = jobs[0].params
+        remover, wish = self.removers[params.mode], (params.style, params.threshold, params.reverse)
         try:
-            images = [job.image for job in jobs]
-            results = self.removers[params.mode].process_batch(
-                images, params.style, params.threshold, params.reverse, len(jobs), params.keep_metadata
-            )
+            if jobs[0].prompt is not None:
+                results = [remover.cut(jobs[0].image, *wish, params.keep_metadata, jobs[0].prompt)]
+            else:
+                images = [job.image for job in jobs]
+                results = remover.process_batch(images, *wish, len(jobs), params.keep_metadata)
         except Exception as error:
             if len(jobs) == 1:
                 jobs[0].future.set_exception(error)

@@ -1,5 +1,6 @@
 """Decoding and encoding in processes of their own, which can be ended: by a deadline, or because nobody waits any more."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -224,6 +225,14 @@ class Codec:
             with contextlib.suppress(OSError):  # what was not sent any more
                 pipe.close()
         self._processes.discard(process)
+
+
+async def finished(call: Call) -> Any:
+    """The result of a call; whoever does not wait for it any more, stops it."""
+    try:
+        return await asyncio.wrap_future(call.future)
+    finally:
+        call.stop()
 
 
 def _pipes(process: subprocess.Popen) -> tuple[BinaryIO, BinaryIO]:

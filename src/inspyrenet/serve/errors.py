@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from ..data.images.encode import FormatError
 from ..data.images.read import ImageError
+from ..interactive.prompt import PromptError
 from ..remover.compositing import CutoutError
 from ..remover.remover import RemoverError
 from .codec import Refused
@@ -38,7 +39,7 @@ STATUS = {  # OpenAPI's description of each
     408: "the upload took too long",
     413: "too many bytes, or too many pixels (found before anything is decoded)",
     415: "not a form, or not an image of a known kind",
-    422: "a damaged image, no image, or a value that there is not",
+    422: "a damaged image, no image, a value that there is not, or a prompt that does not fit the image",
     503: "too many requests under way, or too little memory; Retry-After says when to come back",
     504: "no result in time",
 }
@@ -53,7 +54,7 @@ def explain(error: BaseException) -> ApiError:
         return error
     if isinstance(error, Refused):
         return ApiError(error.status, str(error))
-    if isinstance(error, ImageError | FormatError | CutoutError):
+    if isinstance(error, ImageError | FormatError | CutoutError | PromptError):
         return ApiError(422, str(error).removeprefix("image bytes: "))
     if isinstance(error, RemoverError | MemoryError):
         LOG.error("%s", error)

@@ -1,0 +1,1 @@
+"""Prompts over HTTP, and the page that people draw them on (extra serve)."""
