@@ -45,6 +45,12 @@ class InteractiveImage:
         self.scene = coarse.scene_of(image, self.features, s3, head_beside(network.weights))
         self.own = self._finest(self.scene.s3)
 
+    @property
+    def nbytes(self) -> int:
+        """Of the features and maps that are kept."""
+        details = () if self._details is None else self._details.details
+        return sum(array.nbytes for array in (*self.features, self.scene.colors, self.scene.s3, self.own, *details))
+
     def answer(self, prompt: Prompt) -> Answer:
         """The map with what a prompt says. Raises PromptError for one that does not fit this image."""
         prompt.check(self.shape)

@@ -30,9 +30,11 @@ class AddressError(OSError):
 def serve(options: argparse.Namespace, limits: Limits) -> int:
     """Load what the options name and serve it until a signal; requests that are under way are finished."""
     with listen(options.host, options.port) as listener:
+        from ..editor.routes import add_editor
         from .app import create_app
 
         app = create_app(load_all(options), limits, names_for(options.host, listener.getsockname()[0]))
+        add_editor(app)
         app.state.service.codec.warm()
         address = address_of(listener)
         run(app, listener, limits, f"serving on {address}, described on {address}/docs", options.verbose)

@@ -36,6 +36,12 @@ def test_without_a_prompt_it_is_the_networks_own_map():
     assert own.std() > 10 and np.array_equal(image.saliency(Prompt()), own)
 
 
+def test_it_says_how_much_memory_it_takes():
+    image = bundled()
+    features, maps = sum(one.nbytes for one in image.features), image.own.nbytes + image.scene.s3.nbytes
+    assert features + maps < image.nbytes < features + 2 * maps
+
+
 @pytest.mark.parametrize("engine", ["onnx", "torch"])
 @pytest.mark.parametrize(("place", "keep"), [(CORNER, True), (MIDDLE, False)])
 def test_a_click_is_obeyed_and_what_it_does_not_reach_stays(engine, place, keep):
