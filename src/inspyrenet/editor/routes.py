@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, FastAPI, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from ..data.images.encode import FORMATS
@@ -11,6 +11,7 @@ from ..serve.app import PICTURE, Service
 from ..serve.errors import RESPONSES, ErrorMessage
 from ..serve.query import TYPES, MendingQuery, check_names, parse_query
 from ..serve.uploads import Body, file_of
+from . import page
 from .drawing import Drawing
 from .fields import JSON_SCHEMA
 from .sessions import GONE, Bounds
@@ -47,11 +48,12 @@ class Opened(BaseModel):
 
 
 def add_editor(app: FastAPI, bounds: Bounds | None = None) -> Drawing:
-    """Add these requests to an application of `serve.app.create_app`."""
+    """Add the page and what it asks to an application of `serve.app.create_app`."""
     service: Service = app.state.service
     drawing = Drawing(service, bounds or Bounds())
     router = APIRouter(prefix="/editor", lifespan=lambda app: drawing.running())
     add_requests(router, service, drawing)
+    add_page(router)
     app.include_router(router)
     return drawing
 
@@ -112,3 +114,15 @@ def add_requests(router: APIRouter, service: Service, drawing: Drawing) -> None:
     async def forget(id: str) -> Response:
         drawing.sessions.drop(id)
         return Response(status_code=204)
+
+
+def add_page(router: APIRouter) -> None:
+    """The page's files."""
+
+    @router.get("", include_in_schema=False)
+    async def beside() -> Response:
+        return RedirectResponse("editor/", 308)  # relative, so that it holds behind a proxy
+
+    for name in page.NAMES:
+        path = "/" if name == "page.html" else f"/{name}"
+        router.add_api_route(path, page.sender(name), methods=["GET"], include_in_schema=False)

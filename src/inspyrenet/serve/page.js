@@ -16,10 +16,16 @@ function describe(spec) {
     make("p", operation.summary, paths);
     const rows = (operation.parameters || []).map(p => ["?" + p.name + "=", p.description || "",
       p.schema.default === undefined ? "" : "default: " + p.schema.default]);
-    if (operation.requestBody) rows.unshift(["file", "the image, as a part of a multipart form", "required"]);
+    if (operation.requestBody) rows.unshift(...sent(operation.requestBody.content));
     table(["parameter", "", ""], rows);
     table(["status", "", ""], Object.entries(operation.responses).map(([code, r]) => [code, r.description, ""]));
   }
+}
+
+function sent(content) {
+  const [[media, { schema }]] = Object.entries(content);
+  return Object.entries(schema.properties).map(([name, property]) => [name, property.description || "",
+    (media.startsWith("multipart") ? "part of the form" : "JSON") + ((schema.required || []).includes(name) ? ", required" : "")]);
 }
 
 function table(head, rows) {
@@ -75,5 +81,9 @@ async function send(form) {
 const [paths, said, result] = ["paths", "said", "result"].map(id => document.getElementById(id));
 curl.textContent = `curl -F file=@photo.jpg '${location.origin}/api/remove?type=rgba' -o cut.png`;
 Promise.all(["openapi.json", "api/health"].map(path => fetch(path).then(answer => answer.json())))
-  .then(([spec, health]) => { describe(spec); offer(spec, health); })
+  .then(([spec, health]) => {
+    describe(spec);
+    offer(spec, health);
+    document.getElementById("editor").hidden = !spec.paths["/editor/images"];
+  })
   .catch(error => { said.textContent = "the server does not answer: " + error.message; });

@@ -1,4 +1,4 @@
-"""Requests to draw on an image, around a stand-in for the network."""
+"""Requests to draw on an image, around a stand-in for the network; and the page's files."""
 
 import base64
 import io
@@ -12,6 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from inspyrenet.data.images.encode import encode
+from inspyrenet.editor import page
 from inspyrenet.editor.routes import add_editor
 from inspyrenet.editor.sessions import Bounds
 from inspyrenet.networks.network import NetworkMaps
@@ -194,6 +195,28 @@ def test_no_image_outlives_the_server(codec):
         opened(client)
         assert len(drawing.sessions) == 1
     assert len(drawing.sessions) == 0
+
+
+# -- the page -----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_loads_its_own_files_alone(client):
+    answer = client.get("/editor/")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'self'; script-src 'self'; ") and "unsafe" not in policy
+    named = {"page.html", *re.findall(r'(?:href|src)="([\w.]+)"', answer.text)}
+    for name in page.SCRIPTS:
+        named |= set(re.findall(r'from "\./([\w.]+)"', client.get(f"/editor/{name}").text))
+    assert named == set(page.NAMES)
+    for name in page.NAMES[1:]:
+        answer = client.get(f"/editor/{name}")
+        assert answer.headers["content-type"].partition(";")[0] == page.MEDIA[name.rpartition(".")[2]]
+        assert answer.headers["x-content-type-options"] == "nosniff" and "://" not in answer.text
+
+
+def test_the_address_without_a_slash_leads_there(client):
+    answer = client.get("/editor", follow_redirects=False)
+    assert answer.status_code == 308 and answer.headers["location"] == "editor/"
 
 
 def test_the_description_has_the_requests(client):

@@ -1,0 +1,324 @@
+"""The page that people draw on, in a real browser, with the tiny network behind `inspyrenet s`."""
+
+import http.client
+import json
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from inspyrenet import Remover
+from inspyrenet.interactive.prompt import Stroke
+from tests.browser import Browser
+from tests.integration.web.test_serve import Server, run_command
+from tests.tiny_network import picture, write_tiny
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.system
+PHOTO = picture(240, 400)
+INSIDE, CORNER = (200, 120), (30, 30)  # x, y: on the object; beside it
+STATUS = "document.querySelector('#status').textContent"
+
+
+class Page(Browser):
+    """The page, and hands for it. Positions are pixels of the image."""
+
+    touch = False
+    bodies: list[str]  # of requests for a map
+
+    def _note(self, event):
+        super()._note(event)
+        request = event.get("params", {}).get("request", {})
+        if request.get("url", "").endswith("/map"):
+            self.bodies.append(request["postData"])
+        entry = event.get("params", {}).get("entry", {})
+        if event.get("method") == "Log.entryAdded" and entry["level"] == "error":
+            self.said.append(entry["text"])
+
+    def show(self, port, photo, phone):
+        self.touch, self.bodies = phone, []
+        self.said.clear()
+        self.send("Log.enable")
+        self.send("Emulation.setTouchEmulationEnabled", enabled=phone)
+        self.size(*((390, 844) if phone else (1280, 900)), phone=phone)
+        self.open(f"http://127.0.0.1:{port}/editor/")
+        self.wait_for("document.readyState == 'complete' && !!document.querySelector('#choose')")
+        self.choose_file("#choose", photo)
+        self.wait_for(f"!document.body.classList.contains('empty') && {STATUS}.startsWith('Draw')")
+
+    def on_screen(self, x, y):
+        """As the page fits an image in."""
+        left, top, width, height = self.evaluate(
+            "(box => [box.x, box.y, box.width, box.height])(document.querySelector('#canvas').getBoundingClientRect())"
+        )
+        scale = min((width - 24) / PHOTO.shape[1], (height - 24) / PHOTO.shape[0])
+        return (
+            left + (width - scale * PHOTO.shape[1]) / 2 + scale * x,
+            top + (height - scale * PHOTO.shape[0]) / 2 + scale * y,
+        )
+
+    def draw(self, *points):
+        """A line, with the finger or the mouse."""
+        places = [self.on_screen(*point) for point in points]
+        if self.touch:
+            self.fingers("touchStart", places[0])
+            for place in places[1:]:
+                self.fingers("touchMove", place)
+            self.fingers("touchEnd")
+            return
+        self.mouse("mousePressed", places[0])
+        for place in places[1:]:
+            self.mouse("mouseMoved", place)
+        self.mouse("mouseReleased", places[-1])
+
+    def fingers(self, kind, *places):
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        self.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+
+    def mouse(self, kind, place, **more):
+        held = 0 if kind == "mouseReleased" else 1
+        self.send(
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=place[0],
+            y=place[1],
+            button="left",
+            buttons=held,
+            clickCount=1,
+            **more,
+        )
+
+    def key(self, key, **more):
+        for kind in ("keyDown", "keyUp"):
+            self.send("Input.dispatchKeyEvent", type=kind, key=key, **more)
+
+    def click(self, selector):
+        self.evaluate(f"document.querySelector('{selector}').click()")
+
+    def choose(self, selector, value):
+        self.evaluate(
+            f"(one => {{ one.value = '{value}'; one.dispatchEvent(new Event('input')); }})"
+            f"(document.querySelector('{selector}'))"
+        )
+
+    def tool(self, name):
+        self.click(f"[name=tool][value={name}]")
+
+    def painted(self):
+        """Returns when what was drawn is on the screen."""
+        self.wait_for("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+
+    def stage(self):
+        """What is seen of the image, int (h, w, 3)."""
+        self.painted()
+        top, bottom = self.evaluate(
+            "(box => [box.top, box.bottom])(document.querySelector('#canvas').getBoundingClientRect())"
+        )
+        return self.picture()[round(top) + 2 : round(bottom) - 2].astype(int)
+
+    def prompt(self):
+        """That was asked last."""
+        return json.loads(self.bodies[-1])
+
+    def download(self, folder, format="png"):
+        """The cut-out, uint8 (H, W, 4)."""
+        file = folder / f"my photo.out.{format}"
+        file.unlink(missing_ok=True)
+        self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+        self.choose("#format", format)
+        self.click("#download")
+        end = time.monotonic() + 60
+        while not file.is_file():
+            assert time.monotonic() < end, self.evaluate(STATUS)
+            time.sleep(0.05)
+        return np.asarray(Image.open(file))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    return write_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="module")
+def remover(files):
+    return Remover(files[0], "cpu", files[1], None, edges="none")
+
+
+@pytest.fixture(scope="module")
+def own(remover):
+    """The cut-out without a prompt."""
+    return remover.process(PHOTO)
+
+
+@pytest.fixture(scope="module")
+def server(files, tmp_path_factory):
+    words = ["-m", str(files[0]), "--ckpt", str(files[1]), "--device", "cpu", "--edges", "none"]
+    server = Server(tmp_path_factory.mktemp("server"), run_command, words, "PORT")
+    yield server
+    server.process.terminate()
+    server.process.join(60)
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "my photo.png"
+    Image.fromarray(PHOTO).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Page(tmp_path_factory.mktemp("profile")) as page:
+        yield page
+
+
+@pytest.fixture(params=[False, True], ids=["mouse", "touch"])
+def page(request, browser, server, photo):
+    browser.show(server.port, photo, request.param)
+    yield browser
+    assert browser.said == []
+
+
+@pytest.fixture
+def desktop(browser, server, photo):
+    browser.show(server.port, photo, False)
+    yield browser
+    assert browser.said == []
+
+
+def alpha(cut, x, y):
+    return int(cut[y, x, 3])
+
+
+def test_strokes_keep_and_remove_and_are_taken_back(page, own, tmp_path):
+    assert np.array_equal(page.download(tmp_path)[..., 3], own[..., 3])
+    page.draw(CORNER, (45, 40), (60, 30))
+    page.tool("remove")
+    page.draw((180, 120), INSIDE, (220, 120))
+    drawn = page.download(tmp_path)
+    assert alpha(drawn, *CORNER) > 250 and alpha(drawn, *INSIDE) < 5
+    page.click("#undo")
+    page.click("#undo")
+    assert np.array_equal(page.download(tmp_path, "webp")[..., 3], own[..., 3])
+    page.click("#redo")
+    assert alpha(page.download(tmp_path), *CORNER) > 250
+    page.tool("erase")
+    page.draw((45, 38))
+    assert np.array_equal(page.download(tmp_path)[..., 3], own[..., 3])
+
+
+def test_a_box_and_a_mask(page, remover, own, tmp_path):
+    page.tool("box")
+    page.draw((100, 60), (200, 100), (300, 180))
+    boxed = page.download(tmp_path)
+    (box,) = page.prompt()["boxes"]
+    assert np.abs(np.subtract(box, (100, 60, 200, 120))).max() < 2
+    assert np.array_equal(boxed, remover.process(PHOTO, boxes=[box]))
+    page.click("#clear")
+    mask = np.zeros((60, 100), np.uint8)
+    mask[10:50, 60:90] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    page.choose_file("#mask", tmp_path / "mask.png")
+    page.wait_for("!document.querySelector('#clear').disabled")
+    masked = page.download(tmp_path)
+    assert np.array_equal(masked, remover.process(PHOTO, mask=mask)) and not np.array_equal(masked, own)
+    page.click("#undo")
+    assert np.array_equal(page.download(tmp_path), own)
+
+
+def test_a_stroke_is_seen_at_once_and_its_answer_follows(page):
+    place = [round(value) for value in page.on_screen(*CORNER)]
+    look = lambda: page.picture()[place[1], place[0]].astype(int)  # noqa: E731
+    before = look()
+    page.draw(CORNER, (60, 40))
+    page.painted()
+    seen = look()
+    assert seen[1] - seen[0] > before[1] - before[0] + 40  # green
+    page.wait_for(f"{STATUS}.startsWith('Answered')")
+
+
+def test_it_fits_a_phone(browser, server, photo):
+    browser.show(server.port, photo, True)
+    assert browser.evaluate("document.documentElement.scrollWidth") == 390
+    cut_off = "[...document.querySelectorAll('button, label.button, select, #tools span, #canvas, #width')]" + (
+        ".filter(one => one.offsetParent).map(one => one.getBoundingClientRect())"
+        ".filter(box => box.left < 0 || box.right > 390 || box.top < 0 || box.bottom > 844 || box.width < 20).length"
+    )
+    assert browser.evaluate(cut_off) == 0
+    assert browser.evaluate("document.querySelector('#canvas').clientHeight") > 844 / 2
+
+
+def test_two_fingers_zoom_and_draw_nothing(browser, server, photo):
+    browser.show(server.port, photo, True)
+    x, y = browser.on_screen(*INSIDE)
+    whole = browser.stage()
+    browser.fingers("touchStart", (x, y))
+    browser.fingers("touchStart", (x, y), (x + 40, y))
+    for wide in (60, 90, 120):
+        browser.fingers("touchMove", (x - wide / 2, y), (x + wide, y))
+    browser.fingers("touchEnd")
+    assert browser.evaluate("document.querySelector('#undo').disabled")
+    assert np.abs(browser.stage() - whole).mean() > 5
+    browser.click("#fit")
+    assert np.abs(browser.stage() - whole).mean() < 1
+
+
+def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
+    desktop.evaluate("document.querySelector('#canvas').focus()")
+    desktop.key("r")
+    desktop.key("ArrowLeft")
+    desktop.key("Enter")
+    cut = desktop.download(tmp_path)
+    (stroke,) = desktop.prompt()["strokes"]
+    (point,) = stroke["points"]
+    assert stroke["keep"] is False and np.abs(np.subtract(point, INSIDE)).max() < 5
+    said = Stroke((tuple(point),), False, stroke["width"])
+    assert np.array_equal(cut, remover.process(PHOTO, points=[said])) and not np.array_equal(cut, own)
+    whole = desktop.stage()
+    desktop.key("+")
+    assert np.abs(desktop.stage() - whole).mean() > 5
+    desktop.key("z", modifiers=2)  # Ctrl
+    assert np.array_equal(desktop.download(tmp_path), own)
+
+
+def test_the_image_as_it_was_is_shown_while_the_button_is_held(desktop):
+    x, y = (round(value) for value in desktop.on_screen(*CORNER))
+    box = desktop.evaluate(
+        "(box => [box.x + 9, box.y + 9])(document.querySelector('#compare').getBoundingClientRect())"
+    )
+    patch = lambda: desktop.picture()[y - 20 : y + 20, x - 20 : x + 20].astype(int)  # noqa: E731
+    cut = patch()
+    desktop.mouse("mousePressed", box)
+    desktop.painted()
+    whole = patch()
+    desktop.mouse("mouseReleased", box)
+    desktop.painted()
+    assert np.abs(whole - cut).mean() > 10 and np.abs(patch() - cut).mean() < 1
+
+
+def test_an_image_that_the_server_forgot_is_sent_again(browser, server, photo, tmp_path):
+    browser.show(server.port, photo, False)
+    browser.draw(CORNER, (60, 40))
+    browser.download(tmp_path)
+    path = next(one for one in reversed(browser.requests) if one.endswith("/map")).partition(str(server.port))[2]
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
+    connection.request("DELETE", path.removesuffix("/map"))
+    assert connection.getresponse().status == 204
+    browser.tool("remove")
+    browser.draw((180, 120), (220, 120))
+    assert alpha(browser.download(tmp_path), *INSIDE) < 5
+    assert [text for text in browser.said if "410" not in text] == []
+
+
+def test_what_is_no_image_is_told(browser, server, photo, tmp_path):
+    browser.show(server.port, photo, False)
+    (tmp_path / "text.png").write_bytes(b"no image")
+    browser.choose_file("#file", tmp_path / "text.png")
+    browser.wait_for(f"{STATUS}.includes('cannot show this file') || {STATUS}.includes('not an image')")
+
+
+def test_nothing_is_loaded_from_elsewhere(desktop, server):
+    own = (f"http://127.0.0.1:{server.port}/editor/", "data:", "blob:", "about:")
+    assert len(desktop.requests) > 10 and [one for one in desktop.requests if not one.startswith(own)] == []
