@@ -120,15 +120,16 @@ class Steps:
 
 
 def picture_of(session: Session, prompt: Prompt, size: int, steps: Steps) -> bytes:
-    """The map with a prompt as PNG, no side longer than `size` pixels."""
+    """The map with a prompt as PNG, no finer than the network's, and no side longer than `size` pixels."""
     with steps.step("work"):
         probability = session.interactive.maps(prompt).probability
-        saliency = to_map(probability, shown_shape(session.interactive.shape, size))
+        saliency = to_map(probability, shown_shape(session.interactive.shape, probability.shape[2:], size))
     with steps.step("encode"):
         return encode(saliency)
 
 
-def shown_shape(shape: tuple[int, int], size: int) -> tuple[int, int]:
-    """(height, width) of an image that is scaled down, where it must be, until no side is longer than `size`."""
-    scale = min(1.0, size / max(shape))
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+def shown_shape(shape: tuple[int, int], found: tuple[int, ...], size: int) -> tuple[int, int]:
+    """(height, width) of a map with the proportions of the image of `shape` that shows all of a map of `found`, up to `size`."""
+    height, width = shape
+    scale = min(1.0, size / max(shape), max(found[0] / height, found[1] / width))
+    return max(1, round(height * scale)), max(1, round(width * scale))

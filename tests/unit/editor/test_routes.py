@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from inspyrenet.data.images.encode import encode
 from inspyrenet.editor import page
+from inspyrenet.editor.drawing import shown_shape
 from inspyrenet.editor.routes import add_editor
 from inspyrenet.editor.sessions import Bounds
 from inspyrenet.networks.network import NetworkMaps
@@ -43,8 +44,8 @@ class StandIn:
         def maps(prompt):
             prompt.check(shape)
             assert self.go.wait(60)
-            probability = np.zeros((1, 1, 4, 4), np.float32)
-            probability[..., : 2 if prompt.is_empty else 4] = 1
+            probability = np.zeros((1, 1, *shape), np.float32)
+            probability[..., : 20 if prompt.is_empty else 40] = 1
             return NetworkMaps(probability)
 
         def saliency(prompt):
@@ -116,6 +117,8 @@ def test_an_image_is_opened_asked_and_taken(client):
 
 def test_a_map_is_as_small_as_it_is_shown(client, image):
     assert pixels(client.post(f"{image}/map?size=10", json={}).content).shape == (5, 10)
+    assert shown_shape((1000, 2000), (320, 320), 1024) == (320, 640)  # no finer than what the network found
+    assert shown_shape((1000, 2000), (1280, 2560), 1024) == (512, 1024) and shown_shape((9, 1), (9, 9), 3) == (3, 1)
     assert "size: input should be" in told(client.post(f"{image}/map?size=0", json={}), 422)
 
 
