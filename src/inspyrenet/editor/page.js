@@ -34,7 +34,6 @@ class Page {
       this.file = file;
       this.drawing = new Drawing();
       document.body.classList.remove("empty");
-      this.view.items = [];
       this.view.show(photo, opened);
       this.view.setMap(opened.map);
       this.refresh();
@@ -59,8 +58,7 @@ class Page {
   // -- something is drawn (called by Input)
 
   drawn(item) {
-    this.view.items = item ? [...this.drawing.state.items, item] : this.drawing.state.items;
-    this.view.paint();
+    this.show(item);
     if (item?.kind === "stroke") this.asking.put(this.drawing.prompt(item));
   }
 
@@ -85,9 +83,13 @@ class Page {
 
   fail(error) { say(error.message, true); }
 
-  refresh() {
-    this.view.items = this.drawing.state.items;
+  show(current = null) {
+    Object.assign(this.view, { items: this.drawing.state.items, current });
     this.view.paint();
+  }
+
+  refresh() {
+    this.show();
     $("undo").disabled = !this.drawing.canUndo;
     $("redo").disabled = !this.drawing.canRedo;
     $("clear").disabled = this.drawing.isEmpty;

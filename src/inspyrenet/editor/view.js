@@ -4,6 +4,7 @@ const CHECK = 12; // pixels of a square
 const COLORS = { keep: "#22c55e", remove: "#ef4444" };
 const MOST_ZOOM = 32;
 const FADED = 0.3;
+const DRAWING = 0.6, DRAWN = 0.45; // opacity of a stroke
 
 export class View {
   constructor(canvas) {
@@ -16,6 +17,7 @@ export class View {
     this.ground = "checks"; // or "photo", or a color
     this.before = false;
     this.items = [];
+    this.current = null; // what is being drawn
     this.marks = {}; // brush: {at, width, tool}, cross: point, corner: a box's first one
     this.fitted = true;
     new ResizeObserver(() => this.fitted ? this.fit() : this.paint()).observe(canvas);
@@ -107,7 +109,8 @@ export class View {
       this.#with("destination-in", 1, () => this.#whole(this.alpha));
       this.#background(1 / scale * ratio);
     }
-    for (const item of this.items) item.kind === "box" ? this.#box(item.box) : this.#stroke(item);
+    for (const item of this.items) this.#item(item, DRAWN);
+    if (this.current) this.#item(this.current, DRAWING);
     this.#marks();
   }
 
@@ -132,14 +135,19 @@ export class View {
     this.#with("destination-over", 1, () => this.context.fillRect(0, 0, this.size.width, this.size.height));
   }
 
-  #stroke({ points, keep, width }) {
+  #item(item, opacity) {
+    if (item.kind === "box") this.#box(item.box);
+    else this.#stroke(item, opacity);
+  }
+
+  #stroke({ points, keep, width }, opacity) {
     const { context } = this;
     const color = keep ? COLORS.keep : COLORS.remove;
     Object.assign(context, { strokeStyle: color, fillStyle: color, lineWidth: width, lineCap: "round", lineJoin: "round" });
     context.beginPath();
     if (points.length === 1) context.arc(...points[0], width / 2, 0, 2 * Math.PI);
     else points.forEach(point => context.lineTo(...point));
-    this.#with("source-over", 0.55, () => points.length === 1 ? context.fill() : context.stroke());
+    this.#with("source-over", opacity, () => points.length === 1 ? context.fill() : context.stroke());
   }
 
   #box([x, y, width, height]) {
