@@ -22,9 +22,7 @@ SETTLE = 1.0  # seconds, for transitions
 
 
 def main(words: list[str]) -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [sys.executable, str(DOCS.parent / "run" / "Demo.py"), "--port", str(port), *words]
     with tempfile.TemporaryDirectory() as folder, subprocess.Popen(command) as page:
         try:
@@ -34,6 +32,12 @@ def main(words: list[str]) -> int:
         finally:
             page.terminate()
     return 0
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def painted(folder: Path) -> Path:

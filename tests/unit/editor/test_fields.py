@@ -2,11 +2,13 @@
 
 import base64
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from inspyrenet.editor.fields import JSON_SCHEMA, MASK_SIDE, MOST, prompt_of_form, prompt_of_json
+from inspyrenet.editor.fields import FIELDS, JSON_SCHEMA, MASK_SIDE, MOST, prompt_of_form, prompt_of_json
 from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke
 
 
@@ -90,3 +92,14 @@ def test_wrong_json_is_told(text, message):
 def test_the_schema_stands_alone():
     assert "$ref" not in json.dumps(JSON_SCHEMA) and "$defs" not in JSON_SCHEMA
     assert JSON_SCHEMA["properties"]["strokes"]["items"]["properties"]["points"]["description"].startswith("x, y")
+
+
+def test_the_requests_of_the_docs_are_understood():
+    text = (Path(__file__).parents[3] / "docs" / "server.md").read_text(encoding="utf-8")
+    requests = [line for line in text.splitlines() if line.startswith("curl -F file=@photo.jpg -F")]
+    assert len(requests) == 2
+    for line in requests:
+        fields = dict(re.findall(r"-F '(\w+)=([^']+)'", line))
+        assert fields and set(fields) <= set(FIELDS) and prompt_of_form(fields, None) is not None
+    (json_,) = re.findall(r"-d '(.+)'", text)
+    assert len(prompt_of_json(json_.encode()).strokes) == 1
