@@ -10,6 +10,7 @@ from .prompt import Box, Stroke
 
 DEFAULT_WIDTH = 1 / 40  # of the image's longer side
 CHUNK = 64  # segments at a time
+WHOLE = slice(None), slice(None)
 
 
 def stroke_width(stroke: Stroke, shape: tuple[int, int]) -> float:
@@ -17,12 +18,18 @@ def stroke_width(stroke: Stroke, shape: tuple[int, int]) -> float:
     return stroke.width if stroke.width is not None else DEFAULT_WIDTH * max(shape)
 
 
-def distance_to(stroke: Stroke, shape: tuple[int, int], grid: tuple[int, int]) -> np.ndarray:
-    """From each cell's center to the line through the stroke's points, in pixels of the image of `shape`: float32 (h, w)."""
+def distance_to(
+    stroke: Stroke, shape: tuple[int, int], grid: tuple[int, int], window: tuple[slice, slice] = WHOLE
+) -> np.ndarray:
+    """From each cell's center to the line through the stroke's points, in pixels of the image of `shape`: float32 (h, w).
+
+    window: rows and columns of the grid that are wanted.
+    """
     x, y = _centers(shape, grid)
+    x, y = x[:, window[1]], y[window[0]]
     points = np.array(stroke.points, np.float32)
     starts, ends = (points, points) if len(points) == 1 else (points[:-1], points[1:])
-    nearest = np.full(grid, np.inf, np.float32)
+    nearest = np.full((len(y), x.shape[1]), np.inf, np.float32)
     for start, end in _chunks(starts, ends):
         along = end - start
         length = np.maximum((along**2).sum(1), 1e-12)
@@ -76,13 +83,25 @@ def brushed(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A map (1, 1, h, w) that has what strokes say right under their middle, fading to the map itself at their borders; and how
     much of each pixel they decide, alike, 0..1. So a thin stroke counts where it is finer than a cell of the coarse map."""
-    result, reach = probability, np.zeros_like(probability)
+    result, reach = probability.copy(), np.zeros_like(probability)
+    grid = probability.shape[2], probability.shape[3]
     for stroke in strokes:
-        distance = distance_to(stroke, shape, (probability.shape[2], probability.shape[3]))
+        window = _around(stroke, shape, grid)
+        distance = distance_to(stroke, shape, grid, window)
         share = np.clip(2 - 4 * distance / stroke_width(stroke, shape), 0, 1)
-        result = result + share * (float(stroke.keep) - result)
-        reach = np.maximum(reach, share)
+        part, touched = (array[:, :, window[0], window[1]] for array in (result, reach))
+        part += share * (float(stroke.keep) - part)
+        np.maximum(touched, share, out=touched)
     return result, reach
+
+
+def _around(stroke: Stroke, shape: tuple[int, int], grid: tuple[int, int]) -> tuple[slice, slice]:
+    """Rows and columns of the grid outside of which nothing lies under the stroke."""
+    points, half = np.array(stroke.points), stroke_width(stroke, shape) / 2
+    cell = np.array(shape[::-1]) / grid[::-1]
+    first = np.floor((points.min(0) - half) / cell).clip(0, grid[::-1]).astype(int)
+    stop = np.ceil((points.max(0) + half) / cell).clip(0, grid[::-1]).astype(int)
+    return slice(first[1], stop[1]), slice(first[0], stop[0])
 
 
 def _grown(cells: np.ndarray) -> np.ndarray:

@@ -62,6 +62,16 @@ def test_the_brush_says_what_is_under_its_middle():
     assert (found[reach == 0] == grey[reach == 0]).all() and 0 < (reach > 0).mean() < 0.1
 
 
+@pytest.mark.parametrize("points", [((-30, 20), (50, 90)), ((159, 79),), ((300, 300), (400, 20))])
+def test_the_brush_looks_around_its_stroke_alone(points):
+    grey = np.full((1, 1, 50, 70), 0.4, np.float32)
+    stroke = Stroke(points, True, 21)
+    found, reach = raster.brushed(grey, (stroke,), SHAPE)
+    share = np.clip(2 - 4 * raster.distance_to(stroke, SHAPE, (50, 70)) / 21, 0, 1)
+    assert np.array_equal(reach[0, 0], share) and np.allclose(found[0, 0], 0.4 + share * 0.6)
+    assert (grey == np.float32(0.4)).all()
+
+
 def test_masks_of_any_size_are_means():
     mask = np.zeros((16, 16), np.float32)
     mask[:, :4] = 1
