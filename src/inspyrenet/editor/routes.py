@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
 from ..data.images.encode import FORMATS
-from ..serve.app import PICTURE, Service
+from ..serve.app import PICTURE, Service, form_of
 from ..serve.errors import RESPONSES, ErrorMessage
 from ..serve.query import TYPES, MendingQuery, check_names, parse_query
 from ..serve.uploads import Body, file_of
@@ -19,18 +19,7 @@ from .sessions import GONE, Bounds
 SIDE = 1024  # pixels of the longer side of a map, unless a request says another
 ANSWERS = {**RESPONSES, GONE: {"model": ErrorMessage, "description": "the image is not kept any more; open it again"}}
 PNG = {"description": "the map, gray: 255 is the object", "content": {"image/png": {}}}
-FORM = {
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {"file": {"type": "string", "format": "binary", "description": "the image"}},
-            }
-        }
-    },
-}
+FORM = form_of({"file": "the image"})
 PROMPT = {
     "required": True,
     "content": {"application/json": {"schema": JSON_SCHEMA}},

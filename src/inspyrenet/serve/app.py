@@ -36,22 +36,17 @@ MEDIA = {name: f"image/{kind.lower()}" for name, kind in FORMATS.items()}
 T = TypeVar("T")
 BESIDE = ("mask", *FIELDS)  # parts of a form that may be beside its file
 LARGE, LARGE_PART = 2, 4  # two images at a time that have more than a quarter of the pixels that one may have
-FORM = {  # of OpenAPI: the body is read by hand, so that its bytes can be counted
-    "required": True,
-    "content": {
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["file"],
-                "properties": {
-                    "file": {"type": "string", "format": "binary", "description": "the image"},
-                    "mask": {"type": "string", "format": "binary", "description": "a coarse mask of it, of any size"},
-                    **{name: {"type": "string", "description": text} for name, text in FIELDS.items()},
-                },
-            }
-        }
-    },
-}
+
+
+def form_of(files: Mapping[str, str], words: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """OpenAPI's words for a form of these parts, name → description; the body is read by hand, so that its bytes can be counted."""
+    parts = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
+    parts |= {name: {"type": "string", "description": text} for name, text in (words or {}).items()}
+    schema = {"type": "object", "required": ["file"], "properties": parts}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+FORM = form_of({"file": "the image", "mask": "a coarse mask of it, of any size"}, FIELDS)
 PICTURE = {
     "description": "the picture; Server-Timing says how long it waited and how long it took, Bbox where the object is in the "
     "image: left,top,width,height, Cutout-Quality how good its map is likely to be (the expected IoU, 0 to 1), where the model has "

@@ -62,9 +62,6 @@ class Body:
             more = message.get("more_body", False)
         return bytes(data)
 
-    async def nothing(self) -> None:
-        """A body that is not looked at."""
-
     async def disconnected(self) -> None:
         """Returns when the client goes away; to be called once the body is complete."""
         while (await self._next())["type"] != "http.disconnect":
