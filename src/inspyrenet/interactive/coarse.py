@@ -14,7 +14,7 @@ from .prompt import Prompt, Stroke
 SURE = 6.0  # logits of what is said
 PINNED = 4.0  # logits that cells under a stroke have at least
 SHARPER = 3.0  # times the logits of what was said: where in a cell a border runs is for the finer stages to find
-NOTICED = 0.03  # of probability: a cell that changes by less stays as it is
+NOTICED = 0.25  # of probability: a cell that differs by less from the map that is there stays as it is
 ROUNDS = 6  # strokes one after the other, as the head was trained; of more the first ones go together
 
 
@@ -22,11 +22,13 @@ ROUNDS = 6  # strokes one after the other, as the head was trained; of more the 
 class Scene:
     """What is known of an image on the grid of its coarse map. shape: (height, width) of the image. s3: logits (h, w).
 
-    colors: (1, 3, h, w), RGB in 0..1. features: x2 and f3 of the encoder. head: what changes the map; None: random walks do.
+    found: the network's finest map in the cells, 0..1. colors: (1, 3, h, w), RGB in 0..1. features: x2 and f3 of the encoder.
+    head: what changes the map; None: random walks do.
     """
 
     shape: tuple[int, int]
     s3: np.ndarray
+    found: np.ndarray
     colors: np.ndarray
     features: tuple[np.ndarray, np.ndarray]
     head: Graph | None
@@ -45,23 +47,30 @@ class Edited:
     strokes: tuple[Stroke, ...]
 
 
-def scene_of(image: np.ndarray, features: Sequence[np.ndarray], s3: np.ndarray, head: Graph | None = None) -> Scene:
-    """From an image uint8 (H, W, 3) and what `Parts.encode` gives for it."""
-    colors = resize(image, (s3.shape[2], s3.shape[3])).astype(np.float32).transpose(2, 0, 1)[None] / 255
-    return Scene((image.shape[0], image.shape[1]), s3[0, 0], colors, (features[1], features[2]), head)
+def scene_of(
+    image: np.ndarray, features: Sequence[np.ndarray], s3: np.ndarray, finest: np.ndarray, head: Graph | None = None
+) -> Scene:
+    """From an image uint8 (H, W, 3), what `Parts.encode` gives for it, and the finest map (1, 1, ·, ·) in 0..1."""
+    grid = (s3.shape[2], s3.shape[3])
+    colors = resize(image, grid).astype(np.float32).transpose(2, 0, 1)[None] / 255
+    found = raster.mean_in_cells(finest[0, 0], grid)
+    return Scene((image.shape[0], image.shape[1]), s3[0, 0], found, colors, (features[1], features[2]), head)
 
 
 def edit(scene: Scene, prompt: Prompt) -> Edited:
-    """The coarse map as the prompt has it."""
+    """The coarse map as the prompt has it. It changes where a box ends, and around strokes as far as they make another decision
+    than the finest map."""
     start = _start(scene, prompt)
-    inside = (
-        raster.box_cover(prompt.boxes, scene.shape, start.shape) > 0 if prompt.boxes else np.ones(start.shape, bool)
-    )
-    s3 = _limited(start, inside)
+    there = scene.found if start is scene.s3 else sigmoid(start)
+    inside = np.ones(start.shape, bool)
+    if prompt.boxes:
+        inside = raster.box_cover(prompt.boxes, scene.shape, start.shape) > 0
+    s3, changed = _limited(start, inside), ~inside & (there > NOTICED)
     strokes = (*_sought(prompt, scene, s3), *prompt.strokes)
     if strokes:
         s3 = _limited(_spread(scene, s3, strokes), inside)
-    changed = np.abs(sigmoid(s3) - sigmoid(start)) > NOTICED
+        touched = raster.stroke_labels(strokes, scene.shape, s3.shape) != 0
+        changed |= raster.connected(np.abs(sigmoid(s3) - there) > NOTICED, touched)
     return Edited(start, np.where(changed, SHARPER * s3, start).astype(np.float32), changed, strokes)
 
 

@@ -78,6 +78,14 @@ def enlarged(cells: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     return result
 
 
+def connected(cells: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The seeds, and of the cells, both bool (h, w), those that a way through cells and seeds leads to."""
+    allowed, found = cells | seeds, seeds
+    while (wider := _grown(found) & allowed).sum() > found.sum():
+        found = wider
+    return found
+
+
 def brushed(
     probability: np.ndarray, strokes: Sequence[Stroke], shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -42,14 +42,17 @@ class InteractiveImage:
                 self._details = _Details(self.parts, whole[None])
             whole = copy
         self.features, s3 = self.parts.encode(whole[None])
-        self.scene = coarse.scene_of(image, self.features, s3, head_beside(network.weights))
-        self.own = self._finest(self.scene.s3)
+        self.own = self._finest(s3[0, 0])
+        self.scene = coarse.scene_of(image, self.features, s3, self.own, head_beside(network.weights))
 
     @property
     def nbytes(self) -> int:
         """Of the features and maps that are kept."""
         details = () if self._details is None else self._details.details
-        return sum(array.nbytes for array in (*self.features, self.scene.colors, self.scene.s3, self.own, *details))
+        return sum(
+            array.nbytes
+            for array in (*self.features, self.scene.colors, self.scene.s3, self.scene.found, self.own, *details)
+        )
 
     def answer(self, prompt: Prompt) -> Answer:
         """The map with what a prompt says. Raises PromptError for one that does not fit this image."""
