@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 MOST = 20
+HARD = 0.8  # IoU of the model alone, below which a picture is hard
 BAND = 0.02  # of the image's diagonal: the boundary that boundary IoU compares
 Clicks = list[tuple[tuple[float, float], bool]]  # (x, y) and whether to keep
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from clicks import MOST, Clicks, boundary_iou, iou, next_click
+from clicks import HARD, MOST, Clicks, boundary_iou, iou, next_click
 from grabcut import GrabCut
 
 from inspyrenet import Remover
@@ -32,7 +32,6 @@ from inspyrenet.interactive.session import InteractiveImage
 from inspyrenet.utils.system.timing import describe_machine
 
 AFTER, LEVELS = (1, 3, 5), (0.85, 0.9)
-HARD = 0.8  # IoU of the model alone, below which a picture is hard
 Ways = dict[str, Callable[[InteractiveImage, np.ndarray], Callable[[Clicks], np.ndarray]]]
 
 

@@ -1,5 +1,6 @@
 """What a prompt head learns from: the frozen encoder's features of many pairs, kept in files."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from inspyrenet.data.datasets.pairs import Pair
 from inspyrenet.data.images.decoded import read_decoded
 from inspyrenet.data.images.preprocess import resize
+from inspyrenet.networks.digest import digest_of
 from inspyrenet.networks.exported import ExportedParts
 
 FINER = 4  # masks are kept at four times the size of S3
@@ -18,12 +20,15 @@ FINER = 4  # masks are kept at four times the size of S3
 def kept_features(network: ExportedParts, pairs: list[Pair], folder: Path) -> dict[str, np.ndarray]:
     """Arrays of all pairs, float16: colors (N, 3, h, w), x2 and f3 (N, D, h, w), own (N, h, w), and masks uint8 (N, 4h, 4w).
 
-    Made once and kept in `folder`; x2 is averaged to the size of S3, which the head does first, too.
+    Made once for this network and these pairs, and kept in `folder`; x2 is averaged to the size of S3, as the head does first.
     """
-    if not (folder / "mask.npy").is_file():
+    made, of = folder / "of.json", {"network": digest_of(network.weights), "pairs": [pair.image.name for pair in pairs]}
+    if not made.is_file() or json.loads(made.read_text(encoding="utf-8")) != of:
         folder.mkdir(parents=True, exist_ok=True)
+        made.unlink(missing_ok=True)
         for name, array in _computed(network, pairs).items():
             np.save(folder / f"{name}.npy", array)
+        made.write_text(json.dumps(of), encoding="utf-8")
     return {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("colors", "x2", "f3", "own", "mask")}
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 EMPTY = -6.0  # logits of a map without any object
-HARD, OFTEN = 0.85, 4.0  # pairs whose own map has a lower IoU come so many times as often
+DIFFICULT, OFTEN = 0.85, 4.0  # pairs whose own map has a lower IoU come so many times as often
 MOSAIC, CUTS = 0.3, (0.4, 0.5, 0.6)  # how often two images share a map, and where the border is
 MINE, OTHER = 0.4, 0.8  # of mosaics: the first object is meant, the second; above, both are
 NOTHING, DAMAGED = 0.2, 0.35  # how often no map is there yet; above, up to here, a damaged one
@@ -27,7 +27,7 @@ def weights(data: dict[str, np.ndarray]) -> np.ndarray:
     """How likely each pair is drawn: those that the network fails on more often."""
     own, meant = np.asarray(data["own"]) > 0, _cells(data["mask"]) > 0.5
     iou = (own & meant).sum((1, 2)) / np.maximum(1, (own | meant).sum((1, 2)))
-    found = np.where(iou < HARD, OFTEN, 1.0)
+    found = np.where(iou < DIFFICULT, OFTEN, 1.0)
     return found / found.sum()
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from clicks import iou
+from clicks import HARD, iou
 from features import kept_features
 from situations import Situation, situation, varied, weights
 from torch import Tensor
@@ -40,7 +40,6 @@ BATCH, RATE, RAMP = 24, 3e-3, 100
 CLICKS = 4  # at most, in one situation
 DISC = 1.5  # cells around a click that it says something about
 WELL_INSIDE = 0.6  # of the largest distance from an error's border
-HARD = 0.8
 FEW = 64  # values of a weight that stay in float32
 
 

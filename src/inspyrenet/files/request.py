@@ -87,6 +87,8 @@ def parse_request(request: Request) -> Work:
         form = forms[0]
     if request.prompt is not None and [job.kind for job in jobs] != ["image"]:
         raise JobError("a mask, boxes and points belong to one image: name one image file")
+    if request.prompt is not None and style.kind == "debug":
+        raise JobError("type debug shows the levels of the network's own map: leave the prompt or the type out")
     _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)

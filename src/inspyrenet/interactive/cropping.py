@@ -18,6 +18,10 @@ def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
     """
     shape = image.shape[0], image.shape[1]
     prompt.check(shape)
+    if prompt.base == ("prompt" if prompt.probability is None else "model"):
+        raise PromptError(
+            f"{network.name} finds objects in a box or near a mask by itself: leave base {prompt.base} out"
+        )
     if prompt.strokes:
         raise PromptError(f"{network.name} takes a mask or boxes, but no points or strokes: an InSPyReNet does")
     allowed = _allowed(prompt, shape)

@@ -22,9 +22,7 @@ def add_prompt_options(parser: argparse.ArgumentParser) -> None:
     add("--box", action="append", type=_box, metavar="X,Y,W,H", help="the object lies in here; may be given again")
     add("--keep", action="append", type=_stroke, metavar="X,Y[,X,Y…]", help="object: a point, or a stroke of points")
     add("--remove", action="append", type=_stroke, metavar="X,Y[,X,Y…]", help="no object; later than every --keep")
-    add(
-        "--prompt-only", action="store_true", help="in place of the network's own map (as with --mask) not on top of it"
-    )
+    add("--prompt-only", action="store_true", help="start from nothing but the prompt, not from the network's own map")
 
 
 def prompt_from(options: argparse.Namespace) -> "Prompt | None":
@@ -53,13 +51,13 @@ def read_mask(path: Path) -> "np.ndarray":
 
 
 def gray_of(image: "DecodedImage") -> "np.ndarray":
-    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent; 0 and 1 mean 0 and 255."""
+    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent."""
     import numpy as np
 
     gray = image.array.max(axis=2)
-    if image.alpha is not None:
-        gray = np.minimum(gray, image.alpha)
-    return gray * 255 if gray.max() == 1 else gray
+    if image.alpha is None:
+        return gray
+    return np.minimum(gray * (255 if gray.max() == 1 else 1), image.alpha)
 
 
 def _box(word: str) -> tuple[float, ...]:

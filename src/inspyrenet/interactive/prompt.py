@@ -49,7 +49,7 @@ class Stroke:
 class Prompt:
     """All that was said about one image.
 
-    mask: how sure the object is, bool, uint8 or floats in 0..1, (H, W) of any size, stretched over the image.
+    mask: how sure the object is, bool, uint8 (0..255, or 0 and 1) or floats in 0..1, (H, W) of any size, stretched over the image.
     boxes: the object lies within one of them; nothing outside is object. strokes: in the order drawn; where they overlap, the
     later one counts.
     base: what the prompt starts from. "model": the network's own map, to which a mask adds; "prompt": nothing but the prompt,
@@ -99,6 +99,8 @@ class Prompt:
         for x, y, w, h in self.boxes:
             if x >= width or y >= height or x + w <= 0 or y + h <= 0:
                 raise PromptError(f"the box {_words((x, y, w, h))} lies outside {size}")
+            if min(x + w, width) - max(x, 0) < 1 or min(y + h, height) - max(y, 0) < 1:
+                raise PromptError(f"the box {_words((x, y, w, h))} has less than a pixel of {size}")
         if self.replaces and not self.boxes and not any(stroke.keep for stroke in self.strokes):
             if self.probability is None:
                 raise PromptError("in place of the network's map there is nothing to keep: only strokes that remove")
@@ -114,7 +116,7 @@ def prompt_of(
     mask: array or Pillow image. boxes: (x, y, width, height). points: (x, y) or (x, y, keep), keep true or false; or `Stroke`.
     Raises PromptError.
     """
-    boxes, points = [*boxes], [*points]
+    boxes, points = (_listed(items, what) for items, what in ((boxes, "boxes"), (points, "points")))
     if prompt is not None:
         if mask is not None or boxes or points:
             raise PromptError("give a prompt, or mask, boxes and points, not both")
@@ -127,6 +129,13 @@ def prompt_of(
     return None if made.is_empty else made
 
 
+def _listed(items: Iterable[Any], what: str) -> list[Any]:
+    found = [*items]
+    if any(_is_number(item) for item in found):
+        raise PromptError(f"{what} is a list of {what}, also for a single one: [{_words(found)}]")
+    return found
+
+
 def probability_of(mask: np.ndarray) -> np.ndarray:
     """A mask as float32 (H, W) in 0..1. Raises PromptError for what is no map of one channel with values in range."""
     if mask.ndim == 3 and mask.shape[2] == 1:
@@ -135,8 +144,8 @@ def probability_of(mask: np.ndarray) -> np.ndarray:
         raise PromptError(f"a mask is (height, width), not of shape {mask.shape}: give one channel")
     if mask.dtype == bool:
         return mask.astype(np.float32)
-    if mask.dtype == np.uint8:
-        return mask.astype(np.float32) / 255
+    if mask.dtype == np.uint8:  # of labels 0 and 1, or of gray levels
+        return mask.astype(np.float32) / (1 if mask.max() == 1 else 255)
     if not np.issubdtype(mask.dtype, np.floating):
         raise PromptError(f"a mask is bool, uint8 or of floats in 0..1, not {mask.dtype}")
     if not np.isfinite(mask).all():

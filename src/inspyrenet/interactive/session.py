@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.images.preprocess import to_map
-from ..networks.network import Network, NetworkMaps, Parts, RemoverError, sigmoid
+from ..networks.network import LAPLACIAN, Network, NetworkMaps, Parts, RemoverError, sigmoid
 from . import coarse, raster
 from .head import head_beside
 from .prompt import Prompt
-
-DETAILS = ("U2", "U1", "U0")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +100,7 @@ class _Details:
 
     def __init__(self, parts: Parts, image: np.ndarray):
         features, self.s3 = parts.encode(image)
-        self.parts, self.details = parts, parts.decode(features, self.s3, DETAILS)
+        self.parts, self.details = parts, parts.decode(features, self.s3, LAPLACIAN)
 
     def added_to(self, low: np.ndarray) -> np.ndarray:
         """S0 of the base-size copy → the blended S0, logits."""

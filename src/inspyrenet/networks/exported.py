@@ -10,12 +10,12 @@ from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
 from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SizeError
-from .network import DYNAMIC, NetworkMaps, Parts, sigmoid
+from .network import DYNAMIC, LAPLACIAN, SALIENCY, NetworkMaps, Parts, sigmoid
 from .runtimes import Graph, Runtime, describe_place, open_graph
 
 NEARLY = 1e-6  # how near to 0 and 1 a probability counts
 # of the parts, see lib.export.parts
-FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), "S3", ("S2", "S1", "S0"), ("U2", "U1", "U0")
+FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), SALIENCY[0], SALIENCY[1:], LAPLACIAN
 INPUTS = {"decoder": (*FEATURES, COARSE), "blending": ("low", COARSE, *DETAILS)}
 
 

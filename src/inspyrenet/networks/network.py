@@ -9,6 +9,7 @@ import numpy as np
 from ..data.images.preprocess import Preprocess, Stretch
 
 ON_GPU = 8  # images of a batch
+SALIENCY, LAPLACIAN = ("S3", "S2", "S1", "S0"), ("U2", "U1", "U0")  # levels of the pyramid, coarse to fine
 DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
 
 

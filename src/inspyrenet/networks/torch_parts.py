@@ -10,6 +10,7 @@ from ..lib.inference.pyramid_blending import ALIGNMENTS, add_details
 from ..lib.models.inspyrenet import InSPyReNet
 from ..lib.types import SaliencyPyramid
 from ..utils.system.precision import flushed_denormals
+from .network import LAPLACIAN, SALIENCY
 
 
 class TorchParts:
@@ -48,5 +49,5 @@ def as_array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def _named(pyramid: SaliencyPyramid, outputs: Sequence[str]) -> list[np.ndarray]:
-    levels = dict(zip(("S3", "S2", "S1", "S0", "U2", "U1", "U0"), (*pyramid.saliency, *pyramid.laplacian), strict=True))
+    levels = dict(zip((*SALIENCY, *LAPLACIAN), (*pyramid.saliency, *pyramid.laplacian), strict=True))
     return [as_array(levels[name]) for name in outputs]

@@ -267,7 +267,9 @@ class Remover:
         """
         if prompt is not None:
             if len(images) != 1 or levels:
-                raise PromptError("a prompt belongs to one image, and to no picture of the network's levels")
+                raise PromptError(
+                    "a prompt belongs to one image, and not to type debug, which shows the network's own levels"
+                )
             return [prompted(self.network, seen_by_network(images[0]), prompt)]
         levels = levels or self.quality is not None
         return predict(self.network, [seen_by_network(image) for image in images], levels)

@@ -72,7 +72,7 @@ def test_a_prompt_reaches_the_network(client, network):
         (((7, 7),), False),
         (((8, 8), (9, 9)), False),
     ]
-    assert prompt.mask.tolist() == [[255, 0, 0], [0, 255, 0], [0, 0, 255]]  # 0 and 1 mean 0 and 255
+    assert prompt.probability.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # of labels 0 and 1
 
 
 def test_a_prompt_that_says_nothing_is_none(client, network):

@@ -67,4 +67,7 @@ def test_without_a_head_strokes_spread_by_random_walks(tmp_path):
     assert image.scene.head is None
     removed = image.answer(Prompt(strokes=(Stroke(((100, 60),), keep=False),)))
     assert image.own[0, 0, 160, 160] > 0.9 and removed.probability[0, 0, 159:161, 159:161].max() < 0.1
-    assert 0 < (removed.reach > 0).mean() < 1 and (removed.probability[removed.reach == 0] == image.own[removed.reach == 0]).all()
+    assert (
+        0 < (removed.reach > 0).mean() < 1
+        and (removed.probability[removed.reach == 0] == image.own[removed.reach == 0]).all()
+    )

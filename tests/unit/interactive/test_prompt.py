@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, prompt_of
+from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, probability_of, prompt_of
 
 NAN, INF = float("nan"), float("inf")
 
@@ -33,6 +33,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: prompt_of(Prompt(), boxes=[(0, 0, 1, 1)]), "not both"),
         (lambda: prompt_of(points=[(1, 2, 7)]), "keep true or false"),
         (lambda: prompt_of(points=[(1,)]), "a point is"),
+        (lambda: prompt_of(points=(100, 150)), r"points is a list of points, also for a single one: \[100,150\]"),
+        (lambda: prompt_of(boxes=(1, 2, 3, 4)), "boxes is a list of boxes"),
     ],
 )
 def test_what_cannot_be_is_told(made, said):
@@ -47,6 +49,8 @@ def test_what_cannot_be_is_told(made, said):
         (Prompt(strokes=(Stroke(((-1, 5),), keep=False),)), "remove at -1,5 lies outside"),
         (Prompt(boxes=((30, 0, 5, 5),)), "box 30,0,5,5 lies outside"),
         (Prompt(boxes=((0, 0, 9, 9),), strokes=(Stroke(((20, 5),)),)), "outside the boxes"),
+        (Prompt(boxes=((29.5, 0, 5, 5),)), "less than a pixel"),
+        (Prompt(boxes=((0, 0, 0.01, 5),)), "less than a pixel"),
         (Prompt(np.zeros((3, 3))), "marks nothing"),
         (Prompt(strokes=(Stroke(((3, 5),), keep=False),), base="prompt"), "nothing to keep"),
     ],
@@ -81,3 +85,8 @@ def test_a_mask_stands_in_place_of_the_map_and_strokes_on_top_of_it():
     mask, stroke = np.ones((2, 2), bool), Stroke(((0, 0),))
     assert Prompt(mask).replaces and not Prompt(mask, base="model").replaces
     assert not Prompt(strokes=(stroke,)).replaces and Prompt(strokes=(stroke,), base="prompt").replaces
+
+
+def test_masks_of_labels_and_of_gray_levels():
+    for values in (np.eye(3, dtype=np.uint8), np.eye(3, dtype=np.uint8) * 255, np.eye(3, dtype=bool), np.eye(3)):
+        assert np.array_equal(probability_of(values), np.eye(3, dtype=np.float32))

@@ -121,6 +121,9 @@ def test_others_take_boxes_and_masks_but_no_strokes(tmp_path):
     assert found[30:90, 60:140].max() > 0 and not found[:30].any() and not found[:, :60].any()
     masked = remover.process(SCENE, "map", mask=inside(box))
     assert masked[30:90, 60:140].max() > 0 and not masked[:20].any() and not masked[:, :45].any()
+    for said in (Prompt(inside(box), base="model"), Prompt(boxes=(box,), base="prompt")):
+        with pytest.raises(PromptError, match="leave base"):
+            remover.process(SCENE, "map", prompt=said)
     with pytest.raises(PromptError, match="nothing within"):
         cropped_maps(remover.network, SCENE, Prompt(inside(box), boxes=((0, 0, 10, 10),)))
 
@@ -130,3 +133,8 @@ def inside(box: tuple[int, int, int, int]) -> np.ndarray:
     x, y, width, height = box
     mask[y : y + height, x : x + width] = 255
     return mask
+
+
+def test_a_prompt_and_the_networks_levels_are_refused():
+    with pytest.raises(PromptError, match="debug"):
+        Remover(edges="none").process(SCENE, "debug", points=[MIDDLE])
