@@ -23,7 +23,7 @@ FLAGS = (
 
 
 class Browser:
-    """One page. `requests` are the addresses that it asked for. Use it in a with block."""
+    """One page. `requests` are the addresses that it asked for, `errors` what its console shows. Use it in a with block."""
 
     def __init__(self, profile: Path, width: int = 1280, height: int = 900):
         binary = next(path for name in NAMES if (path := shutil.which(name)))
@@ -39,10 +39,11 @@ class Browser:
         self._to, self._from, self._rest, self._number = from_us, from_it, b"", 0
         self.requests: list[str] = []
         self.said: list[str] = []  # errors of the page's scripts
+        self.errors: list[str] = []
         self._session = None
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Network", "DOM"):
+        for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
             self.send(f"{domain}.enable")
         self.size(width, height)
 
@@ -114,6 +115,7 @@ class Browser:
         if event.get("method") == "Runtime.exceptionThrown":
             details = event["params"]["exceptionDetails"]
             self.said.append(details.get("exception", {}).get("description", details["text"]))
+        self.errors += _errors_in(event.get("method"), event.get("params", {}))
 
     def _receive(self, seconds: float = 60) -> dict[str, Any]:
         while b"\0" not in self._rest:
@@ -123,6 +125,15 @@ class Browser:
             self._rest += data
         message, _, self._rest = self._rest.partition(b"\0")
         return json.loads(message)
+
+
+def _errors_in(method: str | None, event: dict[str, Any]) -> list[str]:
+    """Errors and warnings that the console gets by an event."""
+    if method == "Log.entryAdded" and event["entry"]["level"] in ("error", "warning"):
+        return [f"{event['entry']['text']} {event['entry'].get('url', '')}"]
+    if method == "Runtime.consoleAPICalled" and event["type"] in ("error", "warning"):
+        return [" ".join(str(one.get("value", one.get("description"))) for one in event["args"])]
+    return []
 
 
 def _pipe() -> tuple[int, int]:

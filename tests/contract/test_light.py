@@ -23,7 +23,19 @@ FRONT = [
     "inspyrenet.demo.serving",
     "inspyrenet.engine.presets",
 ]
-FOLDERS = ("batch", "commands", "data.hub", "files", "interactive", "mending", "networks", "quality", "remover", "video")
+FOLDERS = (
+    "batch",
+    "commands",
+    "data.hub",
+    "files",
+    "interactive",
+    "mending",
+    "networks",
+    "quality",
+    "remover",
+    "video",
+    "web_page",
+)
 SERVER = {"fastapi", "starlette", "uvicorn", "h11", "python_multipart", "pydantic"}  # fastapi brings pydantic
 
 IMPORT = """

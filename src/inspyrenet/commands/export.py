@@ -20,6 +20,8 @@ parts     a folder with encoder.onnx (image → features and coarse map), decode
 config    Model.threshold=null leaves blending out
 int8      a third of the file's size, and about twice as fast on CPUs that multiply 8-bit numbers (VNNI). Both files are scored
           on the held-out pairs; the one in int8 is written only where its maps are nearly as good (docs/export.md)
+web       a folder for any static host: a page that cuts out in the browser with the bundled model, by itself and offline, and
+          the same as an ES module; needs the npm package onnxruntime-web, of which the page takes a copy (docs/web.md)
 """
 
 
@@ -46,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--no-check", dest="check", action="store_false", help="do not compare the file with the network")
     _add_int8(parser)
+    _add_web(parser)
     NetworkOptions.add_arguments(parser, runs=False)
     return parser
 
@@ -57,11 +60,19 @@ def _add_int8(parser: argparse.ArgumentParser) -> None:
     add("--held-out", metavar="FOLDER", help="a data set (images and masks) on which float32 and int8 are compared")
 
 
+def _add_web(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument_group("page").add_argument
+    add("--web", metavar="FOLDER", help="write the page that cuts out in the browser instead: see below")
+    add("--runtime", metavar="FOLDER", help="of onnxruntime-web (default: in the nearest node_modules)")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Export what the command line names; returns the exit code."""
     parser = build_parser()
     options = parser.parse_intermixed_args(argv)
     _check_int8(parser, options)
+    if options.web or options.runtime:
+        return _export_web(parser, options)
     from .errors import reported
 
     with reported() as outcome:
@@ -96,6 +107,23 @@ def _check_int8(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
         parser.error(f"--quantize {options.quantize} writes an ONNX file: leave --format {options.format} out")
     if options.quantize and options.parts:
         parser.error(f"--quantize {options.quantize} writes one file: leave --parts out")
+
+
+def _export_web(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    """The page's folder. Ends with exit code 2 where an option is given that does not concern it."""
+    plain = vars(parser.parse_intermixed_args([]))
+    others = {name for name, value in vars(options).items() if value != plain[name]} - {"web", "runtime"}
+    if others or not options.web:
+        parser.error("--web FOLDER writes the bundled model's page; besides it there is only --runtime FOLDER")
+    from .errors import reported
+
+    with reported() as outcome:
+        from pathlib import Path
+
+        from ..web_page.export import export_web
+
+        print(export_web(Path(options.web), Path(options.runtime) if options.runtime else None))
+    return outcome.code
 
 
 def _export_options(options: argparse.Namespace) -> "ExportOptions":

@@ -1,0 +1,67 @@
+// Cuts objects out in the browser. Nothing is sent anywhere: the files beside this one are all that is loaded.
+let worker = null, images = 0, questions = 0;
+const waiting = new Map(); // number of a question → {resolve, reject}
+
+function ask(name, ...values) {
+  worker ??= start();
+  const id = ++questions;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject });
+    worker.postMessage({ id, name, values });
+  });
+}
+
+function start() {
+  const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  started.addEventListener("message", ({ data: { id, value, error } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    error === undefined ? resolve(value) : reject(new Error(error));
+  });
+  started.addEventListener("error", event => {
+    for (const { reject } of waiting.values()) reject(new Error(`worker.js failed: ${event.message ?? "it could not be loaded"}`));
+    waiting.clear();
+    worker = null;
+  });
+  return started;
+}
+
+// Loads the network; {threads} says how many it computes with.
+export const ready = () => ask("ready");
+
+// One image and its map. The editor's page knows a network by these functions.
+export class BrowserNetwork {
+  async open(image) {
+    this.close();
+    this.number = ++images;
+    return ask("open", this.number, await sourceOf(image));
+  }
+
+  result(type = "rgba", format = "png") {
+    return ask("result", this.number, type, format);
+  }
+
+  close() {
+    if (this.number) ask("close", this.number);
+    this.number = null;
+  }
+}
+
+// A file stays one: it takes less memory than its pixels.
+async function sourceOf(image) {
+  if (image instanceof Blob) return image;
+  if (typeof image !== "string" && !(image instanceof URL)) return createImageBitmap(image);
+  const answer = await fetch(image);
+  if (!answer.ok) throw new Error(`${image} could not be loaded: the server answered ${answer.status}`);
+  return answer.blob();
+}
+
+export async function removeBackground(image, { type = "rgba", format = "png" } = {}) {
+  const network = new BrowserNetwork();
+  try {
+    await network.open(image);
+    return await network.result(type, format);
+  } finally {
+    network.close();
+  }
+}
