@@ -81,12 +81,20 @@ class Browser:
         return answer["result"].get("value")
 
     def wait_for(self, script: str, seconds: float = 30) -> Any:
-        """The value of an expression once it is true."""
+        """The value of an expression once it is true; meanwhile the page may load another."""
         end = time.monotonic() + seconds
-        while not (value := self.evaluate(script)):
+        while not (value := self._value_now(script)):
             assert time.monotonic() < end, f"{script} did not come true in {seconds} s; the page said {self.said}"
             time.sleep(0.05)
         return value
+
+    def _value_now(self, script: str) -> Any:
+        try:
+            return self.evaluate(script)
+        except AssertionError as error:
+            if "navigated" not in str(error):
+                raise
+            return None
 
     def picture(self, whole: bool = False) -> np.ndarray:
         """What is seen, uint8 (H, W, 3): the window, or the whole page."""

@@ -53,11 +53,11 @@ function solved(level, below, steps) {
   for (let at = 0; at < share.length; at++)
     if (longer <= WHOLE || (share[at] > NEARLY && share[at] < 255 - NEARLY)) places.push(at);
   const colors = begun(level, below, steps > FEW ? Float32Array : Uint8ClampedArray);
-  const others = places.map(at => neighbors(at, level));
-  const current = new Float32Array(6 * places.length);
+  const equations = equationsOf(level, places);
+  const found = new Float32Array(6 * places.length);
   for (let step = 0; step < steps; step++) {
-    places.forEach((at, index) => relaxed(level, colors, at, others[index], current, 6 * index));
-    places.forEach((at, index) => { for (let k = 0; k < 6; k++) colors[6 * at + k] = current[6 * index + k]; });
+    places.forEach((at, index) => relaxed(level, colors, at, equations, index, found));
+    places.forEach((at, index) => { for (let k = 0; k < 6; k++) colors[6 * at + k] = found[6 * index + k]; });
   }
   return { width, height, colors };
 }
@@ -75,28 +75,35 @@ function begun({ width, height, pixels, step, share }, below, Numbers) {
   return colors;
 }
 
-function neighbors(at, { width, height }) {
-  const x = at % width;
-  return [at >= width ? at - width : at, at < width * (height - 1) ? at + width : at, x > 0 ? at - 1 : at, x < width - 1 ? at + 1 : at];
+// For each place its four neighbors, their weights, and how far a step goes towards the equation.
+function equationsOf({ width, height, share }, places) {
+  const others = new Int32Array(4 * places.length), weights = new Float32Array(4 * places.length);
+  const gains = new Float32Array(places.length);
+  places.forEach((at, index) => {
+    const first = 4 * index, x = at % width, own = share[at] / 255;
+    others[first] = at >= width ? at - width : at;
+    others[first + 1] = at < width * (height - 1) ? at + width : at;
+    others[first + 2] = x > 0 ? at - 1 : at;
+    others[first + 3] = x < width - 1 ? at + 1 : at;
+    let total = 0;
+    for (let k = first; k < first + 4; k++) total += weights[k] = Math.abs(share[others[k]] / 255 - own) + REGULARIZATION;
+    for (let k = first; k < first + 4; k++) weights[k] /= total;
+    gains[index] = 1 / (own * own + (1 - own) * (1 - own) + total);
+  });
+  return { others, weights, gains };
 }
 
 // One pixel's colors, drawn towards the mean of its neighbors and towards I = αF + (1 − α)B.
-function relaxed({ pixels, step, share }, colors, at, others, result, to) {
+function relaxed({ pixels, step, share }, colors, at, { others, weights, gains }, index, found) {
   const object = share[at] / 255, ground = 1 - object;
-  let total = 0;
-  const weights = others.map(other => Math.abs(share[other] / 255 - object) + REGULARIZATION);
-  for (const weight of weights) total += weight;
-  const gain = 1 / (object * object + ground * ground + total);
   for (let channel = 0; channel < 3; channel++) {
     let front = 0, behind = 0;
-    for (let k = 0; k < 4; k++) {
+    for (let k = 4 * index; k < 4 * index + 4; k++) {
       front += weights[k] * colors[6 * others[k] + channel];
       behind += weights[k] * colors[6 * others[k] + 3 + channel];
     }
-    front /= total;
-    behind /= total;
-    const residual = gain * (pixels[step * at + channel] - object * front - ground * behind);
-    result[to + channel] = Math.min(Math.max(front + object * residual, 0), 255);
-    result[to + 3 + channel] = Math.min(Math.max(behind + ground * residual, 0), 255);
+    const residual = gains[index] * (pixels[step * at + channel] - object * front - ground * behind);
+    found[6 * index + channel] = Math.min(Math.max(front + object * residual, 0), 255);
+    found[6 * index + 3 + channel] = Math.min(Math.max(behind + ground * residual, 0), 255);
   }
 }

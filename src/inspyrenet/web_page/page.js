@@ -3,7 +3,7 @@ import { BrowserNetwork, ready } from "./index.js";
 import { isolate } from "./isolation.js";
 
 const $ = id => document.getElementById(id);
-const entries = []; // {file, network, url, result, failed, button}
+const entries = []; // {file, network, url, button, results: background → address}; then {words}, or {failed}
 let shown = null, queue = Promise.resolve();
 
 function say(words, wrong = false) {
@@ -37,9 +37,11 @@ async function cutOut(entry) {
   const begun = performance.now();
   try {
     await starting;
-    entry.size = await entry.network.open(entry.file);
+    const { width, height } = await entry.network.open(entry.file);
     await resultOf(entry, typeNow());
-    entry.words = `${entry.file.name}: ${entry.size.width}×${entry.size.height}, ${Math.round(performance.now() - begun)} ms`;
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    entry.words = `${entry.file.name}: ${width}×${height}, ${seconds} s`;
+    $("all").hidden = entries.filter(one => one.words).length < 2;
   } catch (error) {
     entry.failed = `${entry.file.name}: ${error.message}`;
     entry.button.classList.add("wrong");
@@ -58,22 +60,22 @@ async function resultOf(entry, type) {
 
 const typeNow = () => $("ground").value === "color" ? $("color").value : $("ground").value;
 
-async function show(entry) {
+function show(entry) {
+  if (entry !== shown) setCompare(0);
   shown = entry;
   for (const one of entries) one.button.setAttribute("aria-current", one === entry);
   $("before").src = entry.url;
   $("before").alt = `${entry.file.name} as it was`;
-  $("download").disabled = !entry.words;
-  $("pictures").dataset.done = Boolean(entry.words);
-  if (entry.failed) return say(entry.failed, true);
-  if (!entry.words) {
-    setCompare(100);
-    return say(entries.length > 1 ? `Cutting out ${entries.length} images…` : "Cutting out…");
-  }
-  const type = typeNow();
+  $("download").disabled = $("compare").disabled = !entry.words;
+  $("pictures").className = entry.words ? "done" : "";
+  if (entry.words) showResult(entry, typeNow()).catch(error => say(error.message, true));
+  else if (entry.failed) say(entry.failed, true);
+  else say(entries.length > 1 ? `Cutting out ${entries.length} images…` : "Cutting out…");
+}
+
+async function showResult(entry, type) {
   const address = await resultOf(entry, type);
-  if (shown !== entry || type !== typeNow()) return;
-  if ($("compare").value === "100") setCompare(0);
+  if (shown !== entry || type !== typeNow()) return; // meanwhile something else is wanted
   $("after").src = address;
   $("after").alt = `${entry.file.name} cut out`;
   $("after").classList.toggle("plain", type !== "rgba");
@@ -102,16 +104,17 @@ function place() {
   set("--top", `${(clientHeight - height) / 2}px`);
 }
 
-async function download() {
-  const { file, network } = shown;
-  const format = $("format").value;
+async function download(those) {
+  const [what, format] = [$("what").value, $("format").value];
   try {
-    const blob = await network.result($("what").value === "map" ? "map" : typeNow(), format);
-    const name = `${file.name.replace(/\.[^.]*$/, "")}.out.${format}`;
-    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    say(`${name} is downloaded.`);
+    for (const { file, network } of those) {
+      const blob = await network.result(what === "map" ? "map" : typeNow(), format);
+      const name = `${file.name.replace(/\.[^.]*$/, "")}.out.${format}`;
+      const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+      say(`${name} is downloaded.`);
+    }
   } catch (error) {
     say(error.message, true);
   }
@@ -139,7 +142,8 @@ function connect() {
   });
   $("compare").addEventListener("input", place);
   $("before").addEventListener("load", place);
-  $("download").addEventListener("click", download);
+  $("download").addEventListener("click", () => download([shown]));
+  $("all").addEventListener("click", () => download(entries.filter(entry => entry.words)));
   new ResizeObserver(place).observe($("pictures"));
 }
 
