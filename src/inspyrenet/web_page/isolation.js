@@ -5,15 +5,27 @@ const ONCE = "inspyrenet reloaded"; // so that a browser that never isolates the
 export async function isolate(busy) {
   if (!("serviceWorker" in navigator)) return self.crossOriginIsolated ? null : "this address is not https or localhost";
   try {
-    await navigator.serviceWorker.register("service-worker.js");
-    await navigator.serviceWorker.ready;
+    await activated(await navigator.serviceWorker.register("service-worker.js"));
   } catch (error) {
-    return self.crossOriginIsolated ? null : `the service worker cannot start: ${error.message}`;
+    return self.crossOriginIsolated ? null : `the service worker does not start (${error.message})`;
   }
   if (self.crossOriginIsolated) return null;
   if (busy()) return "this is the first visit";
-  if (sessionStorage.getItem(ONCE)) return "this browser does not isolate the page";
+  if (sessionStorage.getItem(ONCE)) return "the page is not isolated, load it again";
   sessionStorage.setItem(ONCE, "yes");
   location.reload();
   return new Promise(() => {}); // the page ends here
+}
+
+// It is not where a file is missing, or the disk is full.
+function activated({ active, installing, waiting }) {
+  const worker = active ?? waiting ?? installing;
+  return new Promise((resolve, reject) => {
+    const look = () => {
+      if (worker.state === "activated") resolve();
+      if (worker.state === "redundant") reject(new Error("not every file could be kept"));
+    };
+    worker.addEventListener("statechange", look);
+    look();
+  });
 }

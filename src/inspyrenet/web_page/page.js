@@ -152,7 +152,7 @@ async function start() {
   const alone = await isolate(() => entries.length > 0);
   const { threads } = await ready();
   $("engine").textContent = threads > 1 ? `${threads} threads` : `One thread: ${alone ?? "this device has one core"}.`;
-  if (!entries.length) say("Ready, also offline.");
+  if (!entries.length) say(alone ? "Ready." : "Ready, also offline.");
 }
 
 connect();

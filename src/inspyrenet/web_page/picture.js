@@ -44,7 +44,10 @@ export function styled(pixels, alpha, type, unmix) {
   const color = colorOf(type);
   const result = new ImageData(opaque(pixels).data.slice(), width, height);
   unmix(result, shown);
-  for (let at = 0; at < shown.length; at++) result.data[4 * at + 3] = shown[at];
+  for (let at = 0; at < shown.length; at++) {
+    if (data[4 * at + 3] < 255) result.data.set(data.subarray(4 * at, 4 * at + 3), 4 * at); // unmixed already
+    result.data[4 * at + 3] = shown[at];
+  }
   return color ? onColor(result, color) : result;
 }
 

@@ -18,7 +18,6 @@ function weightsOf(old, size) {
 
 // Lines of one direction: `count` of them, `step` apart; values of a line are `old.step` and `new.step` apart.
 function filtered(values, result, length, size, count, from, to) {
-  if (length === size) throw new Error("nothing to resize");
   const places = weightsOf(length, size);
   for (let line = 0; line < count; line++)
     for (let place = 0; place < size; place++) {

@@ -9,8 +9,13 @@ opening.catch(() => {}); // told to whoever asks
 const images = new Map(); // number → {source, values}
 let last = {}; // pixels are kept of the newest image only: they take 4 bytes each
 
+function imageOf(number) {
+  if (!images.has(number)) throw new Error("no image is open: call open first");
+  return images.get(number);
+}
+
 async function pixelsOf(number) {
-  if (last.number !== number) last = { number, pixels: await read(images.get(number).source) };
+  if (last.number !== number) last = { number, pixels: await read(imageOf(number).source) };
   return last.pixels;
 }
 
@@ -32,8 +37,9 @@ const answers = {
   },
 
   async result(number, type, format) {
+    const { values } = imageOf(number);
     const [network, pixels] = [await opening, await pixelsOf(number)];
-    const alpha = enlarged(images.get(number).values, network, pixels);
+    const alpha = enlarged(values, network, pixels);
     return encoded(styled(pixels, alpha, type, unmix), format);
   },
 

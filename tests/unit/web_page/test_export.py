@@ -1,4 +1,4 @@
-"""What run/Export.py --web writes, without a browser (tests/integration/web/test_web_page.py has one)."""
+"""What run/Export.py --web writes, without a browser (tests/integration/web_page has one)."""
 
 import gzip
 import json

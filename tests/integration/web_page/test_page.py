@@ -1,0 +1,176 @@
+"""The page: what people do with it, its threads, its requests, and that it works offline."""
+
+import shutil
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inspyrenet import Remover
+from tests.browser import Browser
+from tests.integration.web_page.static_host import painted, serving, wait_until_ready
+
+pytestmark = pytest.mark.system
+
+
+def opened(browser, host):
+    browser.open("about:blank")
+    browser.open(host.address)
+    wait_until_ready(browser)
+
+
+def choose(browser, path, number=1):
+    """Choose a file and wait for the cut-out of the image that is the newest of `number`."""
+    browser.choose_file("#choose" if number == 1 else "#more", path)
+    browser.wait_for(f"document.querySelectorAll('#list button:not(.waiting)').length == {number}", 60)
+    browser.wait_for("document.querySelector('#pictures.done #after')?.naturalWidth > 0")
+
+
+def saved(browser, folder, name) -> np.ndarray:
+    browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
+    browser.evaluate("document.querySelector('#download').click()")
+    file, end = folder / name, time.monotonic() + 20
+    while not file.is_file():
+        assert time.monotonic() < end, [path.name for path in folder.iterdir()]
+        time.sleep(0.05)
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGBA")).astype(int)
+
+
+def test_it_has_threads_by_its_service_worker(browser, host):
+    opened(browser, host)
+    assert browser.evaluate("crossOriginIsolated")
+    cores = browser.evaluate("navigator.hardwareConcurrency")
+    text = browser.evaluate("document.querySelector('#engine').textContent")
+    assert text == (f"{min(cores, 4)} threads" if cores > 1 else "One thread: this device has one core.")
+
+
+def test_without_a_service_worker_it_says_that_there_is_one_thread(host, photo, tmp_path):
+    with Browser(tmp_path / "profile") as other:
+        script = "delete Navigator.prototype.serviceWorker"
+        other.send("Page.addScriptToEvaluateOnNewDocument", source=script)
+        opened(other, host)
+        choose(other, photo)
+        said = other.evaluate("document.querySelector('#engine').textContent")
+        assert said == "One thread: this address is not https or localhost." and other.said == []
+
+
+def test_where_a_file_is_missing_for_offline_use_it_works_once(folder, photo, tmp_path):
+    shutil.copytree(folder, tmp_path / "web")
+    (tmp_path / "web" / "index.html").rename(tmp_path / "web" / "start.html")
+    with serving(tmp_path / "web") as server, Browser(tmp_path / "profile") as other:
+        other.open(f"{server.address}start.html")
+        wait_until_ready(other)
+        choose(other, photo)
+        said = other.evaluate("document.querySelector('#engine').textContent")
+        assert said == "One thread: the service worker does not start (not every file could be kept)."
+
+
+def test_a_photo_is_cut_out_and_downloaded(browser, host, photo, tmp_path):
+    opened(browser, host)
+    choose(browser, photo)
+    browser.wait_for("document.querySelector('#status').textContent.startsWith('my photo.png: 400×300, ')")
+    found = saved(browser, tmp_path, "my photo.out.png")
+    expected = Remover(device="cpu").process(painted(2, 300, 400)).astype(int)
+    assert np.abs(found - expected)[..., 3].max() <= 1
+    solid = expected[..., 3] > 100  # below, a canvas keeps colors less exactly
+    assert np.abs(found - expected)[solid].mean() < 1
+
+
+@pytest.mark.parametrize(("what", "format"), [("map", "png"), ("picture", "webp")])
+def test_masks_and_webp_are_downloaded(browser, host, photo, tmp_path, what, format):
+    opened(browser, host)
+    choose(browser, photo)
+    for name, value in (("what", what), ("format", format)):
+        browser.evaluate(f"document.querySelector('#{name}').value = '{value}'")
+    found = saved(browser, tmp_path, f"my photo.out.{format}")
+    channel = 0 if what == "map" else 3
+    assert np.abs(found[..., channel] - Remover(device="cpu").saliency(painted(2, 300, 400))).max() <= 1
+
+
+def pixel(browser, x, y):
+    """Of the picture on the screen, at a fraction of its width and height."""
+    box = browser.evaluate(
+        "(b => [b.x, b.y, b.width, b.height])(document.querySelector('#after').getBoundingClientRect())"
+    )
+    return browser.picture()[round(box[1] + y * box[3]), round(box[0] + x * box[2])].astype(int)
+
+
+def test_background_and_comparison_are_seen(browser, host, photo):
+    opened(browser, host)
+    choose(browser, photo)
+    corner = painted(2, 300, 400)[15, 20].astype(int)
+    browser.evaluate(
+        "{const one = document.querySelector('#ground'); one.value = 'color'; one.dispatchEvent(new Event('change'))}"
+    )
+    browser.wait_for("document.querySelector('#after').classList.contains('plain')")
+    browser.wait_for("document.querySelector('#after').decode().then(() => true)")
+    assert np.abs(pixel(browser, 0.05, 0.05) - (0x0F, 0x76, 0x6E)).max() <= 3
+    browser.evaluate("document.querySelector('#compare').focus()")
+    for _ in range(20):
+        for type in ("keyDown", "keyUp"):
+            browser.send(
+                "Input.dispatchKeyEvent", type=type, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39
+            )
+    browser.wait_for("document.querySelector('#compare').value == 20")
+    assert np.abs(pixel(browser, 0.05, 0.05) - corner).max() <= 40  # the photo, with its noise
+    assert np.abs(pixel(browser, 0.95, 0.05) - (0x0F, 0x76, 0x6E)).max() <= 3
+
+
+def test_several_images_and_a_bad_one(browser, host, photo, tmp_path):
+    opened(browser, host)
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    Image.fromarray(painted(3, 90, 60)).save(tmp_path / "second.png")
+    choose(browser, photo)
+    choose(browser, tmp_path / "second.png", 2)
+    browser.choose_file("#more", tmp_path / "bad.png")
+    browser.wait_for("document.querySelector('#status.wrong')?.textContent.startsWith('bad.png: not an image')")
+    browser.evaluate("document.querySelector('#list button').click()")
+    browser.wait_for("document.querySelector('#after').alt == 'my photo.png cut out'")
+    assert browser.evaluate(
+        "[...document.querySelectorAll('#list button')].map(one => one.getAttribute('aria-current')).join()"
+    ) == ("true,false,false")
+
+
+def test_every_control_has_a_name(browser, host):
+    opened(browser, host)
+    tree = browser.send("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "combobox", "slider", "textbox", "image", "link"}
+    named = {
+        node["role"]["value"]: node["name"]["value"] for node in tree if node.get("role", {}).get("value") in roles
+    }
+    assert named and all(named.values()), named
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits(browser, host, photo, width):
+    browser.size(width, 844, phone=width == 390)
+    opened(browser, host)
+    assert browser.evaluate("document.documentElement.scrollWidth") == width
+    choose(browser, photo)
+    boxes = "['#pictures', '#download', '#compare'].map(one => document.querySelector(one).getBoundingClientRect())"
+    assert browser.evaluate(f"{boxes}.every(box => box.left >= -20 && box.right <= {width} + 20 && box.bottom <= 844)")
+    browser.size(1280, 900)
+
+
+def test_nothing_leaves_and_the_console_is_empty(browser, host, photo):
+    opened(browser, host)
+    choose(browser, photo)
+    own = (host.address, "data:", "blob:", "about:")
+    assert [one for one in browser.requests if not one.startswith(own)] == []
+    assert host.asked and all(one.startswith("GET /") for one in host.asked)
+    assert browser.said == [] and browser.errors == []
+    refused = browser.evaluate("fetch('https://example.com/').then(() => 'sent', error => error.name)")
+    assert refused == "TypeError"
+
+
+def test_it_works_offline_after_the_first_visit(browser, host, photo):
+    """The last test, since it ends the server."""
+    opened(browser, host)
+    before = len(host.asked)
+    host.shutdown()
+    host.server_close()
+    opened(browser, host)
+    choose(browser, photo)
+    assert len(host.asked) == before
