@@ -414,7 +414,7 @@ def test_ci_run_checks_everything_and_closes_with_pytests_line(tmp_path, words, 
     assert made[: len(calls)] == calls
     assert made[len(calls)].startswith("-m mkdocs build -q -d ")
     assert made[len(calls) + 1 :] == [
-        "-m deptry . benchmarks benchmarks/engines",
+        "-m deptry . benchmarks benchmarks/engines benchmarks/interactive",
         "-m deptry . --extend-exclude tests|benchmarks --optional-dependencies-dev-groups dev",
     ]
 
