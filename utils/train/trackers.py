@@ -3,6 +3,7 @@
 A tracker that fails is told once and left alone from then on: no training ends by it.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
@@ -20,7 +21,8 @@ class Tracker(Protocol):
     """What is asked of a tracker, on the main process alone. `image(name, picture, step)` is asked of those that have it.
 
     start: the run's name, its config as plain values, and its folder. log: numbers by names such as train/total, at an optimizer
-    step, which never decreases. picture: uint8 (H, W, 3). finish: the run has ended, however it did.
+    step, which never decreases. picture: uint8 (H, W, 3). finish: the run has ended, however it did; asked once, also of a tracker
+    that has failed. `fail()` is asked in its place where an error ended the run, of those that have it.
     """
 
     def start(self, name: str, config: Mapping[str, Any], folder: Path) -> None: ...
@@ -61,6 +63,10 @@ class Wandb(Trackio):
 
     module = "wandb"
 
+    def fail(self) -> None:
+        """See `Tracker`."""
+        self.library.finish(exit_code=1)
+
     def start(self, name: str, config: Mapping[str, Any], folder: Path) -> None:
         """See `Tracker`."""
         self.arguments.setdefault("dir", str(folder))
@@ -95,6 +101,10 @@ class MLflow:
     def finish(self) -> None:
         """See `Tracker`."""
         self.library.end_run()
+
+    def fail(self) -> None:
+        """See `Tracker`."""
+        self.library.end_run(status="FAILED")
 
 
 TRACKERS: dict[str, Callable[..., Tracker]] = {"trackio": Trackio, "wandb": Wandb, "mlflow": MLflow}
@@ -139,17 +149,24 @@ class SafeTracker:
         if hasattr(self._tracker, "image"):
             self._ask("image", name, picture, step)
 
-    def finish(self) -> None:
-        """Close the run."""
-        self._ask("finish")
+    def finish(self, failed: bool = False) -> None:
+        """Close the run; failed: an error ended it. A tracker that has failed was closed then."""
+        tracker, self._tracker = self._tracker, None
+        if tracker is not None:
+            self._call(tracker, "fail" if failed and hasattr(tracker, "fail") else "finish")
 
     def _ask(self, method: str, *arguments: Any) -> None:
-        if self._tracker is None:
-            return
-        try:
-            getattr(self._tracker, method)(*arguments)
-        except Exception as error:  # whatever code of other people raises
+        tracker = self._tracker
+        if tracker is not None and not self._call(tracker, method, *arguments):
             self._tracker = None
+            with contextlib.suppress(Exception):  # told already; what it has is saved, where it still can be
+                tracker.finish()
+
+    def _call(self, tracker: Tracker, method: str, *arguments: Any) -> bool:
+        """Whether it went well; the log says so where it did not."""
+        try:
+            getattr(tracker, method)(*arguments)
+        except Exception as error:  # whatever code of other people raises
             reason = " ".join(str(error).split()) or type(error).__name__
             self._log.warning(
                 "Train.Tracker: %s fails (%s: %s); training goes on, and nothing more is sent to it",
@@ -157,3 +174,5 @@ class SafeTracker:
                 method,
                 reason,
             )
+            return False
+        return True

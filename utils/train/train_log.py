@@ -152,4 +152,4 @@ class TrainLogger:
         if self._writer is not None:
             self._writer.close()
         if self._tracker is not None:
-            self._tracker.finish()
+            self._tracker.finish(failed=kind is not None)

@@ -1,5 +1,6 @@
 """Trackers, with stand-ins for the libraries: what they are told, and that none of them can end a training."""
 
+import contextlib
 import importlib.machinery
 import json
 import logging
@@ -16,6 +17,7 @@ from inspyrenet.engine.config_checks import cross_field_errors, missing_paths
 from inspyrenet.engine.train import PyramidPictures, tracker_of
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.train.trackers import TRACKERS, MLflow, SafeTracker, Trackio, Wandb
+from inspyrenet.utils.train.train_log import TrainLogger
 from tests.toy_training import ToyNet, make_trainer
 
 LOG = logging.getLogger("test")
@@ -135,7 +137,25 @@ def test_a_tracker_that_fails_is_told_once_and_ends_nothing(method, tmp_path, ca
         line
         == f"Train.Tracker: mine fails ({method}: the server is down); training goes on, and nothing more is sent to it"
     )
-    assert own.calls[-1][0] == method
+    assert [name for name, *_ in own.calls].count("finish") == 1 and own.calls[-1] == ("finish",)
+    assert [name for name, *_ in own.calls].count(method) == 1
+
+
+@pytest.mark.parametrize("library", ["trackio", "wandb", "mlflow"], indirect=True)
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_run_that_breaks_is_no_success(breaks, library, tmp_path):
+    last = {
+        "trackio": ("finish", {}, {}),
+        "wandb": ("finish", {}, {"exit_code": 1}),
+        "mlflow": ("end_run", {}, {"status": "FAILED"}),
+    }
+    logger = TrainLogger(True, False, LOG, (), tracker=safe(TRACKERS[library.__name__](), tmp_path))
+    with contextlib.suppress(RuntimeError), logger:
+        logger.start(0, 1, 0)
+        if breaks:
+            raise RuntimeError("boom")
+    name, *words = last[library.__name__]
+    assert library.calls[-1] == (name, (), words[breaks])
 
 
 def test_a_run_that_breaks_is_finished_too(tmp_path):
