@@ -9,11 +9,14 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..data.hub.huggingface import CARD, CONFIG, WEIGHTS, HubError, HubModel, hub_model, publish_model
+from ..data.images.preprocess import Preprocess
 from ..engine import build
 from ..engine.presets import ModelSpec, resolve_model
+from ..networks.torch_network import preprocessing
 from ..utils.config.load import save_resolved, without_places
 from ..utils.config.plugins import outside_names
 from ..utils.config.schema import Config, DatasetSection, EvalSection
+from ..utils.config.transforms import Transforms
 from ..utils.system.extras import extras_named
 from ..utils.system.whole_file import whole_file
 from .card import model_card, scores_of
@@ -26,6 +29,21 @@ def from_pretrained(name: str | Path, overrides: Sequence[str] = ()) -> nn.Modul
     """
     spec = resolve_model(name, overrides=overrides)
     return build.loaded(spec.config, spec.weights).eval()
+
+
+def prepared_alike(spec: ModelSpec, used: Preprocess, precision: str | None = None) -> ModelSpec:
+    """The same with a section Test that sizes images like `used`; precision: to be written there; None: as it is.
+
+    Raises MissingSection where another sizing or precision needs that section and there is none.
+    """
+    if preprocessing(spec, None) == used and precision is None:
+        return spec
+    test = build.section(spec.config, "Test")
+    sized = {f"{used.sizing}_resize": {"size": used.size, "backend": used.backend}}
+    transforms = Transforms.model_validate({**sized, "normalize": test.Dataset.transforms.normalize})
+    dataset = test.Dataset.model_copy(update={"transforms": transforms})
+    test = test.model_copy(update={"Dataset": dataset, "precision": precision or test.precision})
+    return replace(spec, config=spec.config.model_copy(update={"Test": test}))
 
 
 def save_pretrained(spec: ModelSpec, folder: str | Path, repository: str | None = None) -> Path:

@@ -113,7 +113,8 @@ class Remover:
         return cls(name, **words)
 
     def save_pretrained(self, folder: str | Path) -> Path:
-        """Write weights (safetensors), config and a model card, see `hub.pretrained`; the folder."""
+        """Write weights (safetensors), config and a model card, see `hub.pretrained`; the folder. The config has this Remover's
+        sizing and precision."""
         with extras_named():
             from ..hub.pretrained import save_pretrained
         return save_pretrained(self._spec(), folder)
@@ -125,12 +126,17 @@ class Remover:
         return push_to_hub(self._spec(), name, private)
 
     def _spec(self) -> "ModelSpec":
-        """Raises RemoverError for an exported network, whose weights are part of a graph."""
+        """With what this Remover does to images. Raises RemoverError for what no config keeps: an exported network, whose weights
+        are part of a graph, and patch merging."""
         from ..engine.presets import resolve_model
+        from ..hub.pretrained import prepared_alike
 
         if (exported := exported_path(self.options)) is not None:
             raise RemoverError(f"{exported} is an exported network: give the weights that it was exported from (ckpt)")
-        return resolve_model(self.options.mode, self.options.ckpt, self.options.overrides)
+        if self.options.patch_merging:
+            raise RemoverError("a saved model does not keep patch merging: save without it, and name it where you load")
+        spec = resolve_model(self.options.mode, self.options.ckpt, self.options.overrides)
+        return prepared_alike(spec, self.network.preprocess, self.options.precision)
 
     @property
     def name(self) -> str:

@@ -14,12 +14,14 @@ from inspyrenet.commands.cut_out import main as cut_out
 from inspyrenet.data.hub import registry
 from inspyrenet.data.hub.download import fetch_published
 from inspyrenet.data.hub.huggingface import HubError, HubModel, hub_model, in_cache
+from inspyrenet.engine.build import MissingSection
 from inspyrenet.engine.presets import MissingWeights, resolve_model, weights_at
 from inspyrenet.hub.pretrained import save_pretrained, shared_config
+from inspyrenet.networks.network import RemoverError
 from inspyrenet.utils.config.load import ConfigError, load_config
 from inspyrenet.utils.system.extras import ExtraMissing
 from tests.hub_server import TOKEN, stand_in_hub
-from tests.tiny_network import picture, tiny_state, write_tiny
+from tests.tiny_network import DYNAMIC, STATIC, picture, tiny_state, write_tiny
 
 
 @pytest.fixture
@@ -210,6 +212,33 @@ def test_a_saved_folder_is_loaded_alike(home):
     assert np.array_equal(again.saliency(picture()), remover.saliency(picture()))
     net = from_pretrained(folder)
     assert not net.training and all(torch.equal(value, tiny_state()[name]) for name, value in net.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("transforms", "words"),
+    [
+        (DYNAMIC, {"resize": "static"}),
+        (STATIC, {"resize": "dynamic"}),
+        (DYNAMIC.replace("160", "160, backend: opencv"), {"resize": "static", "precision": "bfloat16"}),
+        (DYNAMIC, {"resize": "dynamic"}),
+    ],
+)
+def test_a_saved_folder_prepares_images_as_the_remover_did(home, transforms, words):
+    config, weights = write_tiny(home / "made", transforms=transforms, threshold=64)
+    remover = Remover(config, ckpt=weights, device="cpu", **words)
+    again = Remover(remover.save_pretrained("saved"), device="cpu")
+    image = picture(200, 260)
+    assert np.array_equal(again.saliency(image), remover.saliency(image))
+
+
+def test_what_a_saved_folder_cannot_keep_is_refused(home):
+    config, weights = write_tiny(home / "made")
+    with pytest.raises(RemoverError, match="does not keep patch merging"):
+        Remover(config, ckpt=weights, device="cpu", patch_merging=True).save_pretrained("saved")
+    config.write_text(config.read_text().partition("Test:")[0])
+    with pytest.raises(MissingSection, match="no section Test"):
+        Remover(config, ckpt=weights, device="cpu", resize="dynamic").save_pretrained("saved")
+    Remover(config, ckpt=weights, device="cpu", resize="static").save_pretrained("saved")
 
 
 def test_the_saved_config_names_no_place_of_this_machine(home):
