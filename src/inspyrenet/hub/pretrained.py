@@ -85,8 +85,12 @@ def _target(name: str) -> HubModel:
 def shared_config(config: Config) -> Config:
     """What others need of a config: no places of this machine, no names of code that they do not have.
 
-    Raises HubError where the network itself is such code.
+    Raises HubError where the network itself is such code, or parses scenes, which `Remover` and the card do not.
     """
+    if config.Model is not None and config.Model.classes is not None:
+        raise HubError(
+            f"{config.name}: parses scenes, and only networks of salient objects are saved like this: share its run folder"
+        )
     config = without_places(config)
     named = outside_names(config.model_dump())
     for key, code in named:

@@ -261,6 +261,11 @@ def test_code_of_ones_own_is_not_published(home):
         shared_config(config.model_copy(update={"Model": model}))
 
 
+def test_a_network_that_parses_scenes_is_not_published(home):
+    with pytest.raises(HubError, match="PSPNet_scenes: parses scenes"):
+        shared_config(load_config("PSPNet_scenes")[0])
+
+
 def test_a_published_model_is_had_by_name(hub, home):
     config, weights = write_tiny(home / "made")
     scores = home / "results" / "tiny" / "scores.md"
