@@ -99,6 +99,8 @@ def shared_config(config: Config) -> Config:
     changes: dict[str, object] = {"Eval": EvalSection()}
     if any(key.startswith("Train.") for key, _ in named):
         changes["Train"] = None
+    elif config.Train is not None:  # the tracker's arguments name accounts, servers and folders
+        changes["Train"] = config.Train.model_copy(update={"Tracker": None, "TrackerArguments": {}})
     if config.Test is not None:
         plain = DatasetSection.model_fields["type"].default
         dataset = config.Test.Dataset.model_copy(update={"type": plain, "arguments": {}})

@@ -261,6 +261,12 @@ def test_code_of_ones_own_is_not_published(home):
         shared_config(config.model_copy(update={"Model": model}))
 
 
+def test_the_tracker_is_not_published(home):
+    words = ["Train.Tracker=mlflow", "Train.TrackerArguments={tracking_uri: /home/me/runs}"]
+    train = shared_config(load_config("Quickstart", words)[0]).Train
+    assert (train.Tracker, train.TrackerArguments) == (None, {})
+
+
 def test_a_network_that_parses_scenes_is_not_published(home):
     with pytest.raises(HubError, match="PSPNet_scenes: parses scenes"):
         shared_config(load_config("PSPNet_scenes")[0])
