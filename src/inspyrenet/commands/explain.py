@@ -59,11 +59,11 @@ def _explain(options: argparse.Namespace) -> int:
     images = [(path, one.root) for one in found for path in one.files if kind_of(path) == "image"]
     jobs = plan([path for path, _ in images], [root for _, root in images], folder) if images else []
     left = [job for job in jobs if options.overwrite or not job.target.exists()]
+    if not jobs:
+        raise JobError("nothing to do: no image among them")
     if not left:
-        what = (
-            f"{len(jobs)} pictures are there already (--overwrite makes them again)" if jobs else "no image among them"
-        )
-        raise JobError(f"nothing to do: {what}")
+        print(f"nothing to do: {len(jobs)} there already (--overwrite makes them again)", file=sys.stderr)
+        return 0
     explainer = Explainer(NetworkOptions.from_arguments(options))
     print(f"{explainer.describe()}: {len(left)} image{'s' * (len(left) > 1)}", file=sys.stderr)
     failures = Failures(len(left))

@@ -119,8 +119,8 @@ def test_every_image_gets_its_picture(folder, capsys):
     said = capsys.readouterr()
     assert said.out.split() == ["explained/a.png", "explained/more/a.png"] and "note:" not in said.err
     assert Image.open("explained/a.png").height == 8 * (LABEL + HEIGHT + GAP)
-    assert explain(*words) == 1
-    assert "2 pictures are there already (--overwrite makes them again)" in capsys.readouterr().err
+    assert explain(*words) == 0
+    assert "nothing to do: 2 there already (--overwrite makes them again)" in capsys.readouterr().err
     assert explain(*words, "Model.alignment=corrected", "--overwrite", "-o", "explained") == 0
 
 
