@@ -41,6 +41,12 @@ def object_path(target: Path, number: int) -> Path:
     return target.with_name(f"{target.stem.removesuffix(SUFFIX)}{SUFFIX}.{number}{target.suffix}")
 
 
+def in_the_way(targets: Iterable[Path], files: Iterable[Path]) -> list[Path]:
+    """Those of the files that objects of such results would replace (`object_path`)."""
+    series = {_series(object_path(target, 1)) for target in targets}
+    return [file for file in files if NUMBER.search(file.stem) and _series(file) in series]
+
+
 def partial(target: Path) -> Path:
     """The name of a video that is not whole: clip.out.partial.webm for clip.out.webm."""
     return target.with_name(f"{target.stem}{PARTIAL}{target.suffix}")
@@ -74,6 +80,7 @@ def plan(
         stems[key] = stems.get(key, 0) + 1
     real = _Resolver()
     inputs = {_key(real(source)) for source in sources}
+    numbered = {_series(real(source)) for source in sources if NUMBER.search(source.stem)}
     # a folder of results below the images is no place for images
     grounds = [ground.resolve() for ground in roots if not is_inside(dest, ground)]
     taken: set[str] = set()
@@ -85,6 +92,10 @@ def plan(
         among = any(real.folder((dest / place).parent).is_relative_to(ground) for ground in grounds)
         for name in _candidates(stem, place.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / place.with_name(name)
+            if not among and is_result(Path(_key(target))):  # may be an object of another image
+                continue
+            if numbered and _series(real(object_path(target, 1))) in numbered:
+                continue
             if _key(target) not in taken and _key(real(target)) not in inputs:
                 break
         taken.add(_key(target))
@@ -135,6 +146,11 @@ def _below(source: Path, root: Path) -> Path:
 def _key(path: Path) -> str:
     """Equal for paths that some file system takes for the same."""
     return os.path.normpath(path).casefold()
+
+
+def _series(path: Path) -> str:
+    """Equal for all objects of one result."""
+    return _key(path.with_name(NUMBER.sub("", path.stem) + path.suffix))
 
 
 def _siblings(source: Path) -> list[Path]:

@@ -6,10 +6,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspyrenet.remover.output_paths import is_result, output_path_beside, plan
+from inspyrenet.remover.output_paths import is_result, object_path, output_path_beside, plan
 
 NAMES = st.sampled_from(
-    ["a.jpg", "a.png", "A.JPG", "a.jpg.png", "a.out.png", "b.webp", "sub/a.jpg", "sub/a.PNG", "sub/b.c.jpg"]
+    [
+        "a.jpg",
+        "a.png",
+        "A.JPG",
+        "a.jpg.png",
+        "a.out.png",
+        "a.out.1.jpg",
+        "a.OUT.1.png",
+        "a.out.out.1.png",
+        "b.webp",
+        "sub/a.jpg",
+        "sub/a.out.1.png",
+        "sub/b.c.jpg",
+    ]
 )
 
 
@@ -51,8 +64,9 @@ def test_another_format():
 def test_results_never_meet_each_other_or_an_input(names, dest, form):
     found = targets(*names, dest=dest, form=form)
     inputs = {str(Path("in", name)).casefold() for name in names}
-    folded = [target.casefold() for target in found]
-    assert len(set(folded)) == len(names) and not set(folded) & inputs
+    every = [path for target in found for path in (Path(target), object_path(Path(target), 1))]  # as --object writes
+    folded = [str(path).casefold() for path in every]
+    assert len(set(folded)) == 2 * len(names) and not set(folded) & inputs
     assert found == targets(*names, dest=dest, form=form)
 
 
