@@ -5,6 +5,7 @@ import math
 import operator
 import re
 from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
 from typing import Any, Literal, cast
 
 from ..data.images.bounds import size_problem
@@ -66,7 +67,7 @@ class Mending:
             if not isinstance(getattr(self, name), bool):
                 raise CutoutError(f"{name} is true or false, not {getattr(self, name)!r}")
         for name in ("grow", "shrink", "feather"):
-            _check_reach(name, getattr(self, name))
+            object.__setattr__(self, name, _reach(name, getattr(self, name)))
         if self.grow and self.shrink:
             raise CutoutError("grow and shrink are opposites: give one of them")
         object.__setattr__(self, "object", _objects(self.object))
@@ -75,7 +76,7 @@ class Mending:
         object.__setattr__(self, "crop", _margin(0 if implied else self.crop))
         if self.anchor is not None and self.size is None:
             raise CutoutError("anchor says where on the canvas the object stands: it needs size")
-        if self.anchor is not None and self.anchor not in ANCHORS:
+        if self.anchor is not None and not (isinstance(self.anchor, str) and self.anchor in ANCHORS):
             raise CutoutError(f"anchor is {', '.join(ANCHORS)}, not {self.anchor!r}")
 
     def __bool__(self) -> bool:
@@ -129,18 +130,20 @@ class Mending:
         return cls(**{one.name: getattr(arguments, one.name) for one in fields(cls)})
 
 
-def _check_reach(name: str, value: Any) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+def _reach(name: str, value: Any) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
     if not (number and 0 <= value <= MOST_REACH):  # written so that NaN fails too
         raise CutoutError(f"{name} is a number of pixels from 0 to {MOST_REACH}, not {value!r}")
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 def _objects(value: Any) -> Any:
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value)
-    number = isinstance(value, int) and not isinstance(value, bool)
-    if value in (None, "largest", "all") or (number and 1 <= value <= MOST_OBJECTS):
-        return "largest" if value == 1 else value
+    if value is None or (isinstance(value, str) and value in ("largest", "all")):
+        return value
+    if isinstance(value, Integral) and not isinstance(value, bool) and 1 <= value <= MOST_OBJECTS:
+        return "largest" if value == 1 else int(value)
     raise CutoutError(f"object is largest, all, or how many from 1 to {MOST_OBJECTS}, not {value!r}")
 
 

@@ -39,6 +39,8 @@ from inspyrenet.remover.compositing import CutoutError, mended_style, style_of
         ({"size": (5.5, 5)}, "size is width x height"),
         ({"anchor": "top"}, "anchor says where on the canvas the object stands: it needs size"),
         ({"anchor": "middle", "size": "9x9"}, "anchor is center, top, bottom"),
+        ({"anchor": ["top"], "size": "9x9"}, "anchor is center, top, bottom"),
+        ({"object": np.ones(2)}, "object is largest"),
         ({"shadow": 1}, "shadow is true or false"),
     ],
 )
@@ -54,6 +56,12 @@ def test_what_is_the_same_is_equal():
     assert Mending(object=1) == Mending(object="largest") == Mending(object="1")
     assert Mending(crop=False) == Mending() and not Mending() and Mending(clean=True)
     assert Mending(crop="5%").margin(200) == 10 and Mending(crop=7).margin(200) == 7
+
+
+def test_numbers_of_numpy_are_numbers():
+    asked = Mending(object=np.int64(2), grow=np.int64(2), feather=np.float32(1.5), crop=np.int64(5))
+    assert asked == Mending(object=2, grow=2, feather=1.5, crop=5) and asked.splits and asked.most == 2
+    assert {type(value) for value in asked.words().values()} == {int, float, str}
 
 
 def test_what_is_written_into_a_manifest():
