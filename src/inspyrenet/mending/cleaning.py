@@ -6,7 +6,7 @@ Lengths are shares of the longer side. The figures were chosen on DUTS-TR.
 import numpy as np
 from PIL import Image
 
-from .components import FAINT, SURE, components, reduced
+from .components import FAINT, SIDE, SURE, components, reduced
 from .edges import feathered, grown
 
 PINHOLE = 0.003  # of the object's area: larger holes stay
@@ -15,7 +15,6 @@ SPECK = 0.02  # of the largest object's area: smaller ones go
 RIM = 0.005  # around a speck or a hole: as wide is its own soft edge
 OUTSIDE, INSIDE = 0.04, 0.01  # so far from what is at least half object, and from what is less, edges are soft
 SOFT = 0.01  # beyond that the map fades to 0 and to 255
-SIDE = 400  # pixels of the longer side of the map that distances are measured in
 
 
 def cleaned(saliency: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FAINT, SURE = 26, 128  # of 255: a tenth, and half
+SIDE = 400  # pixels of the longer side of a map that is `reduced` to measure distances in
 
 Box = tuple[int, int, int, int]  # left, top, width, height, in pixels
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-from .components import SURE, Components, components, reduced
+from .components import SIDE, SURE, Components, components, reduced
 from .edges import grown
 
 GAP = 0.004  # of the longer side: parts that are nearer than twice that are one object
 LEAST = 0.02  # of the largest object's area: what is smaller is no object
 REST = 255  # the number of what is no object, or not wanted
 NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
-SIDE = 400  # pixels of the longer side of the map in which places far from every object look for the nearest
 
 
 def objects(saliency: np.ndarray, most: int) -> list[np.ndarray]:
