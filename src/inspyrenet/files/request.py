@@ -12,7 +12,7 @@ from ..data.images.formats import KNOWN
 from ..interactive.prompt import Prompt
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, mended_style, style_of
-from ..remover.output_paths import SUFFIX, FileJob, kind_of, output_path_beside, plan
+from ..remover.output_paths import SUFFIX, FileJob, in_the_way, kind_of, output_path_beside, plan
 from ..utils.system.paths import expanded
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import check_video_format, default_format
@@ -93,6 +93,8 @@ def parse_request(request: Request) -> Work:
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs)
     review = _review(request, words, folders, jobs)
+    if request.mending.splits:
+        _check_objects(jobs, review)
     for folder in folders:
         check_writable(folder)
     if review:
@@ -128,6 +130,10 @@ def _review(request: Request, words: Sequence[str], folders: Sequence[Path], job
     if request.review and (alone or not apart or len(folders) > 1):
         way = "-v tells the quality of one image" if alone else f"name an output folder, whose {FOLDER} they go to"
         raise JobError(f"--review sets the doubtful ones of several results aside: {way}")
+    if request.review and request.mending.splits:
+        raise JobError(
+            "--review moves whole results, and not the files of single objects: leave out --object or --review"
+        )
     if not apart or alone or not folders:
         return None
     review = Review(folders[0], rule)
@@ -147,6 +153,20 @@ def _check_mending(mending: Mending, jobs: Sequence[FileJob]) -> None:
     if alone and videos:
         raise JobError(
             f"{', '.join(alone)}: for images alone; {videos[0]} is a video, which keeps its size and its objects"
+        )
+
+
+def _check_objects(jobs: Sequence[FileJob], review: Review | None) -> None:
+    """Raises JobError where a file of one object would replace an input, or a file beside which no earlier run's result lies."""
+    fresh = [job.target for job in jobs if not _is_there(job.target, review)]
+    there = [path for folder in {target.parent for target in fresh} for path in folder.glob("*")]
+    found = in_the_way([job.target.resolve() for job in jobs], [job.source.resolve() for job in jobs])
+    found += in_the_way(fresh, there)
+    if found:
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        raise JobError(
+            f"{found[0]}{more}: an object's own file would replace it: rename it if it is a photograph, "
+            "remove it if a run that was stopped left it"
         )
 
 

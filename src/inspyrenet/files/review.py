@@ -76,7 +76,8 @@ class Review:
         return self.table.is_file() and self.table.read_bytes().startswith(_lines([HEAD]))
 
     def begin(self, again: bool) -> None:
-        """Before a run: a line that was cut short goes. again: all are made again, so every result comes back to its own place.
+        """Before a run: a line that was cut short goes. again: all are made again, so every result comes back to its own place,
+        and no quality counts any more.
 
         Raises JobError where the table is something else.
         """
@@ -84,7 +85,7 @@ class Review:
         for name in table if again else ():
             _move(self.folder / name, self.output / name)
         if table:
-            self._write(table)
+            self._write({} if again else table)
 
     def note(self, target: Path, quality: float) -> None:
         """Remember the quality of a result. Any thread may call it."""

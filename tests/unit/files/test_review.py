@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inspyrenet import Mending
 from inspyrenet.files import jobs
 from inspyrenet.files.request import Request, parse_request
 from inspyrenet.files.review import Review, rule_of
@@ -111,8 +112,8 @@ class Remover:
 
     batch_size = 1
 
-    def __init__(self, stop_at=None):
-        self.stop_at, self.seen = stop_at, []
+    def __init__(self, stop_at=None, blind=False):
+        self.stop_at, self.blind, self.seen = stop_at, blind, []
 
     def predict(self, images, levels, prompt=None):
         value = int(images[0].array[0, 0, 0])
@@ -122,7 +123,7 @@ class Remover:
         return [images[0].array[..., 0]]
 
     def finish(self, image, maps, *look):
-        return Result(maps, quality=int(maps[0, 0]) / 10)
+        return Result(maps, quality=None if self.blind else int(maps[0, 0]) / 10)
 
 
 @pytest.fixture
@@ -173,6 +174,13 @@ def test_overwriting_leaves_no_result_twice(photos):
     assert len(remover.seen) == 5
 
 
+def test_a_quality_goes_with_its_result(photos):
+    run(photos, Remover())
+    run(photos, Remover(blind=True), rule=None, overwrite=True)
+    told, good, doubtful = run(photos, Remover())
+    assert len(good) == 5 and not doubtful and "5 of unknown quality stay" in told
+
+
 def test_the_quality_is_told_for_each_image(photos):
     said = []
     jobs.run_jobs(parse_request(Request(str(photos), str(photos.parent / "out"), "map")), Remover(), say=said.append)
@@ -187,6 +195,11 @@ def test_what_has_no_folder_of_results_is_refused(photos):
     ]:
         with pytest.raises(JobError, match=way):
             parse_request(Request(source, dest, review="10%"))
+
+
+def test_files_of_single_objects_are_not_sorted(photos):
+    with pytest.raises(JobError, match="leave out --object or --review"):
+        run(photos, Remover(), mending=Mending(object="all"))
 
 
 def test_images_in_a_folder_of_that_name_are_refused(photos):
