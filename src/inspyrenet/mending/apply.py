@@ -10,16 +10,19 @@ from .objects import objects
 from .options import Mending
 
 
-def mended(saliency: np.ndarray, mending: Mending, threshold: float | None = None) -> list[np.ndarray]:
+def mended(
+    saliency: np.ndarray, mending: Mending, threshold: float | None = None, opacity: np.ndarray | None = None
+) -> list[np.ndarray]:
     """Map uint8 (H, W) → the mended map, and behind it that of each object where they are wanted by themselves.
 
     First it is cleaned, then cut at the threshold, then objects are chosen, then edges are moved, then softened.
+    opacity: alpha uint8 (H, W) of the image itself; what it hides is no object.
     Raises CutoutError for a threshold outside 0..1.
     """
     saliency = alpha_of(cleaned(saliency) if mending.clean else saliency, threshold)
     if mending.object is None:
         return [_with_edges(saliency, mending)]
-    found = [_with_edges(one, mending) for one in objects(saliency, mending.most)]
+    found = [_with_edges(one, mending) for one in objects(alpha_of(saliency, opacity=opacity), mending.most)]
     each = [one for one in found if one.max() >= SURE]  # a small one may have shrunk to nothing
     together = np.zeros_like(saliency)
     for one in each:

@@ -306,7 +306,8 @@ class Remover:
         if style.kind == "debug":
             from ..utils.report.visualize import pyramid_picture
 
-            result = Result(pyramid_picture(maps, seen_by_network(image)))
+            alpha = alpha_of(self.map_of(maps, image), threshold, opacity=image.alpha)
+            result = Result(pyramid_picture(maps, seen_by_network(image)), alpha=alpha)
         else:
             result = self.compose(image, self.map_of(maps, image), style, threshold, reverse, keep_metadata)
         return replace(result, quality=self.quality_of(maps))
@@ -324,7 +325,7 @@ class Remover:
         image = image if style.keeps_profile else image.srgb()
         image = image if keep_metadata else replace(image, metadata=replace(image.metadata, exif=None))
         started = time.perf_counter()
-        maps = mended(saliency, style.mending, threshold)
+        maps = mended(saliency, style.mending, threshold, image.alpha)
         seconds = {"mending": time.perf_counter() - started} if style.mending else {}
         estimated = self.edges != "none" and (threshold is None or style.mending.feather > 0)
         whole, *each = (self._composed(image, one, style, reverse, estimated) for one in maps)

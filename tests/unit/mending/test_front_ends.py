@@ -59,6 +59,28 @@ def test_every_object_gets_a_file_of_its_own(photos, capsys):
     assert "two.out.1.out.png" not in files("in")
 
 
+@pytest.mark.parametrize("words", [["p", "in/*.png"], ["p", "in/*.png", "--overwrite"], ["in/two.png"]])
+def test_the_file_of_an_object_replaces_no_photograph(photos, capsys, words):
+    photograph = Path("in/two.out.1.png")
+    photograph.write_bytes(b"a photograph")
+    assert cli.main([*words, "--object", "all"]) == 1
+    assert f"{photograph}: an object's own file would replace it: rename it" in capsys.readouterr().err
+    assert photograph.read_bytes() == b"a photograph" and len(files("in")) == 4
+
+
+def test_the_file_of_an_object_replaces_no_input(photos, capsys):
+    Path("in/two.png").rename("in/two.out.1.png")
+    assert cli.main(["i", "in/two.out.1.png", "in/two.png", "--object", "all", "--overwrite"]) == 1
+    assert "an object's own file would replace it" in capsys.readouterr().err and len(files("in")) == 3
+
+
+def test_objects_are_made_again_where_results_are_there(photos):
+    for more in ([], ["--overwrite"]):
+        assert cli.main(["p", "in/*.png", "--object", "all", *more]) == 0
+    made = {"none.out.png", "one.out.png", "one.out.1.png", "two.out.png", "two.out.1.png", "two.out.2.png"}
+    assert set(files("in")) == made | {"none.png", "one.png", "two.png"}
+
+
 def test_the_largest_object_alone(photos):
     assert cli.main(["i", "in/two.png", "out.png", "-om", "--object", "largest"]) == 0
     assert files() == ["out.png"] and np.argwhere(np.asarray(Image.open("out.png"))).max(0).tolist() == [39, 34]
@@ -96,6 +118,17 @@ def test_python_gets_a_list_of_objects_and_their_files(photos):
 def test_an_object_that_shrinks_to_nothing_is_none():
     (one,) = bright_remover().process(painted(LARGE, SMALL), mending=Mending(object="all", shrink=12, crop=0))
     assert one.shape == (6, 6, 4)
+
+
+@pytest.mark.parametrize("crop", [None, 0])
+def test_what_is_transparent_is_no_object(crop):
+    image = np.dstack([painted(LARGE, SMALL), painted(LARGE)[..., 0]])
+    found = bright_remover().process(image, mending=Mending(object="all", crop=crop))
+    assert [np.count_nonzero(one[..., 3]) for one in found] == [900]
+
+
+def test_the_levels_of_the_network_have_the_box_of_the_object():
+    assert bright_remover().cut(painted(LARGE), "debug").bbox == LARGE
 
 
 def test_the_order_of_the_steps():
