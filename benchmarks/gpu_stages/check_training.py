@@ -41,7 +41,7 @@ def toy_trainer(folder: Path, name: str, epochs: int, device: torch.device) -> T
     trainer.hooks, trainer.curves, trainer.logger = (
         (),
         None,
-        TrainLogger(True, False, LOG),
+        TrainLogger(True, False, LOG, ()),
     )  # weights alone are of interest
     return trainer
 

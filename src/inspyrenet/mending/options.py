@@ -142,7 +142,7 @@ def _objects(value: Any) -> Any:
         value = int(value)
     if value is None or (isinstance(value, str) and value in ("largest", "all")):
         return value
-    if isinstance(value, Integral) and not isinstance(value, bool) and 1 <= value <= MOST_OBJECTS:
+    if isinstance(value, Integral) and not isinstance(value, bool) and 1 <= int(value) <= MOST_OBJECTS:
         return "largest" if value == 1 else int(value)
     raise CutoutError(f"object is largest, all, or how many from 1 to {MOST_OBJECTS}, not {value!r}")
 

@@ -92,13 +92,15 @@ def plan(
         among = any(real.folder((dest / place).parent).is_relative_to(ground) for ground in grounds)
         for name in _candidates(stem, place.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / place.with_name(name)
-            if not among and is_result(Path(_key(target))):  # may be an object of another image
+            if not among and _is_of_object(Path(_key(target))):  # of another image
                 continue
-            if numbered and _series(real(object_path(target, 1))) in numbered:
+            objects = _series(real(object_path(target, 1)))
+            if objects in numbered:
                 continue
             if _key(target) not in taken and _key(real(target)) not in inputs:
                 break
         taken.add(_key(target))
+        numbered.add(objects)
         jobs.append(FileJob(source, target, kind))
     return jobs
 
@@ -146,6 +148,11 @@ def _below(source: Path, root: Path) -> Path:
 def _key(path: Path) -> str:
     """Equal for paths that some file system takes for the same."""
     return os.path.normpath(path).casefold()
+
+
+def _is_of_object(path: Path) -> bool:
+    """The name is one of `object_path`."""
+    return NUMBER.search(path.stem) is not None and is_result(path)
 
 
 def _series(path: Path) -> str:
