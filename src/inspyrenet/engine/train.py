@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import nn
 
 from ..data.datasets.pairs import Pair
@@ -33,6 +32,7 @@ from ..utils.optim.optimizer import build_optimizer, parameter_groups
 from ..utils.report.visualize import pyramid_picture
 from ..utils.train import distributed
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
+from ..utils.train.epoch_pictures import EpochPictures
 from ..utils.train.loader import TrainLoader
 from ..utils.train.state import fingerprint
 from ..utils.train.trackers import TRACKERS, SafeTracker
@@ -332,22 +332,19 @@ def pictures(config: Config, learn: Pairs, folder: Path | None, device: torch.de
     return ScenePictures(learn, preprocess, folder, device)
 
 
-class PyramidPictures:
+class PyramidPictures(EpochPictures):
     """After each epoch: the pyramid of the first training images, to TensorBoard, a tracker and, with a folder, as PNG files."""
+
+    name = "pyramid"
 
     def __init__(self, pairs: Pairs, preprocess: Preprocess, folder: Path | None, device: torch.device, count: int = 2):
         self.pairs, self.preprocess = pairs[:count], preprocess
-        self.folder, self.device = folder, device
+        super().__init__(folder)
+        self.device = device
 
-    def __call__(self, end: EpochEnd) -> None:
-        if end.picture is None and self.folder is None:
-            return
-        picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
-        if end.picture is not None:
-            end.picture("pyramid", picture, end.iteration)
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
+    def drawn(self, model: nn.Module) -> np.ndarray:
+        """See `EpochPictures`."""
+        return np.vstack([self._picture(model, pair) for pair in self.pairs])
 
     def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
         image = read_image(pair.image)

@@ -12,7 +12,7 @@ from ..data.datasets.pairs import Pair
 from ..data.images.label_maps import Color
 from ..data.images.preprocess import Preprocess, resize
 from ..data.images.read import read_image
-from ..utils.train.types import EpochEnd
+from ..utils.train.epoch_pictures import EpochPictures
 from .predictor import ScenePredictor
 
 LINE, PADDING, LETTERS = 22, 8, 14  # pixels of the legend
@@ -70,8 +70,10 @@ def beside(tiles: Sequence[np.ndarray], right: np.ndarray) -> np.ndarray:
     return np.hstack(padded)
 
 
-class ScenePictures:
+class ScenePictures(EpochPictures):
     """After each epoch: the first training images, their labels and the prediction, to TensorBoard and, with a folder, as PNG."""
+
+    name = "scenes"
 
     def __init__(
         self,
@@ -82,17 +84,12 @@ class ScenePictures:
         count: int = 2,
     ):
         self.pairs, self.preprocess = pairs[:count], preprocess
-        self.folder, self.device, self.palette = folder, device, voc_palette()
+        super().__init__(folder)
+        self.device, self.palette = device, voc_palette()
 
-    def __call__(self, end: EpochEnd) -> None:
-        if end.picture is None and self.folder is None:
-            return
-        picture = np.vstack([self._picture(end.model, pair) for pair in self.pairs])
-        if end.picture is not None:
-            end.picture("scenes", picture, end.iteration)
-        if self.folder is not None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(self.folder / f"epoch_{end.epoch:04d}.png")
+    def drawn(self, model: nn.Module) -> np.ndarray:
+        """See `EpochPictures`."""
+        return np.vstack([self._picture(model, pair) for pair in self.pairs])
 
     def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
         """Image, labels and prediction at the training size."""
