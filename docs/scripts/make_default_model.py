@@ -4,12 +4,16 @@ WEIGHTS: a file or the folder of a run, snapshots/CONFIG if not given. Writes sr
 averaged weights in half precision (tensors with few values stay as they are: norms, and the first convolutions, whose rounding
 moves the maps most), default.yaml, the Model and Test sections of the config, and the folder default, the same network as graphs,
 as `run/Export.py --parts` writes them; prints what half precision changes on painted images.
+
+With --graphs in place of a config, the graphs are written again from the weights that are there, after the exporter changed; the
+head for clicks and the estimate of quality, which name the graphs that they belong to, name the new ones then.
 """
 
 import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from safetensors.torch import save
 
@@ -19,6 +23,7 @@ from inspyrenet.engine import build
 from inspyrenet.engine.export import ExportOptions, export
 from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS, ModelSpec
 from inspyrenet.lib.checkpoints.state_dict import load_state
+from inspyrenet.networks.digest import digest_of
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
 from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
@@ -60,6 +65,24 @@ def main(config_name: str, source: str) -> int:
     BUNDLED_CONFIG.write_text(header + write(sections))
     print(f"{BUNDLED_WEIGHTS}: {len(content):,} bytes")
     write_graphs()
+    print(
+        "What belongs to these very weights has to be made again: the head for clicks (benchmarks/interactive/train_head.py) "
+        "and the estimate of quality (benchmarks/quality/calibrate.py)."
+    )
+    return 0
+
+
+def rewrite_graphs() -> int:
+    graphs = BUNDLED_WEIGHTS.with_suffix("")
+    before = digest_of(graphs)
+    write_graphs()
+    after = digest_of(graphs)
+    quality = BUNDLED_WEIGHTS.with_suffix(".quality.json")
+    quality.write_text(quality.read_text().replace(before, after))
+    head = onnx.load(graphs / "prompt.onnx")
+    for entry in head.metadata_props:
+        entry.value = entry.value.replace(before, after)
+    onnx.save(head, graphs / "prompt.onnx")
     return 0
 
 
@@ -70,10 +93,6 @@ def write_graphs() -> None:
     if size > LARGEST:
         raise SystemExit(f"error: the graphs have {size:,} bytes, more than {LARGEST:,}")
     print(f"{folder}: {size:,} bytes")
-    print(
-        "What belongs to these very weights has to be made again: the head for clicks (benchmarks/interactive/train_head.py) "
-        "and the estimate of quality (benchmarks/quality/calibrate.py)."
-    )
 
 
 @torch.inference_mode()
@@ -91,4 +110,6 @@ def difference(config, state: dict[str, torch.Tensor], half: dict[str, torch.Ten
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
+    if sys.argv[1] == "--graphs":
+        sys.exit(rewrite_graphs())
     sys.exit(main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else f"snapshots/{sys.argv[1]}"))

@@ -20,6 +20,7 @@ from ..backbones.pvt import PVTEncoder
 from ..backbones.swin import SwinBlock
 from ..modules.conv import ConvUnit
 from ..modules.deform_conv import DeformConv
+from ..modules.sica import CONTEXTS, SICA
 
 MOST_WINDOWS = 1 << 16  # along one side
 
@@ -104,6 +105,40 @@ class GridDeformConv(nn.Module):
         sampled = F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
         sampled = sampled.reshape(batch, channels, taps, height, width) * mask[:, None]
         return F.conv2d(sampled.transpose(1, 2).reshape(batch, taps * channels, height, width), self.weight)
+
+
+# -- attention to contexts ----------------------------------------------------------------------------------------
+
+
+class MixedKernels(SICA):
+    """`SICA` whose `refine` mixes the kernels of conv_out1 in place of its input, as `fast.sica.unit_of_mixture` does.
+
+    Each image of a batch has kernels of its own then, so that the convolution is one product with the neighborhoods of the few
+    maps of attention. These are taken by a convolution whose kernels hold a single 1.
+    """
+
+    taps: Tensor
+
+    def __init__(self, sica: SICA):
+        nn.Module.__init__(self)
+        self.__dict__.update(sica.__dict__)
+        kernel = self.conv_out1.conv.kernel_size
+        length = kernel[0] * kernel[1]
+        contexts = len(CONTEXTS) if self.with_laplacian else len(CONTEXTS) - 2
+        self.register_buffer("taps", torch.eye(length).reshape(length, 1, *kernel).repeat(contexts, 1, 1, 1))
+
+    def refine(self, x: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """See `SICA.refine`."""
+        query = self.conv_query(x).flatten(2).transpose(1, 2)  # (B, h·w, depth)
+        shares = self.attention_weights(query, key, x.shape[-2:])  # (B, n, h, w)
+        conv = self.conv_out1.conv
+        neighborhoods = F.conv2d(shares, self.taps, padding=conv.padding, groups=shares.shape[1])  # (B, n·k², h, w)
+        kernels = torch.einsum("ockl,bcn->bonkl", conv.weight, value).flatten(2)  # (B, depth, n·k²)
+        mixed = (kernels @ neighborhoods.flatten(2)).unflatten(2, x.shape[-2:])
+        if conv.bias is not None:
+            mixed = mixed + conv.bias[:, None, None]
+        refined = self.conv_out1.normalized(mixed)
+        return self.outputs(self.conv_out2(torch.cat([x, refined], dim=1)))
 
 
 # -- Swin ---------------------------------------------------------------------------------------------------------
@@ -207,6 +242,7 @@ class StagedPVT(nn.Module):
 
 SUBSTITUTES: Substitutes = {
     Conv2dSame: padded_evenly,
+    SICA: MixedKernels,
     SwinBlock: WindowBlock,
     PatchMerging: LineMerging,
     PVTEncoder: StagedPVT,
