@@ -10,10 +10,9 @@ from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
 from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SizeError
-from .network import DYNAMIC, LAPLACIAN, SALIENCY, NetworkMaps, Parts, sigmoid
+from .network import DYNAMIC, LAPLACIAN, SALIENCY, NetworkMaps, Parts, logits_of, sigmoid
 from .runtimes import Graph, Runtime, describe_place, open_graph
 
-NEARLY = 1e-6  # how near to 0 and 1 a probability counts
 # of the parts, see lib.export.parts
 FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), SALIENCY[0], SALIENCY[1:], LAPLACIAN
 INPUTS = {"decoder": (*FEATURES, COARSE), "blending": ("low", COARSE, *DETAILS)}
@@ -101,10 +100,7 @@ class ExportedFile(_Exported):
         Raises SizeError for what the file does not take.
         """
         probability = self.probability(image, resized)
-        if not levels:
-            return NetworkMaps(probability)
-        inside = probability.clip(NEARLY, 1 - NEARLY)
-        return NetworkMaps(probability, (np.log(inside / (1 - inside)),))
+        return NetworkMaps(probability, (logits_of(probability),) if levels else ())
 
     def probability(self, image: np.ndarray, resized: np.ndarray | None = None) -> np.ndarray:
         """Saliency (B, 1, h, w) in 0..1."""

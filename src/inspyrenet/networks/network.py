@@ -10,6 +10,7 @@ from ..data.images.preprocess import Preprocess, Stretch
 
 ON_GPU = 8  # images of a batch
 SALIENCY, LAPLACIAN = ("S3", "S2", "S1", "S0"), ("U2", "U1", "U0")  # levels of the pyramid, coarse to fine
+NEARLY = 1e-6  # how near to 0 and 1 a probability counts
 DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
 
 
@@ -91,6 +92,12 @@ class Network(Protocol):
 def sigmoid(logits: np.ndarray) -> np.ndarray:
     """Probabilities; without the overflow that exp(−x) has."""
     return 0.5 * np.tanh(0.5 * logits) + 0.5
+
+
+def logits_of(probability: np.ndarray) -> np.ndarray:
+    """The inverse of `sigmoid`; finite, also for 0 and 1."""
+    inside = probability.clip(NEARLY, 1 - NEARLY)
+    return np.log(inside / (1 - inside))
 
 
 def predict(network: Network, images: Sequence[np.ndarray], levels: bool = False) -> list[NetworkMaps]:
