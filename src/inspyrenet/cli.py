@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser(name: str, files: str, description: str, inputs: str, output: str) -> "Parser":
     """Options that `i` and `p` share with run/Inference.py. Words without an option are files here: there are no overrides."""
-    from .commands.cut_out import TYPES, add_output_options
+    from .commands.cut_out import TYPES, add_output_options, add_video_options
     from .commands.other_tools import add_other_options
     from .commands.parser import Parser
     from .engine.network_options import NetworkOptions
@@ -78,6 +78,7 @@ def _parser(name: str, files: str, description: str, inputs: str, output: str) -
     add("-i", "--input", action="append", default=[], metavar="INPUT", help=argparse.SUPPRESS)
     add("-o", "--output", metavar="OUTPUT", help=output)
     add_output_options(parser)
+    add_video_options(parser)
     add_other_options(parser)
     NetworkOptions.add_arguments(parser, without=("overrides",))
     return parser

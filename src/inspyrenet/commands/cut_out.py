@@ -35,6 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("-s", "--source", required=True, metavar="PATH", help="file, folder, pattern, or camera number")
     add("-o", "--dest", metavar="PATH", help="folder (a file for one source); default: NAME.out.png, or FOLDER.out")
     add_output_options(parser)
+    add_video_options(parser)
     add_prompt_options(parser)
     NetworkOptions.add_arguments(parser)
     return parser
@@ -55,6 +56,13 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add("--overwrite", action="store_true", help="make results again that are there already")
     add("-v", "--verbose", action="store_true", help="progress bar; for each image a line with times and quality")
     parser.set_defaults(review=None)  # `inspyrenet p` alone has the option
+
+
+def add_video_options(parser: argparse.ArgumentParser) -> None:
+    """What only moving pictures have."""
+    add = parser.add_argument_group("videos").add_argument
+    what = "maps hold still from picture to picture (default); --no-steady: each by itself"
+    add("--steady", action=argparse.BooleanOptionalAction, default=True, help=what)
 
 
 def add_edges_option(group: argparse._ArgumentGroup) -> None:
@@ -95,6 +103,7 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
         prompt=prompt_from(options),
         review=options.review,
         mending=Mending.from_arguments(options),
+        steady=options.steady,
     )
     work = parse_request(request)
     if not work.jobs:

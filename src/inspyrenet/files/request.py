@@ -27,7 +27,7 @@ class Request:
     dest: a folder, or a file where the source is one; a name that ends in / is a folder.
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
     prompt: what is object and what is not, in one image.
-    review: which results are set aside, see `review.rule_of`.
+    review: which results are set aside, see `review.rule_of`. steady: videos' maps hold still, see `video.steady`.
     """
 
     source: str | Sequence[str]
@@ -42,6 +42,7 @@ class Request:
     prompt: Prompt | None = None
     review: str | None = None
     mending: Mending = NOTHING
+    steady: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Work:
     others: tuple[Path, ...] = ()
     prompt: Prompt | None = None
     review: Review | None = None
+    steady: bool = True
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -91,7 +93,7 @@ def parse_request(request: Request) -> Work:
         raise JobError("type debug shows the levels of the network's own map: leave the prompt or the type out")
     _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
-        _check_videos(jobs)
+        _check_videos(jobs, request.steady)
     review = _review(request, words, folders, jobs)
     if request.mending.splits:
         _check_objects(jobs, review)
@@ -119,6 +121,7 @@ def parse_request(request: Request) -> Work:
         others,
         request.prompt,
         review if request.review else None,
+        request.steady,
     )
 
 
@@ -183,12 +186,14 @@ def _camera_target(number: str, dest: str | None, form: str) -> tuple[list[FileJ
     return [FileJob(Path(number), target, "camera")], [target.parent]
 
 
-def _check_videos(jobs: Sequence[FileJob]) -> None:
-    """What can be known before a network is loaded: PyAV is there, a single file is a video."""
-    from ..video.errors import load_av
+def _check_videos(jobs: Sequence[FileJob], steady: bool) -> None:
+    """What can be known before a network is loaded: PyAV and OpenCV are there, a single file is a video."""
+    from ..video.errors import load_av, load_cv2
     from ..video.reading import VideoFile
 
     load_av()
+    if steady:
+        load_cv2()
     if len(jobs) == 1 and jobs[0].kind == "video":
         VideoFile(jobs[0].source).close()
 

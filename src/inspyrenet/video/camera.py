@@ -7,8 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..utils.system.extras import how_to_install
-from .errors import VideoError, VideoExtraMissing
+from .errors import VideoError, load_cv2
 from .source import Colors, Picture
 
 MILLISECONDS = Fraction(1, 1000)
@@ -30,13 +29,7 @@ class Capture(Protocol):
 
 def open_capture(number: int) -> Capture:
     """OpenCV's capture of a camera. Raises VideoExtraMissing where OpenCV is not installed."""
-    try:
-        import cv2
-    except ImportError as error:
-        raise VideoExtraMissing(
-            f"cameras need OpenCV, of the extra train: {how_to_install('train')} ({error})"
-        ) from error
-    return cv2.VideoCapture(number)
+    return load_cv2().VideoCapture(number)
 
 
 class Camera:

@@ -1,4 +1,4 @@
-"""What can be wrong with a video, and the one place that loads PyAV."""
+"""What can be wrong with a video, and the one place that loads PyAV and OpenCV."""
 
 import contextlib
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ class VideoError(ValueError):
 
 
 class VideoExtraMissing(RuntimeError):
-    """PyAV, or OpenCV for a camera, is not installed; the message names the extra."""
+    """PyAV or OpenCV is not installed; the message names the extra."""
 
 
 def load_av() -> ModuleType:
@@ -25,6 +25,18 @@ def load_av() -> ModuleType:
             f"videos need the extra video: {how_to_install('video')} (PyAV cannot be loaded: {error})"
         ) from error
     return av
+
+
+def load_cv2() -> ModuleType:
+    """OpenCV. Raises VideoExtraMissing where it is not installed or cannot be loaded."""
+    try:
+        import cv2
+    except ImportError as error:
+        raise VideoExtraMissing(
+            f"cameras and maps that hold still need OpenCV, of the extra video: {how_to_install('video')}, or for files take "
+            f"--no-steady ({error})"
+        ) from error
+    return cv2
 
 
 def reason_of(error: BaseException) -> str:

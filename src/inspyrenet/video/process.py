@@ -14,6 +14,7 @@ from ..remover.output_paths import partial
 from .bounded_queue import BoundedQueue, Closed
 from .errors import VideoError, reason_of
 from .source import Picture, Sound, Source
+from .steady import SteadyNetwork
 from .writing import VideoWriter
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ LOG = logging.getLogger("inspyrenet")
 
 @dataclass(frozen=True)
 class FrameOptions:
-    """What the pictures become. edges: as for images; None: colors in soft edges are left as they are, which is fast."""
+    """What the pictures become. edges: as for images; None: colors in soft edges are left as they are, which is fast.
+
+    steady: maps hold still, see `steady.py`.
+    """
 
     style: OutputStyle
     threshold: float | None = None
     reverse: bool = False
     edges: str | None = None
+    steady: bool = True
 
 
 @dataclass(frozen=True)
@@ -180,6 +185,8 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
     """Pictures → results, smaller batches where the memory does not hold one."""
     remover = copy(remover)  # shares the network
     remover.quality = None  # nobody is told it of a frame
+    if options.steady:
+        remover.network = SteadyNetwork(remover.network)
     if options.edges is None:
         remover.edges = "none"
     style, most = options.style, BATCH_GPU

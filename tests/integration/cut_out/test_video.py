@@ -36,12 +36,15 @@ def shared(tiny):
 
 @pytest.fixture
 def run(tiny, shared, monkeypatch, capsys):
-    """Run the command line with one network for all; (exit code, what it said)."""
+    """Run the command line with one network for all; (exit code, what it said).
+
+    Each picture is cut out by itself, so that images tell what must come out; --steady comes after that word and wins.
+    """
     monkeypatch.setattr(cut_out, "load", lambda options: shared)
 
     def run(source, dest=None, *words):
         where = [] if dest is None else ["--dest", str(dest)]
-        code = cut_out.main(["--source", str(source), *where, *words])
+        code = cut_out.main(["--source", str(source), *where, "--no-steady", *words])
         return code, capsys.readouterr().err
 
     return run
@@ -105,6 +108,18 @@ def test_threshold_reverse_and_edges_reach_the_pictures(run, shared, tmp_path):
     run(clip, tmp_path / "a.mov", "--threshold", "0.5", "--reverse", "--edges", "fusion")
     expected = shared.process(pictures(clip)[0], "map", 0.5, True)
     assert np.abs(look(tmp_path / "a.mov").frames[0][..., 3].astype(int) - expected).max() < 4
+
+
+def test_steady_maps_differ_less_from_picture_to_picture(run, tmp_path):
+    clip = tmp_path / "clip.mp4"
+    noisy = [picture(64, 64, seed) for seed in range(6)]
+    make_video(clip, pictures=noisy)
+    changes = []
+    for word in ("--no-steady", "--steady"):
+        assert run(clip, tmp_path / "map.mov", "-t", "map", "--overwrite", word)[0] == 0
+        maps = np.stack([frame[..., 0] for frame in look(tmp_path / "map.mov").frames]).astype(float)
+        changes.append(np.abs(np.diff(maps, axis=0)).mean())
+    assert changes[1] < 0.8 * changes[0]
 
 
 def test_a_rotated_video_comes_out_upright(run, shared, tmp_path):

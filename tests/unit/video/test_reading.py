@@ -274,5 +274,5 @@ def test_a_video_under_another_name_is_read(tmp_path):
 
 def test_a_camera_without_opencv_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
-    with pytest.raises(VideoExtraMissing, match="cameras need OpenCV, of the extra train"):
+    with pytest.raises(VideoExtraMissing, match=r"cameras .* need OpenCV, of the extra video"):
         Camera(0)

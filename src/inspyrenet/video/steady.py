@@ -1,0 +1,133 @@
+"""Maps that hold still: what the network says of a picture is joined with what it said of the picture before, moved along.
+
+Wherever a pixel was seen in the picture before, logit = own + keep · trust · (before − own), where `before` is the joined map of
+the picture before at the place that optical flow finds, and trust is exp(−(difference of gray / TAU)²) between the two places.
+Trust is 0 where something came into view, and everywhere after a cut. An InSPyReNet is joined twice: its coarse map S3, from
+which the finer stages of each picture run on, and the map that they give. Other networks are joined in the map alone.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..data.images.preprocess import Preprocess, Stretch
+from ..networks.network import Network, NetworkMaps, Parts, logits_of, sigmoid
+from .errors import load_cv2
+from .flow import OpticalFlow, moved, scaled
+
+KEEP_COARSE, KEEP = 0.8, 0.65  # of S3 and of the map: chosen on painted clips, docs/video.md
+TAU = 12.0  # gray levels of 255, means of about 5×5 pixels
+CUT = 0.5  # less of the picture than this was seen before: a cut
+LONGEST, SHORTEST = 384, 64  # pixels of the sides that flow is found at
+GRAY = np.array((0.299, 0.587, 0.114), np.float32)
+
+
+class Motion(NamedTuple):
+    """From a picture back to the one before, on a small grid. place: float32 (h, w, 2), (x, y). trust: float32 (h, w), 0..1."""
+
+    place: np.ndarray
+    trust: np.ndarray
+
+
+class MotionFinder:
+    """Of gray pictures uint8 (h, w), one after the other."""
+
+    def __init__(self) -> None:
+        self._flow = OpticalFlow()
+        self._before: np.ndarray | None = None
+
+    def __call__(self, gray: np.ndarray) -> Motion | None:
+        """None for the first picture, after a cut, and where pictures become larger or smaller."""
+        before, self._before = self._before, gray
+        if before is None or before.shape != gray.shape:
+            return None
+        place, seen = self._flow.back(gray, before)
+        if seen.mean() < CUT:
+            return None
+        apart = np.abs(gray.astype(np.float32) - moved(before, place))
+        apart = load_cv2().GaussianBlur(apart, (0, 0), 1.5)
+        return Motion(place, seen * np.exp(-((apart / TAU) ** 2)))
+
+
+class Carried:
+    """A map in logits (H, W), carried from picture to picture. keep: the share of what was, where trust is 1."""
+
+    def __init__(self, keep: float):
+        self._keep = keep
+        self._before: np.ndarray | None = None
+
+    def __call__(self, own: np.ndarray, motion: Motion | None) -> np.ndarray:
+        """The joined map, float32."""
+        before = self._before
+        if before is not None and motion is not None and before.shape == own.shape:
+            place, trust = _on_grid(motion, own.shape)
+            own = own + self._keep * trust * (moved(before, place) - own)
+        self._before = own
+        return own
+
+
+def _on_grid(motion: Motion, shape: tuple[int, ...]) -> Motion:
+    """A motion for a map (H, W) of another size."""
+    grid = motion.trust.shape
+    if grid == shape:
+        return motion
+    scale = np.array((shape[1] / grid[1], shape[0] / grid[0]), np.float32)
+    return Motion((scaled(motion.place, shape) + 0.5) * scale - 0.5, scaled(motion.trust, shape))
+
+
+class SteadyNetwork:
+    """A network that remembers the last picture of one video; see `Network`. For one thread. Levels are those of each picture.
+
+    Raises VideoExtraMissing without OpenCV.
+    """
+
+    def __init__(self, network: Network, keep_coarse: float = KEEP_COARSE, keep: float = KEEP):
+        self._network = network
+        self.name: str = network.name
+        self.weights: Path = network.weights
+        self.device: str = network.device
+        self.preprocess: Preprocess = network.preprocess
+        self.normalize: Stretch = network.normalize
+        self.merging: bool = network.merging
+        self.batch_size: int = network.batch_size
+        self._motion, self._coarse, self._map = MotionFinder(), Carried(keep_coarse), Carried(keep)
+
+    @property
+    def parts(self) -> Parts | None:
+        """See `Network`."""
+        return self._network.parts
+
+    def describe(self) -> str:
+        """See `Network`."""
+        return self._network.describe()
+
+    def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
+        """See `Network`; the images follow one another."""
+        if levels:
+            return self._network(image, resized, levels)
+        parts = self.parts
+        if parts is None or parts.threshold is not None:
+            own, motions = logits_of(self._network(image, resized).probability), self._motions(image)
+        else:
+            features, s3 = parts.encode(image)
+            motions = self._motions(image)
+            own = parts.decode(features, _joined(s3, motions, self._coarse), ["S0"])[0]
+        return NetworkMaps(sigmoid(_joined(own, motions, self._map)))
+
+    def _motions(self, images: np.ndarray) -> list[Motion | None]:
+        return [self._motion(self._gray(image)) for image in images]
+
+    def _gray(self, image: np.ndarray) -> np.ndarray:
+        """What the network sees (3, H, W) → uint8 (h, w), small enough for flow to be found in little time."""
+        mean, std = self.preprocess.mean, self.preprocess.std
+        if mean is not None and std is not None:
+            image = image * np.array(std, np.float32)[:, None, None] + np.array(mean, np.float32)[:, None, None]
+        gray = (255 * np.tensordot(GRAY, image, 1)).round().clip(0, 255).astype(np.uint8)
+        scale = min(1.0, LONGEST / max(gray.shape))
+        return scaled(gray, tuple(max(SHORTEST, round(side * scale)) for side in gray.shape))
+
+
+def _joined(layers: np.ndarray, motions: list[Motion | None], carried: Carried) -> np.ndarray:
+    """(B, 1, h, w), the pictures in their order."""
+    return np.stack([carried(layer[0], motion)[None] for layer, motion in zip(layers, motions, strict=True)])

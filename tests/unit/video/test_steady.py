@@ -1,0 +1,179 @@
+"""Flow between pictures, and networks whose maps are carried along it."""
+
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from inspyrenet.data.images.preprocess import Preprocess
+from inspyrenet.networks.network import NetworkMaps, logits_of, sigmoid
+from inspyrenet.video.flow import OpticalFlow, moved, scaled
+from inspyrenet.video.steady import Carried, Motion, MotionFinder, SteadyNetwork
+
+SIDE = 96
+
+
+def scene(seed: int = 0, shift: int = 0) -> np.ndarray:
+    """uint8 (96, 96): smooth noise, of which the camera sees another part after each step to the right."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (12, 24)).astype(np.float32)
+    return scaled(coarse, (SIDE, 2 * SIDE))[:, 20 + shift : 20 + shift + SIDE].astype(np.uint8)
+
+
+def images(grays: list[np.ndarray]) -> np.ndarray:
+    """As the network gets them: (B, 3, h, w) in 0..1."""
+    return np.stack([np.repeat(gray[None] / 255, 3, 0).astype(np.float32) for gray in grays])
+
+
+class Noisy:
+    """A network whose map is the picture's own gray, with noise that is new at each picture."""
+
+    name, weights, device, normalize, merging, batch_size = "noisy", Path("noisy"), "cpu", "none", False, 1
+    preprocess = Preprocess(size=(SIDE, SIDE), mean=None, std=None)
+    parts = None
+
+    def __init__(self, spread: float = 1.0):
+        self.rng, self.spread = np.random.default_rng(5), spread
+
+    def describe(self) -> str:
+        return self.name
+
+    def logits(self, image: np.ndarray, step: int = 1) -> np.ndarray:
+        own = 6 * image[:, :1, ::step, ::step] - 3
+        return own + self.spread * self.rng.standard_normal(own.shape, np.float32)
+
+    def __call__(self, image, resized=None, levels=False):
+        found = self.logits(image)
+        return NetworkMaps(sigmoid(found), (found,) if levels else ())
+
+
+class NoisyParts(Noisy):
+    """The same in parts; S0 is S3 at the picture's size."""
+
+    threshold = None
+
+    @property
+    def parts(self):
+        return self
+
+    def encode(self, image):
+        return [image], self.logits(image, 8)
+
+    def decode(self, features, s3, outputs):
+        assert outputs == ["S0"]
+        return [s3.repeat(8, 2).repeat(8, 3)]
+
+
+def changes(network, grays: list[np.ndarray]) -> float:
+    """Mean change of the map from picture to picture."""
+    maps = [network(images([gray])).probability for gray in grays]
+    return float(np.mean([np.abs(one - other).mean() for one, other in zip(maps, maps[1:], strict=False)]))
+
+
+# -- flow ---------------------------------------------------------------------------------------------------------
+
+
+def test_flow_tells_where_pixels_were_and_which_were_not_there():
+    place, seen = OpticalFlow(fine=True).back(scene(shift=6), scene())
+    x = np.arange(SIDE)
+    assert np.abs(place[8:-8, 8:-16, 0] - x[8:-16] - 6).mean() < 0.3
+    assert seen[8:-8, 8:-16].mean() > 0.95 and not seen[:, -4:].any()
+    assert np.abs(moved(scene(), place)[8:-8, 8:-16].astype(int) - scene(shift=6)[8:-8, 8:-16]).mean() < 3
+
+
+def test_the_first_picture_a_cut_and_another_size_have_no_motion():
+    find = MotionFinder()
+    assert find(scene()) is None
+    assert find(scene(shift=2)).trust.mean() > 0.8
+    assert find(scene(seed=9)) is None
+    assert find(scene(seed=9)) is not None
+    assert find(scene(seed=9)[:64]) is None
+
+
+def test_trust_is_gone_where_something_else_appears():
+    find, changed = MotionFinder(), scene().copy()
+    changed[30:60, 30:60] = 255 - changed[30:60, 30:60]
+    find(scene())
+    trust = find(changed).trust
+    assert trust[36:54, 36:54].mean() < 0.2 and trust[:20].mean() > 0.9
+
+
+# -- maps ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_map_on_another_grid_is_moved_by_as_much_of_it():
+    ramp = np.broadcast_to(np.arange(24, dtype=np.float32), (24, 24))
+    x, y = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
+    carried = Carried(keep=0.5)
+    carried(ramp, None)
+    found = carried(ramp, Motion(np.dstack([x + 8, y]), np.ones((SIDE, SIDE), np.float32)))
+    assert np.allclose(found[:, 1:-3], ramp[:, 1:-3] + 0.5 * 2, atol=1e-4)  # 8 of 96 pixels are 2 of 24
+
+
+@pytest.mark.parametrize("kind", [Noisy, NoisyParts])
+def test_maps_change_less_than_half_as_much_under_a_moving_camera(kind):
+    grays = [scene(shift=2 * number) for number in range(8)]
+    own = changes(kind(), grays)
+    still = changes(kind(spread=0), grays)  # what the motion alone changes
+    assert changes(SteadyNetwork(kind()), grays) - still < 0.5 * (own - still)
+
+
+def test_without_noise_maps_stay_in_their_place():
+    steady, own = SteadyNetwork(Noisy(spread=0)), Noisy(spread=0)
+    for number in range(6):
+        batch = images([scene(shift=3 * number)])
+        assert np.abs(steady(batch).probability - own(batch).probability).mean() < 0.01
+
+
+def test_after_a_cut_the_map_is_the_networks_own():
+    steady, own = SteadyNetwork(Noisy()), Noisy()
+    for gray in (scene(), scene(), scene(seed=9)):
+        found, expected = steady(images([gray])).probability, own(images([gray])).probability
+    assert np.abs(found - expected).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", [Noisy, NoisyParts])
+def test_batches_give_what_single_pictures_give(kind):
+    grays = [scene(shift=number) for number in range(5)]
+    one, several = SteadyNetwork(kind(spread=0)), SteadyNetwork(kind(spread=0))
+    singles = [one(images([gray])).probability[0] for gray in grays]
+    batches = [*several(images(grays[:2])).probability, *several(images(grays[2:])).probability]
+    assert np.allclose(singles, batches, atol=1e-5)
+
+
+def test_levels_are_those_of_each_picture():
+    steady, own = SteadyNetwork(Noisy()), Noisy()
+    for _ in range(2):
+        found = steady(images([scene()]), levels=True)
+        assert np.array_equal(found.saliency[0], own(images([scene()]), levels=True).saliency[0])
+
+
+def test_a_wrapped_network_says_what_it_is():
+    network = NoisyParts()
+    steady = SteadyNetwork(network)
+    for name in ("name", "weights", "device", "preprocess", "normalize", "merging", "batch_size", "parts"):
+        assert getattr(steady, name) == getattr(network, name)
+    assert steady.describe() == "noisy"
+
+
+def test_ten_times_the_pictures_take_no_more_memory():
+    steady = SteadyNetwork(NoisyParts())
+
+    def peak(count: int) -> int:
+        tracemalloc.reset_peak()
+        for number in range(count):
+            steady(images([scene(shift=number % 7)]))
+        return tracemalloc.get_traced_memory()[1]
+
+    tracemalloc.start()
+    try:
+        peak(2)
+        short, long = peak(6), peak(60)
+    finally:
+        tracemalloc.stop()
+    assert long < short + 50_000
+
+
+def test_logits_of_are_the_inverse_and_finite():
+    values = np.array([0.0, 0.01, 0.5, 0.99, 1.0], np.float32)
+    assert np.isfinite(logits_of(values)).all() and np.allclose(sigmoid(logits_of(values)), values, atol=1e-5)
