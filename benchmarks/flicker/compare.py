@@ -1,0 +1,119 @@
+"""How still maps hold, and how right they are: on painted clips with exact masks, and flicker alone on a video.
+
+    python -m benchmarks.flicker.compare --json benchmarks/results/flicker.json
+    python -m benchmarks.flicker.compare --video clip.mp4 --frames 48
+
+flicker: mean absolute difference, in gray levels, between a map and the one before, which is moved to it by optical flow (DIS),
+wherever the pixel was seen in the picture before. IoU and boundary IoU: of the map above 128, mean of all pictures.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from benchmarks.flicker.clips import HELD_OUT, TUNING, Frame, painted_clip
+from benchmarks.interactive.clicks import boundary_iou, iou
+from inspyrenet import Remover
+from inspyrenet.commands.parser import Parser
+from inspyrenet.data.images.preprocess import to_map
+from inspyrenet.networks.network import Network
+from inspyrenet.utils.system.timing import describe_machine
+from inspyrenet.video.flow import OpticalFlow, moved
+from inspyrenet.video.reading import VideoFile
+from inspyrenet.video.source import Picture
+from inspyrenet.video.steady import SteadyNetwork
+
+WAYS = {
+    "each by itself": lambda network: network,
+    "coarse map joined": lambda network: SteadyNetwork(network, keep=0),
+    "map joined": lambda network: SteadyNetwork(network, keep_coarse=0),
+    "both joined": SteadyNetwork,
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print, write; 0 when done."""
+    parser = Parser(description=__doc__)
+    parser.add_argument("--ckpt", help="in place of the bundled model")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
+    parser.add_argument("--video", type=Path, help="in place of painted clips: flicker alone")
+    parser.add_argument("--frames", type=int, default=48, help="of the video")
+    parser.add_argument("--json", type=Path, help="where figures go")
+    options = parser.parse_args(argv)
+    network = Remover(ckpt=options.ckpt).network
+    if options.video:
+        sets = {options.video.name: [list(frames_of(options.video, options.frames))]}
+    else:
+        sets = {"tuning": map(painted_clip, TUNING), "held out": map(painted_clip, HELD_OUT)}
+    report = {"machine": describe_machine(torch.device("cpu")), "network": network.describe()}
+    for name, clips in sets.items():
+        report[name] = compared(clips, network, options.ways)
+        print(name, json.dumps(report[name], indent=1), flush=True)
+        if options.json:
+            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def frames_of(video: Path, count: int) -> Iterator[Frame]:
+    """The first pictures of a video, without masks."""
+    pictures = (item.array for item in VideoFile(video) if isinstance(item, Picture))
+    for number, image in enumerate(islice(pictures, count)):
+        yield Frame(image, None, first=not number)
+
+
+def compared(clips: Iterable[Iterable[Frame]], network: Network, ways: list[str]) -> dict[str, dict[str, float]]:
+    """Way → means over the clips."""
+    found = {way: [] for way in ways}
+    for clip in clips:
+        frames = list(clip)
+        motions = motions_of(frames)
+        for way in ways:
+            found[way].append(measured(frames, motions, WAYS[way](network)))
+    return {
+        way: {key: round(float(np.mean([one[key] for one in ones])), 4) for key in ones[0]}
+        for way, ones in found.items()
+    }
+
+
+def motions_of(frames: list[Frame]) -> list[tuple[np.ndarray, np.ndarray] | None]:
+    """Where each pixel was before, and whether it was seen; None at the beginning and after a cut."""
+    flow, grays = OpticalFlow(fine=True), [cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY) for frame in frames]
+    befores = [grays[0], *grays]
+    return [None if frame.first else flow.back(*pair) for frame, *pair in zip(frames, grays, befores[:-1], strict=True)]
+
+
+def measured(frames: list[Frame], motions: list, network: Network) -> dict[str, float]:
+    """One clip, one way."""
+    started = time.process_time()
+    maps = [saliency(network, frame.image) for frame in frames]
+    scores = {"cpu seconds of a picture": (time.process_time() - started) / len(frames)}
+    changes = [flicker(maps[at], maps[at - 1], *motion) for at, motion in enumerate(motions) if motion]
+    scores["flicker"] = float(np.mean(changes))
+    if frames[0].mask is not None:
+        pairs = [(found >= 128, frame.mask >= 128) for found, frame in zip(maps, frames, strict=True)]
+        scores["IoU"] = float(np.mean([iou(*pair) for pair in pairs]))
+        scores["boundary IoU"] = float(np.mean([boundary_iou(*pair) for pair in pairs]))
+    return scores
+
+
+def saliency(network: Network, image: np.ndarray) -> np.ndarray:
+    """uint8 (H, W)."""
+    array, copy = network.preprocess(image)
+    maps = network(array[None], None if copy is None else copy[None])
+    return to_map(maps.probability, image.shape[:2], network.normalize)
+
+
+def flicker(current: np.ndarray, before: np.ndarray, place: np.ndarray, seen: np.ndarray) -> float:
+    """Gray levels."""
+    return float(np.abs(current.astype(np.float32) - moved(before.astype(np.float32), place))[seen].mean())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
