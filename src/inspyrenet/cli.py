@@ -21,6 +21,7 @@ inspyrenet COMMAND …              one of the commands below; inspyrenet COMMAN
 commands:
   i        one image or video; - is stdin or stdout
   p        a folder or a pattern of images and videos
+  b        WIDTH HEIGHT: raw RGB pictures on stdin to raw pictures on stdout, as FFmpeg pipes them (extra video)
   batch    very many images: on several processes or machines, resumable, with a manifest
   s        serve: a web API on this machine (extra serve)
   d        download published weights, data sets, maps
@@ -259,6 +260,7 @@ def _experiment(name: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "i": one_image,
     "p": many_images,
+    "b": _experiment("stream"),
     "batch": batch,
     "s": serve,
     "d": download,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..remover.background import resize_to_cover
 from ..remover.compositing import OutputStyle
@@ -15,7 +15,6 @@ from .bounded_queue import BoundedQueue, Closed
 from .errors import VideoError, reason_of
 from .source import Picture, Sound, Source
 from .steady import SteadyNetwork
-from .writing import VideoWriter
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +26,27 @@ BATCH = {"cpu": 4}  # pictures that go through the network together
 BATCH_GPU = 8
 
 LOG = logging.getLogger("inspyrenet")
+
+
+class Writer(Protocol):
+    """Where results go, in order. frames, seconds: what it has. note: how the result differs from what was asked for."""
+
+    target: Path
+    frames: int
+    seconds: float
+
+    @property
+    def note(self) -> str | None: ...
+
+    def picture(self, picture: Picture) -> None: ...
+
+    def sound(self, sound: Sound) -> None: ...
+
+    def finish(self, name: Path) -> None:
+        """All is there; the result takes this name."""
+
+    def discard(self) -> None:
+        """Leave nothing unfinished behind; after `finish` it does nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +78,7 @@ class Outcome:
 
 def cut_video(
     source: Source,
-    writer: VideoWriter,
+    writer: Writer,
     remover: "Remover",
     options: FrameOptions,
     wanted: Callable[[], bool] = lambda: True,
@@ -90,7 +110,7 @@ def cut_video(
 class Pipeline:
     """Three threads: reader, network (the caller's), writer."""
 
-    def __init__(self, source: Source, writer: VideoWriter, network: Callable, batch: int):
+    def __init__(self, source: Source, writer: Writer, network: Callable, batch: int):
         self.source, self.writer, self.network, self.batch = source, writer, network, batch
         self.ended = False  # the source was read to its end
         self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)

@@ -1,6 +1,7 @@
 """Videos through run/Inference.py and the command line, with a network behind them."""
 
 import errno
+import io
 import signal
 import sys
 
@@ -313,3 +314,38 @@ def test_the_command_never_replaces_a_recording_unasked(bundled, tmp_path, monke
     monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(2))
     assert cli.main(["0", "--device", "cpu"]) == 0 and tree(tmp_path) == ["camera0.out.webm"]
     assert cli.main(["0", "--device", "cpu"]) == 0 and "nothing to do: 1 there already" in capsys.readouterr().err
+
+
+# -- raw pictures -------------------------------------------------------------------------------------------------
+
+
+class Pipe:
+    """Stands for stdin or stdout."""
+
+    def __init__(self, data: bytes = b""):
+        self.buffer = io.BytesIO(data)
+
+    def isatty(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(("kind", "channels"), [("rgba", 4), ("map", 1), ("white", 3)])
+def test_raw_pictures_through_a_pipe(bundled, shared, monkeypatch, capsys, kind, channels):
+    arrays = [picture(45, 61, seed) for seed in range(5)]
+    stdin, stdout = Pipe(b"".join(array.tobytes() for array in arrays)), Pipe()
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert cli.main(["b", "61", "45", "-t", kind, "--device", "cpu", "--no-steady"]) == 0
+    found = np.frombuffer(stdout.buffer.getvalue(), np.uint8).reshape(5, 45, 61, channels).squeeze()
+    expected = shared.process_batch(arrays, kind, batch_size=4)
+    assert all(np.abs(one.astype(int) - other).max() <= 1 for one, other in zip(found, expected, strict=True))
+    assert "5 pictures of 61×45" in capsys.readouterr().err
+
+
+def test_raw_pictures_of_wrong_sides_are_told(bundled, monkeypatch, capsys):
+    stdout = Pipe()
+    monkeypatch.setattr(sys, "stdin", Pipe(picture(45, 61).tobytes()))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert cli.main(["b", "40", "40", "--device", "cpu"]) == 1
+    assert "stdin ends within a picture" in capsys.readouterr().err and len(stdout.buffer.getvalue()) == 40 * 40 * 4
+    assert cli.main(["b", "40", "40", "--crop"]) == 1 and "for images alone" in capsys.readouterr().err

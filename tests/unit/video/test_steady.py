@@ -1,6 +1,7 @@
 """Flow between pictures, and networks whose maps are carried along it."""
 
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ class NoisyParts(Noisy):
 def changes(network, grays: list[np.ndarray]) -> float:
     """Mean change of the map from picture to picture."""
     maps = [network(images([gray])).probability for gray in grays]
-    return float(np.mean([np.abs(one - other).mean() for one, other in zip(maps, maps[1:], strict=False)]))
+    return float(np.mean([np.abs(one - other).mean() for one, other in pairwise(maps)]))
 
 
 # -- flow ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,84 @@
+"""Cut out raw pictures on stdin, as FFmpeg pipes them, and write raw pictures to stdout."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..engine.network_options import NetworkOptions
+from ..mending.options import Mending
+from .cut_out import TYPES, add_edges_option, add_video_options, load
+from .errors import reported
+from .parser import Parser
+
+if TYPE_CHECKING:
+    from ..remover.compositing import OutputStyle
+
+EXAMPLE = """\
+example:
+  ffmpeg -i clip.mp4 -f rawvideo -pix_fmt rgb24 - | inspyrenet b 1280 720 \\
+    | ffmpeg -f rawvideo -pix_fmt rgba -s 1280x720 -r 25 -i - clip.out.mov
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line; imports nothing heavy."""
+    parser = Parser(
+        prog="inspyrenet b", usage="%(prog)s WIDTH HEIGHT [option …]", description=__doc__, epilog=EXAMPLE + TYPES
+    )
+    group = parser.add_argument_group("pictures")
+    add = group.add_argument
+    add("width", type=int, metavar="WIDTH", help="of each picture, in pixels")
+    add("height", type=int, metavar="HEIGHT", help="of each picture, in pixels")
+    add("--pixels", default="rgb24", choices=("rgb24", "rgba"), help="on stdin (default: rgb24)")
+    add("-t", "--type", default="rgba", metavar="TYPE", help="rgba (default), map (gray), white (rgb24), … (see below)")
+    add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
+    add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
+    add("--reverse", action="store_true", help="take the object away, keep the rest")
+    add_edges_option(group)
+    add_video_options(parser)
+    Mending.add_arguments(parser)
+    NetworkOptions.add_arguments(parser, without=("overrides",))
+    parser.set_defaults(verbose=False)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Cut out all pictures of stdin; the exit code: 0, or 1 where anything failed."""
+    options = build_parser().parse_intermixed_args(argv)
+    with reported() as outcome:
+        outcome.code = _stream(options)
+    return outcome.code
+
+
+def _stream(options: argparse.Namespace) -> int:
+    from ..video.process import FrameOptions, cut_video
+    from ..video.raw import RawSource, RawWriter
+    from ..video.stopping import Stop
+
+    source = RawSource(sys.stdin.buffer, (options.height, options.width), options.pixels)
+    edges = None if options.edges == "auto" else options.edges
+    look = FrameOptions(_style(options), options.threshold, options.reverse, edges, options.steady)
+    remover = load(options)
+    with Stop() as stop:
+        outcome = cut_video(source, RawWriter(sys.stdout.buffer), remover, look, lambda: not stop.wanted)
+    print(f"{outcome.frames} pictures of {options.width}×{options.height}", file=sys.stderr)
+    if outcome.warning:
+        print(f"error: {source.name} {outcome.warning}", file=sys.stderr)
+    return int(outcome.warning is not None)
+
+
+def _style(options: argparse.Namespace) -> "OutputStyle":
+    """Raises JobError, CutoutError for what cannot be had of raw pictures."""
+    from ..files.request import JobError
+    from ..remover.compositing import check_threshold, mended_style, style_of
+
+    mending = Mending.from_arguments(options)
+    if alone := mending.of_images_alone():
+        raise JobError(f"{', '.join(alone)}: for images alone; a stream keeps its size and its objects")
+    if options.type == "debug":
+        raise JobError("debug is a type of images and video files: its pictures have another size")
+    if sys.stdin.isatty() or sys.stdout.isatty():
+        raise JobError("raw pictures come on stdin and go to stdout, none of which may be a terminal: see --help")
+    check_threshold(options.threshold)
+    return mended_style(style_of(options.type), mending, options.reverse)

@@ -1,0 +1,69 @@
+"""Pictures without a container, one after the other, as FFmpeg's rawvideo has them: RGB24 or RGBA in, RGB24, RGBA or gray out."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from .errors import VideoError
+from .source import Colors, Picture, Sound
+
+PIXELS = {"rgb24": 3, "rgba": 4}  # → bytes of a pixel
+
+
+class RawSource:
+    """A stream of pictures (height, width) as a `Source`. Raises VideoError for sizes and pixels that cannot be."""
+
+    is_camera = False
+    tracks: tuple = ()
+    shift = Fraction(0)
+    aspect = Fraction(1)
+    frames: int | None = None
+    rate: Fraction | None = None
+    time_base = Fraction(1, 25)  # the stream has no times
+
+    def __init__(self, stream: BinaryIO, size: tuple[int, int], pixels: str = "rgb24", name: str = "stdin"):
+        if pixels not in PIXELS or min(size) < 1:
+            raise VideoError(f"{name}: pictures are 1×1 at least, of {' or '.join(PIXELS)}, not {size} of {pixels}")
+        self.name, self.colors = name, Colors()
+        self.warning: str | None = None
+        self._stream, self._shape = stream, (*size, PIXELS[pixels])
+
+    def __iter__(self) -> Iterator[Picture | Sound]:
+        whole, number = int(np.prod(self._shape)), 0
+        while data := self._stream.read(whole):
+            if len(data) < whole:
+                self.warning = f"ends within a picture: {len(data)} of {whole} bytes; are the sides right?"
+                return
+            yield Picture(np.frombuffer(data, np.uint8).reshape(self._shape), number, 1)
+            number += 1
+
+    def close(self) -> None:
+        """The stream is its owner's."""
+
+
+class RawWriter:
+    """Results as they are, see `process.Writer`."""
+
+    note = None
+
+    def __init__(self, stream: BinaryIO, name: str = "stdout"):
+        self.target, self.frames, self.seconds = Path(name), 0, 0.0
+        self._stream = stream
+
+    def picture(self, picture: Picture) -> None:
+        """Its bytes, at once."""
+        self._stream.write(np.ascontiguousarray(picture.array).data)
+        self._stream.flush()
+        self.frames += 1
+
+    def sound(self, sound: Sound) -> None:
+        """A stream of pictures has none."""
+
+    def finish(self, name: Path) -> None:
+        """Everything was written."""
+
+    def discard(self) -> None:
+        """What was written is gone already."""
