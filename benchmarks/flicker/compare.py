@@ -3,6 +3,8 @@
     python -m benchmarks.flicker.compare --json benchmarks/results/flicker.json
     python -m benchmarks.flicker.compare --video clip.mp4 --frames 48
 
+The exact masks are measured, too: what flow itself gets wrong at their edges counts as flicker of every way.
+
 flicker: mean absolute difference, in gray levels, between a map and the one before, which is moved to it by optical flow (DIS),
 wherever the pixel was seen in the picture before. IoU and boundary IoU: of the map above 128, mean of all pictures.
 """
@@ -10,7 +12,7 @@ wherever the pixel was seen in the picture before. IoU and boundary IoU: of the 
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.flicker.clips import HELD_OUT, TUNING, Frame, painted_clip
+from benchmarks.flicker.clips import FRAMES, HELD_OUT, TUNING, Frame, painted_clip
 from benchmarks.interactive.clicks import boundary_iou, iou
 from inspyrenet import Remover
 from inspyrenet.commands.parser import Parser
@@ -36,6 +38,7 @@ WAYS = {
     "map joined": lambda network: SteadyNetwork(network, keep_coarse=0),
     "both joined": SteadyNetwork,
 }
+SEEDS = {"tuning": TUNING, "held out": HELD_OUT}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -44,14 +47,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--ckpt", help="in place of the bundled model")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--video", type=Path, help="in place of painted clips: flicker alone")
-    parser.add_argument("--frames", type=int, default=48, help="of the video")
+    parser.add_argument("--frames", type=int, default=FRAMES, help="of each clip, or of the video")
     parser.add_argument("--json", type=Path, help="where figures go")
     options = parser.parse_args(argv)
     network = Remover(ckpt=options.ckpt).network
     if options.video:
         sets = {options.video.name: [list(frames_of(options.video, options.frames))]}
     else:
-        sets = {"tuning": map(painted_clip, TUNING), "held out": map(painted_clip, HELD_OUT)}
+        sets = {name: [list(painted_clip(seed, options.frames)) for seed in seeds] for name, seeds in SEEDS.items()}
     report = {"machine": describe_machine(torch.device("cpu")), "network": network.describe()}
     for name, clips in sets.items():
         report[name] = compared(clips, network, options.ways)
@@ -68,14 +71,20 @@ def frames_of(video: Path, count: int) -> Iterator[Frame]:
         yield Frame(image, None, first=not number)
 
 
-def compared(clips: Iterable[Iterable[Frame]], network: Network, ways: list[str]) -> dict[str, dict[str, float]]:
+def compared(clips: list[list[Frame]], network: Network, ways: list[str]) -> dict[str, dict[str, float]]:
     """Way → means over the clips."""
-    found = {way: [] for way in ways}
+    found: dict[str, list[dict[str, float]]] = {}
     for clip in clips:
-        frames = list(clip)
-        motions = motions_of(frames)
+        motions = motions_of(clip)
         for way in ways:
-            found[way].append(measured(frames, motions, WAYS[way](network)))
+            network_of = WAYS[way](network)
+            started = time.process_time()
+            maps = [saliency(network_of, frame.image) for frame in clip]
+            seconds = (time.process_time() - started) / len(clip)
+            found.setdefault(way, []).append({"cpu seconds of a picture": seconds, **measured(clip, motions, maps)})
+        if clip[0].mask is not None:
+            masks = [frame.mask for frame in clip]
+            found.setdefault("exact masks", []).append(measured(clip, motions, masks))
     return {
         way: {key: round(float(np.mean([one[key] for one in ones])), 4) for key in ones[0]}
         for way, ones in found.items()
@@ -89,13 +98,10 @@ def motions_of(frames: list[Frame]) -> list[tuple[np.ndarray, np.ndarray] | None
     return [None if frame.first else flow.back(*pair) for frame, *pair in zip(frames, grays, befores[:-1], strict=True)]
 
 
-def measured(frames: list[Frame], motions: list, network: Network) -> dict[str, float]:
-    """One clip, one way."""
-    started = time.process_time()
-    maps = [saliency(network, frame.image) for frame in frames]
-    scores = {"cpu seconds of a picture": (time.process_time() - started) / len(frames)}
+def measured(frames: list[Frame], motions: list, maps: list[np.ndarray]) -> dict[str, float]:
+    """Maps of one clip, uint8 (H, W)."""
     changes = [flicker(maps[at], maps[at - 1], *motion) for at, motion in enumerate(motions) if motion]
-    scores["flicker"] = float(np.mean(changes))
+    scores = {"flicker": float(np.mean(changes))}
     if frames[0].mask is not None:
         pairs = [(found >= 128, frame.mask >= 128) for found, frame in zip(maps, frames, strict=True)]
         scores["IoU"] = float(np.mean([iou(*pair) for pair in pairs]))

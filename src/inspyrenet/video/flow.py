@@ -25,7 +25,7 @@ class OpticalFlow:
         place = there + np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
         miss = there + moved(again, place)
         allowed = APART + SHARE * (np.hypot(*np.moveaxis(there, -1, 0)) + np.hypot(*np.moveaxis(again, -1, 0)))
-        inside = ((place >= 0) & (place <= (width - 1, height - 1))).all(-1)
+        inside = ((place >= -0.5) & (place <= (width - 0.5, height - 0.5))).all(-1)
         return place, inside & (np.hypot(*np.moveaxis(miss, -1, 0)) < allowed)
 
 

@@ -1,9 +1,10 @@
 """Maps that hold still: what the network says of a picture is joined with what it said of the picture before, moved along.
 
 Wherever a pixel was seen in the picture before, logit = own + keep · trust · (before − own), where `before` is the joined map of
-the picture before at the place that optical flow finds, and trust is exp(−(difference of gray / TAU)²) between the two places.
-Trust is 0 where something came into view, and everywhere after a cut. An InSPyReNet is joined twice: its coarse map S3, from
-which the finer stages of each picture run on, and the map that they give. Other networks are joined in the map alone.
+the picture before at the place that optical flow finds, and trust is exp(−(difference / TAU)²) of the two places' colors, in the
+channel that differs most, once a change of the light of the whole picture is taken out. Trust is 0 where something came into
+view, and everywhere after a cut. An InSPyReNet is joined twice: its coarse map S3, from which the finer stages of each picture
+run on, and the map that they give. Networks without parts, and those that blend two sizes, are joined in the map alone.
 """
 
 from pathlib import Path
@@ -16,11 +17,10 @@ from ..networks.network import Network, NetworkMaps, Parts, logits_of, sigmoid
 from .errors import load_cv2
 from .flow import OpticalFlow, moved, scaled
 
-KEEP_COARSE, KEEP = 0.8, 0.65  # of S3 and of the map: chosen on painted clips, docs/video.md
-TAU = 12.0  # gray levels of 255, means of about 5×5 pixels
+KEEP_COARSE, KEEP = 0.8, 0.85  # of S3 and of the map: chosen on painted clips, docs/video.md
+TAU = 20.0  # levels of 255, means of about 5×5 pixels
 CUT = 0.5  # less of the picture than this was seen before: a cut
 LONGEST, SHORTEST = 384, 64  # pixels of the sides that flow is found at
-GRAY = np.array((0.299, 0.587, 0.114), np.float32)
 
 
 class Motion(NamedTuple):
@@ -31,23 +31,29 @@ class Motion(NamedTuple):
 
 
 class MotionFinder:
-    """Of gray pictures uint8 (h, w), one after the other."""
+    """Of pictures uint8 RGB (h, w, 3), one after the other."""
 
     def __init__(self) -> None:
         self._flow = OpticalFlow()
         self._before: np.ndarray | None = None
 
-    def __call__(self, gray: np.ndarray) -> Motion | None:
+    def __call__(self, image: np.ndarray) -> Motion | None:
         """None for the first picture, after a cut, and where pictures become larger or smaller."""
-        before, self._before = self._before, gray
-        if before is None or before.shape != gray.shape:
+        before, self._before = self._before, image
+        if before is None or before.shape != image.shape:
             return None
-        place, seen = self._flow.back(gray, before)
+        place, seen = self._flow.back(_gray(image), _gray(before))
         if seen.mean() < CUT:
             return None
-        apart = np.abs(gray.astype(np.float32) - moved(before, place))
-        apart = load_cv2().GaussianBlur(apart, (0, 0), 1.5)
+        now, then = image.astype(np.float32), moved(before, place).astype(np.float32)
+        light = np.median((now[seen][::4] + 1) / (then[seen][::4] + 1), 0)  # of every fourth pixel: in less time
+        apart = load_cv2().GaussianBlur(np.abs(now - light * then), (0, 0), 1.5).max(-1)
         return Motion(place, seen * np.exp(-((apart / TAU) ** 2)))
+
+
+def _gray(image: np.ndarray) -> np.ndarray:
+    cv2 = load_cv2()
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
 
 
 class Carried:
@@ -116,16 +122,17 @@ class SteadyNetwork:
         return NetworkMaps(sigmoid(_joined(own, motions, self._map)))
 
     def _motions(self, images: np.ndarray) -> list[Motion | None]:
-        return [self._motion(self._gray(image)) for image in images]
+        return [self._motion(self._small(image)) for image in images]
 
-    def _gray(self, image: np.ndarray) -> np.ndarray:
-        """What the network sees (3, H, W) → uint8 (h, w), small enough for flow to be found in little time."""
+    def _small(self, image: np.ndarray) -> np.ndarray:
+        """What the network sees (3, H, W) → uint8 RGB (h, w, 3), small enough for flow to be found in little time."""
         mean, std = self.preprocess.mean, self.preprocess.std
+        planes = image.transpose(1, 2, 0)
         if mean is not None and std is not None:
-            image = image * np.array(std, np.float32)[:, None, None] + np.array(mean, np.float32)[:, None, None]
-        gray = (255 * np.tensordot(GRAY, image, 1)).round().clip(0, 255).astype(np.uint8)
-        scale = min(1.0, LONGEST / max(gray.shape))
-        return scaled(gray, tuple(max(SHORTEST, round(side * scale)) for side in gray.shape))
+            planes = planes * np.array(std, np.float32) + np.array(mean, np.float32)
+        pixels = (255 * planes).round().clip(0, 255).astype(np.uint8)
+        scale = min(1.0, LONGEST / max(pixels.shape[:2]))
+        return scaled(pixels, tuple(max(SHORTEST, round(side * scale)) for side in pixels.shape[:2]))
 
 
 def _joined(layers: np.ndarray, motions: list[Motion | None], carried: Carried) -> np.ndarray:

@@ -21,6 +21,11 @@ def scene(seed: int = 0, shift: int = 0) -> np.ndarray:
     return scaled(coarse, (SIDE, 2 * SIDE))[:, 20 + shift : 20 + shift + SIDE].astype(np.uint8)
 
 
+def colored(gray: np.ndarray) -> np.ndarray:
+    """uint8 RGB (h, w, 3)."""
+    return np.repeat(gray[..., None], 3, 2)
+
+
 def images(grays: list[np.ndarray]) -> np.ndarray:
     """As the network gets them: (B, 3, h, w) in 0..1."""
     return np.stack([np.repeat(gray[None] / 255, 3, 0).astype(np.float32) for gray in grays])
@@ -84,19 +89,25 @@ def test_flow_tells_where_pixels_were_and_which_were_not_there():
 
 def test_the_first_picture_a_cut_and_another_size_have_no_motion():
     find = MotionFinder()
-    assert find(scene()) is None
-    assert find(scene(shift=2)).trust.mean() > 0.8
-    assert find(scene(seed=9)) is None
-    assert find(scene(seed=9)) is not None
-    assert find(scene(seed=9)[:64]) is None
+    assert find(colored(scene())) is None
+    assert find(colored(scene(shift=2))).trust.mean() > 0.8
+    assert find(colored(scene(seed=9))) is None
+    assert find(colored(scene(seed=9))) is not None
+    assert find(colored(scene(seed=9))[:64]) is None
 
 
-def test_trust_is_gone_where_something_else_appears():
-    find, changed = MotionFinder(), scene().copy()
-    changed[30:60, 30:60] = 255 - changed[30:60, 30:60]
-    find(scene())
-    trust = find(changed).trust
+def test_trust_is_gone_where_something_else_appears_even_of_the_same_gray():
+    find, changed = MotionFinder(), colored(scene()).astype(int)
+    changed[30:60, 30:60] += (59, -30, 0)  # 0.299 of red, 0.587 of green
+    find(colored(scene()))
+    trust = find(changed.clip(0, 255).astype(np.uint8)).trust
     assert trust[36:54, 36:54].mean() < 0.2 and trust[:20].mean() > 0.9
+
+
+def test_light_that_changes_everywhere_takes_no_trust_away():
+    find = MotionFinder()
+    find(colored(scene() // 2))
+    assert find(colored((scene() // 2 * 1.2).astype(np.uint8))).trust.mean() > 0.9
 
 
 # -- maps ---------------------------------------------------------------------------------------------------------
