@@ -1,25 +1,25 @@
-"""The three kinds of video file that are written, and how. Imports nothing heavy."""
+"""The kinds of video file that are written, and how. Imports nothing heavy."""
 
 from dataclasses import dataclass, field
 
 from ..data.images.encode import FormatError
 
-FORMATS = ("mp4", "webm", "mov")
-TRANSPARENT = ("webm", "mov")  # can hold an alpha channel
+FORMATS = ("mp4", "webm", "mov", "apng")
+TRANSPARENT = ("webm", "mov", "apng")  # can hold an alpha channel
 
 
 @dataclass(frozen=True)
 class Encoding:
     """Container, codecs and their settings.
 
-    even: sides must be even numbers. sound: codec that sound is encoded with where its own does not fit.
+    even: sides must be even numbers. sound: codec that sound is encoded with where its own does not fit; None: there is no sound.
     copied: codecs whose packets are taken as they are.
     """
 
     container: str
     codec: str
     pixels: str
-    sound: str
+    sound: str | None
     copied: tuple[str, ...]
     even: bool = False
     options: dict[str, str] = field(default_factory=dict)
@@ -65,5 +65,8 @@ def encoding_of(name: str, transparent: bool, is_camera: bool = False) -> Encodi
         pixels = "yuva420p" if transparent else "yuv420p"
         pace |= {"auto-alt-ref": "0"} if transparent else {}  # libvpx has no alternate frames for alpha
         return Encoding("webm", "libvpx-vp9", pixels, "libopus", ("opus", "vorbis"), False, {**VP9, **pace})
+    if name == "apng":
+        pixels = "rgba" if transparent else "rgb24"
+        return Encoding("apng", "apng", pixels, None, (), container_options={"plays": "0"})  # again and again
     settings = {"crf": "18", "preset": "ultrafast" if is_camera else "veryfast"}
     return Encoding("mp4", "libx264", "yuv420p", "aac", MP4_SOUND, True, settings, dict(FAST_START))

@@ -60,7 +60,7 @@ class FrameOptions:
     threshold: float | None = None
     reverse: bool = False
     edges: str | None = None
-    steady: bool = True
+    steady: bool = False
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ class VideoWriter:
         self.seconds = float((picture.time + picture.duration) * self._source.time_base)
 
     def sound(self, sound: Sound) -> None:
-        """Take over a packet of sound."""
+        """Take over a packet of sound, where the format has any."""
+        if self._encoding.sound is None:
+            return
         if self._container is None:
             self._early.append(sound)
             return
@@ -76,7 +78,9 @@ class VideoWriter:
 
     @property
     def note(self) -> str | None:
-        """What the pictures' size became, where the codec could not keep it."""
+        """What the pictures' size became, where the codec could not keep it; and that sound is gone."""
+        if self._encoding.sound is None and self._source.tracks:
+            return f"{self._encoding.container} has no sound; mp4, webm and mov keep it"
         sides = self._size[::-1]  # width, height
         if not self._encoding.even or not any(side % 2 for side in sides):
             return None
@@ -108,7 +112,8 @@ class VideoWriter:
         context.color_range = LIMITED
         context.colorspace = NUMBERS[self._colors.matrix]
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
-        self._tracks = [add_track(self._container, track, encoding, source.shift) for track in source.tracks]
+        tracks = source.tracks if encoding.sound else ()
+        self._tracks = [add_track(self._container, track, encoding, source.shift) for track in tracks]
         for sound in self._early:
             self._tracks[sound.track].put(sound.packet)
         self._early.clear()
@@ -119,9 +124,14 @@ class VideoWriter:
         if array.shape[:2] != self._size:
             array = np.asarray(Image.fromarray(array).resize(self._size[::-1], Image.Resampling.HAMMING))
         array = np.ascontiguousarray(self._even(array))
+        pixels = self._encoding.pixels
+        if pixels in FORMATS.values() and array.ndim == 2:  # FFmpeg would take gray for one of limited range
+            array = np.repeat(array[..., None], 3, axis=2)
         kind = FORMATS[array.shape[2] if array.ndim == 3 else 2]
         frame = av.VideoFrame.from_ndarray(array, format=kind)
-        return frame.reformat(format=self._encoding.pixels, dst_colorspace=self._colors.matrix, dst_color_range=LIMITED)
+        if kind == pixels:
+            return frame
+        return frame.reformat(format=pixels, dst_colorspace=self._colors.matrix, dst_color_range=LIMITED)
 
     def _even(self, array: np.ndarray) -> np.ndarray:
         """The last row or column once more, where the codec wants even sides."""

@@ -113,7 +113,7 @@ def image(tmp_path):
         (["a.jpg", "cut.jpe"], "there is png, jpg"),
         (["a.jpg", "-o", "out.heic"], "there is png, jpg"),
         (["p", "a.jpg", "out.jxl"], "there is png, jpg"),
-        (["a.mp4", "out.mkv"], "for videos there is mp4, webm, mov; for a folder of that name write out.mkv/"),
+        (["a.mp4", "out.mkv"], "for videos there is mp4, webm, mov, apng; for a folder of that name write out.mkv/"),
         (["0", "out.gif"], "for videos there is mp4, webm, mov"),
         (["i", "-", "out.gif"], "there is png, jpg"),
         (["a.jpg", "out"], "out has no suffix: out.png is a file, out/ is a folder"),

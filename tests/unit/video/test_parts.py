@@ -108,9 +108,9 @@ def test_formats():
     assert (
         check_video_format("webm", True) == "webm" and default_format(True) == "webm" and default_format(False) == "mp4"
     )
-    with pytest.raises(FormatError, match="mp4 has no transparency: take webm or mov"):
+    with pytest.raises(FormatError, match="mp4 has no transparency: take webm or mov or apng"):
         check_video_format("mp4", True)
-    with pytest.raises(FormatError, match="there is mp4, webm, mov"):
+    with pytest.raises(FormatError, match="there is mp4, webm, mov, apng"):
         check_video_format("gif")
 
 
@@ -158,7 +158,7 @@ def test_partial_results_are_no_inputs():
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(request, "_check_videos", lambda jobs: None)
+    monkeypatch.setattr(request, "_check_videos", lambda jobs, steady: None)
     for name in ("a.jpg", "b.mp4", "sub/c.MOV", "notes.txt", "d.out.webm"):
         path = tmp_path / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inspyrenet.remover.compositing import OutputStyle
 from inspyrenet.video import process
@@ -114,6 +115,29 @@ def test_h264_repeats_the_last_line_of_an_odd_side(tmp_path, size):
     frame = write(tmp_path / "a.mp4", [painted(3, *size)] * 2, False, "mp4").frames[0]
     assert frame.shape[:2] == tuple(side + side % 2 for side in size)
     assert np.abs(frame[-1, -1, :3].astype(int) - painted(3, *size)[-1, -1]).max() < 12
+
+
+@pytest.mark.parametrize("channels", [3, 4, None])
+def test_animated_png_keeps_every_pixel_and_every_time(tmp_path, channels):
+    shape = (45, 61) if channels is None else (45, 61, channels)  # odd sides
+    arrays = [np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8) for seed in range(4)]
+    writer = VideoWriter(tmp_path / "a.apng", encoding_of("apng", channels == 4), Film())
+    for time, array in zip((0, 30, 90, 120), arrays, strict=True):
+        writer.picture(Picture(array, time, 30))
+    writer.finish(tmp_path / "a.apng")
+    assert writer.note is None
+    with Image.open(tmp_path / "a.apng") as found:
+        assert found.n_frames == 4 and found.info["loop"] == 0
+        for number, (array, duration) in enumerate(zip(arrays, (50, 100, 50), strict=False)):
+            found.seek(number)
+            mode = "L" if channels is None else found.mode
+            assert found.info["duration"] == duration and np.array_equal(np.asarray(found.convert(mode)), array)
+
+
+def test_animated_png_says_that_sound_is_gone(tmp_path):
+    clip = make_video(tmp_path / "clip.mp4", 3, sound="aac")
+    outcome = run(tmp_path, VideoFile(clip), form="apng")
+    assert outcome.frames == 3 and outcome.note == "apng has no sound; mp4, webm and mov keep it"
 
 
 def test_an_odd_size_is_kept_or_said(tmp_path):
