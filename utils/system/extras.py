@@ -17,6 +17,7 @@ MODULES = {  # extra → modules of the packages that it brings; a module of sev
     "web": ("gradio",),
     "export": ("onnx", "onnx_ir", "onnxscript"),
     "cluster": ("ray",),
+    "cloud": ("fsspec", "s3fs"),
 }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from ..mending.options import Mending
 
 EPILOG = """\
 input     a pattern in quotes ('photos/**/*.jpg'), a folder, or a list: .txt with a path in each line, .parquet with column path
+s3        s3://bucket/folder stands for a folder in WHAT, FOLDER and FILE; credentials come from the environment or a profile
 manifest  OUTPUT/manifest.parquet: path, output, status (done, skipped, failed), message, width, height, bytes, seconds, …
 """
 

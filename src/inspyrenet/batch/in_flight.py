@@ -9,6 +9,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from .places import write_note
+
 TRIES = 3  # deaths that an image, or the loading of the network, may cost
 PREFIX = "trying-"
 
@@ -21,12 +23,10 @@ class InFlight:
 
     def enter(self, key: str, paths: Sequence[str] = ()) -> int:
         """Begin; how often this was begun before and not ended. paths: the images that may be to blame."""
-        from ..data.images.encode import write_bytes
-
         file = self._file(key)
         deaths = _read(file)[0]
         mark = {"begun": deaths + 1, "worker": self.worker, "paths": list(paths)}
-        write_bytes(json.dumps(mark).encode(), file)
+        write_note(json.dumps(mark).encode(), file)
         return deaths
 
     def leave(self, key: str) -> None:

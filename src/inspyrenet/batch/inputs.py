@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..cloud.path import as_path, is_url
+from ..cloud.sources import find_objects
+from ..cloud.store import State
 from ..files.report import named_like_results, named_others
 from ..files.sources import find_sources
 from ..remover.output_paths import kind_of, plan
-from ..utils.system.paths import expanded
 from .errors import BatchError, load_arrow
+from .places import readable
 
 LISTS = (".txt", ".lst", ".parquet")  # files that name images
 PATH_COLUMN = "path"
@@ -32,8 +35,8 @@ class Item:
 class Inputs:
     """The images in order, the folder that their names count from, and what was left out.
 
-    videos, twice: numbers of entries. unnamed: images whose names are no text, and so cannot stand in a manifest. like_results:
-    as of `files.sources.Sources`.
+    videos, twice: numbers of entries. unnamed: images whose names are no text, and so cannot stand in a manifest. like_results,
+    others: as of `files.sources.Sources`. states: of images that a listing told of, by path.
     """
 
     images: list[Path]
@@ -43,6 +46,7 @@ class Inputs:
     unnamed: tuple[str, ...] = ()
     like_results: tuple[Path, ...] = ()
     others: tuple[Path, ...] = ()
+    states: dict[str, State] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """1,234 images, left out: 2 videos (inspyrenet p cuts them), 1 named twice"""
@@ -59,23 +63,30 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     root: the folder whose structure is kept; default: a pattern's part before the first wildcard, the folder, or of a list
     the folder that all its images share. Raises BatchError, JobError, ImageError where there is nothing to do.
     """
-    place = expanded(source)
+    place = as_path(source)
     like_results: tuple[Path, ...] = ()
     others: tuple[Path, ...] = ()
-    if place.is_file() and place.suffix.lower() in LISTS:
+    states: dict[str, State] = {}
+    odd: tuple[str, ...] = ()
+    if place.suffix.lower() in LISTS and place.is_file():
         found, own = _read_list(place, root)
+    elif is_url(source):
+        sources, states, odd = find_objects(source, dest)
+        found, own = sources.files, sources.root
+        like_results, others = sources.like_results, sources.others
     else:
         sources = find_sources(source, dest)
         found, own = [image.absolute() for image in sources.files], sources.root.absolute()
         like_results, others = sources.like_results, sources.others
     images = sorted({path for path in found if kind_of(path) == "image"})
     videos = sum(kind_of(path) == "video" for path in found)
-    if not images:
+    if not images and not odd:
         raise BatchError(f"{source}: no images, {videos} videos: videos are cut by inspyrenet p")
     twice = len(found) - videos - len(images)
     unnamed = tuple(str(path) for path in images if not _is_text(str(path)))
     images = [path for path in images if str(path) not in unnamed] if unnamed else images
-    return Inputs(images, _checked_root(root, own, images), videos, twice, unnamed, like_results, others)
+    root = _checked_root(root, own, images)
+    return Inputs(images, root, videos, twice, (*unnamed, *odd), like_results, others, states)
 
 
 def _is_text(name: str) -> bool:
@@ -92,8 +103,14 @@ def _read_list(place: Path, root: Path | None) -> tuple[list[Path], Path]:
     names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place, base)
     if not names:
         raise BatchError(f"{place}: the list is empty")
-    paths = [Path(os.path.normpath(base / expanded(name))) for name in names]
-    return paths, Path(os.path.commonpath([path.parent for path in paths]))
+    paths = [_normal(as_path(name) if is_url(name) else base / as_path(name)) for name in names]
+    if len({is_url(str(path)) for path in paths}) > 1:
+        raise BatchError(f"{place}: names files of this machine and addresses: make two lists of it")
+    return paths, type(paths[0])(os.path.commonpath([path.parent for path in paths]))
+
+
+def _normal(path: Path) -> Path:
+    return type(path)(os.path.normpath(path))
 
 
 def _names_of_text(place: Path, base: Path) -> list[str]:
@@ -111,10 +128,11 @@ def _names_of_text(place: Path, base: Path) -> list[str]:
 def _names_of_table(place: Path) -> list[str]:
     arrow = load_arrow()
     try:
-        schema = arrow.parquet.read_schema(place)
+        file = readable(place)
+        schema = arrow.parquet.read_schema(file)
         if PATH_COLUMN not in schema.names:
             raise BatchError(f"{place}: has no column {PATH_COLUMN} (there is {', '.join(schema.names)})")
-        column = arrow.parquet.read_table(place, columns=[PATH_COLUMN])[PATH_COLUMN]
+        column = arrow.parquet.read_table(file, columns=[PATH_COLUMN])[PATH_COLUMN]
     except (arrow.ArrowException, OSError) as error:
         raise BatchError(f"{place}: not a parquet file, or a damaged one ({error})") from error
     return [str(name) for name in column.to_pylist() if name]
@@ -123,7 +141,7 @@ def _names_of_table(place: Path) -> list[str]:
 def _checked_root(root: Path | None, own: Path, images: Sequence[Path]) -> Path:
     if root is None:
         return own
-    root = Path(os.path.normpath(expanded(root).absolute()))
+    root = _normal(root.absolute())
     outside = [image for image in images if not image.is_relative_to(root)]
     if outside:
         raise BatchError(f"{outside[0]} does not lie below --root {root} ({len(outside)} images do not)")

@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..cloud.path import as_path
 from ..data.images.encode import check_format
 from ..engine.network_options import NetworkOptions
-from ..files.request import check_folder_name, check_writable
+from ..files.request import check_folder_name
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, check_threshold, mended_style, style_of
 from ..remover.foreground import choose_method
-from ..utils.system.paths import expanded
 from ..utils.system.signals import Handler
 from .cluster import RayExecutor
 from .errors import BatchError, load_arrow
@@ -28,6 +28,7 @@ from .layout import lay_out_workers
 from .local import LocalExecutor
 from .manifest import FAILED, Journal, Manifest, Row, merge_rows, table_of
 from .network import Network, resolve_network
+from .places import check_writable, listed
 from .progress import Progress, Summary
 from .resume import plan_resume, without_replaced
 from .worker import Settings, Worker
@@ -81,17 +82,17 @@ def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summ
     say = say or _say
     output = _check(request)
     check_folder_name(request.output)
-    dest = expanded(request.output).absolute()
+    dest = as_path(request.output).absolute()
     say(f"looking for images: {request.input}")
-    inputs = find_inputs(request.input, dest, Path(request.root) if request.root else None)
+    inputs = find_inputs(request.input, dest, as_path(request.root) if request.root else None)
     items = lay_out(inputs, dest, output.format, request.shard_size)
     network = resolve_network(request.network)
     check_writable(dest)
-    manifest = Manifest(expanded(request.manifest).absolute() if request.manifest else dest / "manifest.parquet")
+    manifest = Manifest(as_path(request.manifest).absolute() if request.manifest else dest / "manifest.parquet")
     try:
         table = manifest.open(_made_with(request, output, network), request.overwrite)
         table = without_replaced(table, items)
-        state = plan_resume(items, table, manifest.since)
+        state = plan_resume(items, table, manifest.since, listed(dest, inputs.states))
         summary = Summary(manifest.file, skipped=state.finished)
         say(f"{inputs}: {state.finished:,} there already, {len(state.todo):,} to do")
         unnamed = _unnamed(inputs)
@@ -153,7 +154,7 @@ def _settings(request: BatchRequest, output: OutputOptions, network: Network, ma
 
 def _unnamed(inputs: Inputs) -> list[Row]:
     """Rows for files whose names no manifest can hold."""
-    reason = "the file's name is not UTF-8: rename it"
+    reason = "a name that no path can have (not UTF-8, or an empty part in the key): rename it"
     names = [name.encode("utf-8", "backslashreplace").decode() for name in inputs.unnamed]
     return [Row(name, "", FAILED, reason, finished=time.time()) for name in names]
 

@@ -7,15 +7,17 @@ unfinished shards only; those are found again from the results themselves (`resu
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..data.whole_file import whole_file
+from ..cloud.errors import CloudError
+from ..cloud.lease import Lease
+from ..cloud.path import CloudPath
 from ..mending.components import Box
 from .errors import BatchError, load_arrow
+from .places import readable, remove_tree, write_note, written
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,7 +26,7 @@ DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 METADATA = b"inspyrenet.batch"  # of the parquet file: with what the results were made
 LATER = ("quality", "bbox", "objects")  # columns that manifests of earlier versions do not have
 RUN = "run.json"  # the same, while a batch is unfinished
-LOCK = "lock"
+LOCK, CLOCK = "lock", "clock"
 
 
 @dataclass(slots=True)
@@ -98,8 +100,10 @@ def write_table(table: "pyarrow.Table", path: Path, made_with: dict[str, Any]) -
     arrow = load_arrow()
     table = table.replace_schema_metadata({METADATA: json.dumps(made_with)})
     try:
-        with whole_file(path, sync_name=True) as partial:
-            arrow.parquet.write_table(table, partial)
+        with written(path) as file:
+            arrow.parquet.write_table(table, file)
+    except CloudError:
+        raise
     except OSError as error:
         raise OSError(
             error.errno, f"cannot write {path} ({error.strerror or error}); make room, or see --manifest"
@@ -113,7 +117,9 @@ def read_table(path: Path) -> tuple["pyarrow.Table", dict[str, Any]]:
     if path.parent.suffix == ".parts":
         way = "remove it, and the images that it told of are found again or made again"
     try:
-        table = arrow.parquet.read_table(path, partitioning=None)
+        table = arrow.parquet.read_table(readable(path), partitioning=None)
+    except CloudError:
+        raise
     except (arrow.ArrowException, OSError, ValueError) as error:
         raise BatchError(f"{path} is damaged ({str(error)[:80].partition(chr(10))[0]}): {way}") from error
     try:
@@ -154,7 +160,7 @@ class Manifest:
         self.made_with: dict[str, Any] = {}
         self.since: int | None = None  # results older than this (ns) are to be made again
         self.started = 0  # ns, by the clock of the file system
-        self._lock: int | None = None
+        self._lock: int | Lease | None = None
 
     def open(self, made_with: dict[str, Any], overwrite: bool = False) -> "pyarrow.Table":
         """Take up the work: rows known so far, parts folded in. made_with: must be what an unfinished or earlier run had.
@@ -176,7 +182,7 @@ class Manifest:
         if not run.exists():
             self._write_run(made_with, overwrite=False)
         self.since = run.stat().st_mtime_ns if read_run(run)[1] else None
-        clock = self.folder / LOCK
+        clock = self.folder / CLOCK
         clock.touch()
         self.started = clock.stat().st_mtime_ns
         return merge_rows(tables)
@@ -187,13 +193,15 @@ class Manifest:
         self._remove_parts()
 
     def add_part(self, shard: int, rows: Sequence[Row]) -> None:
+        if isinstance(self._lock, Lease):
+            self._lock.check()
         write_table(table_of(rows), self.folder / f"part-{shard:05d}.parquet", self.made_with)
 
     def finish(self) -> "pyarrow.Table":
         """Fold everything into the snapshot and close; the parts' folder goes."""
         table = merge_rows(self._read_all()[0])
         self.save(table)
-        shutil.rmtree(self.folder, ignore_errors=True)  # a worker of a killed run may still be leaving a mark
+        remove_tree(self.folder)  # a worker of a killed run may still be leaving a mark
         self.close()
         return table
 
@@ -202,8 +210,8 @@ class Manifest:
         if self._lock is None:
             return
         if not (self.folder / RUN).exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-        os.close(self._lock)
+            remove_tree(self.folder)
+        self._lock.release() if isinstance(self._lock, Lease) else os.close(self._lock)
         self._lock = None
 
     # -- parts ------------------------------------------------------------------------------------------------------
@@ -223,12 +231,13 @@ class Manifest:
             part.unlink()
 
     def _write_run(self, made_with: dict[str, Any], overwrite: bool) -> None:
-        from ..data.images.encode import write_bytes
-
-        write_bytes(json.dumps({"made_with": made_with, "overwrite": overwrite}).encode(), self.folder / RUN)
+        write_note(json.dumps({"made_with": made_with, "overwrite": overwrite}).encode(), self.folder / RUN)
 
     def _take_lock(self) -> None:
-        """The kernel lets go of it when this process ends, however that happens."""
+        """The kernel lets go of it when this process ends, however that happens; a store's lease ends by itself."""
+        if isinstance(self.folder, CloudPath):
+            self._lock = Lease(self.folder / LOCK)
+            return
         try:
             import fcntl
         except ImportError:  # not on Windows, where two batches in one folder go unnoticed

@@ -1,17 +1,16 @@
 """What is left to do: which results are there already and still belong to their images."""
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..data.images.read import ImageError, upright_size
 from .errors import BatchError
 from .inputs import Item
 from .manifest import SKIPPED, Row
+from .places import AnyState, Look, local_copy, state_of
 
 if TYPE_CHECKING:
     import pyarrow
@@ -40,21 +39,24 @@ class ResumePlan:
     found: list[Row] = field(default_factory=list)
 
 
-def plan_resume(items: Sequence[Item], table: "pyarrow.Table", since: int | None = None) -> ResumePlan:
+def plan_resume(
+    items: Sequence[Item], table: "pyarrow.Table", since: int | None = None, look: Look = state_of
+) -> ResumePlan:
     """Finished: the result is there, is no older than `since` (ns), and its image is the one that it was made from.
 
     Where a row tells, the result's size and the image's size and time of change must still be as recorded; else the result
     must be a picture, as far as its first bytes tell, and not older than the image. Raises BatchError where a result belongs
-    to another image that still exists.
+    to another image that still exists. look: tells the state of an image or result.
     """
     known = _known(table)
-    _refuse_foreign(items, known, since)
+    _refuse_foreign(items, known, since, look)
     slices = [items[start : start + SLICE] for start in range(0, len(items), SLICE)]
     sort = partial(
         _sort_slice,
         known={row.path: row for row in known},
         owners={row.output: row.path for row in known},
         since=since,
+        look=look,
     )
     everything = ResumePlan()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -70,7 +72,7 @@ def _known(table: "pyarrow.Table") -> list[Known]:
     return [Known(*values) for values in zip(*(table[name].to_pylist() for name in names), strict=True)]
 
 
-def _refuse_foreign(items: Sequence[Item], known: Iterable[Known], since: int | None) -> None:
+def _refuse_foreign(items: Sequence[Item], known: Iterable[Known], since: int | None, look: Look) -> None:
     """Two inputs never share a result, also where they come from two runs."""
     if since is not None:
         return
@@ -78,11 +80,19 @@ def _refuse_foreign(items: Sequence[Item], known: Iterable[Known], since: int | 
     paths = set(wanted.values())
     for row in known:
         other = wanted.get(row.output, row.path)
-        if other != row.path and row.path not in paths and os.path.exists(row.path) and os.path.exists(row.output):  # noqa: PTH110
+        if other != row.path and row.path not in paths and _is_there(row.path, look) and _is_there(row.output, look):
             raise BatchError(
                 f"{row.output} was made from {row.path}, and would be replaced by the result of {other}: choose another "
                 "--output, or give --root so that the names differ"
             )
+
+
+def _is_there(path: str, look: Look) -> bool:
+    try:
+        look(path)
+    except OSError:
+        return False
+    return True
 
 
 def without_replaced(table: "pyarrow.Table", items: Sequence[Item]) -> "pyarrow.Table":
@@ -95,12 +105,12 @@ def without_replaced(table: "pyarrow.Table", items: Sequence[Item]) -> "pyarrow.
 
 
 def _sort_slice(
-    items: Sequence[Item], known: dict[str, Known], owners: dict[str, str], since: int | None
+    items: Sequence[Item], known: dict[str, Known], owners: dict[str, str], since: int | None, look: Look
 ) -> ResumePlan:
     part = ResumePlan()
     for item in items:
         owned = owners.get(item.output, item.path) == item.path
-        state = _is_finished(item, known.get(item.path), since) if owned else None
+        state = _is_finished(item, known.get(item.path), since, look) if owned else None
         if state is None:
             part.todo.append(item)
             continue
@@ -110,10 +120,10 @@ def _sort_slice(
     return part
 
 
-def _is_finished(item: Item, row: Known | None, since: int | None) -> tuple[os.stat_result, os.stat_result] | None:
+def _is_finished(item: Item, row: Known | None, since: int | None, look: Look) -> tuple[AnyState, AnyState] | None:
     """State of image and result, where the result is whole and of this image."""
     try:
-        output, source = os.stat(item.output), os.stat(item.path)  # noqa: PTH116 (millions of them)
+        output, source = look(item.output), look(item.path)
     except OSError:
         return None  # not made, or no image: trying says what is wrong
     if not output.st_size or (since is not None and output.st_mtime_ns < since):
@@ -123,26 +133,26 @@ def _is_finished(item: Item, row: Known | None, since: int | None) -> tuple[os.s
             return None  # cut short since, or written by something else
         same = (row.source_bytes, row.source_mtime_ns) == (source.st_size, source.st_mtime_ns)
     else:
-        same = output.st_mtime_ns >= source.st_mtime_ns and _begins_as_picture(Path(item.output))
+        same = output.st_mtime_ns >= source.st_mtime_ns and _begins_as_picture(item.output)
     return (output, source) if same else None
 
 
-def _begins_as_picture(path: Path) -> bool:
+def _begins_as_picture(path: str) -> bool:
+    return _size(path) is not None
+
+
+def _size(path: str) -> tuple[int, int] | None:
+    """(height, width) of an image, None where it cannot be read."""
     try:
-        upright_size(path)
+        with local_copy(path) as file:
+            return upright_size(file)
     except (ImageError, OSError):
-        return False
-    return True
+        return None
 
 
-def _row_of(item: Item, output: os.stat_result, source: os.stat_result) -> Row:
+def _row_of(item: Item, output: AnyState, source: AnyState) -> Row:
     """A row from the files alone."""
-    height: int | None
-    width: int | None
-    try:
-        height, width = upright_size(Path(item.path))
-    except (ImageError, OSError):
-        height = width = None
+    height, width = _size(item.path) or (None, None)
     return Row(
         item.path, item.output, SKIPPED, UNRECORDED, width, height, output.st_size, shard=item.shard,
         finished=output.st_mtime_ns / 1e9, source_bytes=source.st_size, source_mtime_ns=source.st_mtime_ns,

@@ -1,5 +1,6 @@
 """One worker: loads the network once, then turns portions of images into results and rows. The same for every executor."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -8,18 +9,23 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..cloud.path import as_path, is_url
+from ..cloud.store import State
 from ..files.read_ahead import Reading, Room, read_ahead
 from ..files.report import FATAL_ERRNOS
 from ..remover.compositing import OutputStyle
 from ..utils.system.failures import one_line
 from .errors import BatchError
+from .fetch import AHEAD, Fetched
 from .in_flight import TRIES, InFlight
 from .inputs import Item
 from .manifest import DONE, FAILED, Row
 from .network import Network
+from .places import AnyState, local_copy, state_of, write_result
 
 if TYPE_CHECKING:
     from ..data.images.decoded import DecodedImage
@@ -90,7 +96,7 @@ class Worker:
     def __init__(self, settings: Settings, name: str, load: Callable[[Settings], "Remover"] = load_remover):
         self.settings = settings
         self.label = f"{socket.gethostname()}:{os.getpid()}"
-        self.in_flight = InFlight(Path(settings.in_flight), self.label)
+        self.in_flight = InFlight(as_path(settings.in_flight), self.label)
         key = f"start {name}"
         if self.in_flight.enter(key) >= TRIES:
             raise BatchError(
@@ -100,6 +106,7 @@ class Worker:
         self.in_flight.leave(key)
         self.batch_size = settings.batch_size or self.remover.batch_size
         self.readers, self.writers = ThreadPoolExecutor(IO_THREADS), ThreadPoolExecutor(IO_THREADS)
+        self.fetchers = ThreadPoolExecutor(AHEAD)
 
     def __call__(self, items: Sequence[Item]) -> list[Row]:
         """Do these images. Where a worker died of the same chunk before, what it finished is kept, the rest goes one by one."""
@@ -121,7 +128,7 @@ class Worker:
     def _kept(self, item: Item) -> Row | None:
         """A row for a result that another worker finished before it died."""
         try:
-            state = Path(item.output).stat()
+            state = state_of(item.output)
         except OSError:
             return None
         if not state.st_size or state.st_mtime_ns < self.settings.started:
@@ -135,7 +142,8 @@ class Worker:
         try:
             from ..data.images.read import upright_size
 
-            row.height, row.width = upright_size(Path(item.path))
+            with local_copy(item.path) as file:
+                row.height, row.width = upright_size(file)
         except (ValueError, OSError):
             row.message += "; the image is gone since"
         return row
@@ -158,13 +166,16 @@ class Worker:
         rows: list[Row] = []
         pending: deque[tuple[Row, int, Future[float]]] = deque()
         room = Room()
+        fetched = Fetched(items, self.fetchers)
 
         def finish_one() -> None:
             row, pixels, writing = pending.popleft()
             _finish_writing(row, writing)
             room.taken -= pixels
 
-        for group in read_ahead(items, _read, _pixels, self.readers, room, finish_one, self.batch_size):
+        for group in read_ahead(
+            items, partial(_read, fetched), partial(_pixels, fetched), self.readers, room, finish_one, self.batch_size
+        ):
             started = [(_new_row(reading.item, DONE), reading.pixels) for reading in group]
             rows += [row for row, _ in started]
             found = {id(row): (image, maps) for row, image, maps in self._predict([row for row, _ in started], group)}
@@ -215,52 +226,55 @@ class Worker:
 
     def _write(self, row: Row, image: "DecodedImage", maps: "NetworkMaps") -> float:
         """Make the result and its file; the seconds that this took."""
-        from ..remover.writing import write_result
-
         settings = self.settings
         started = time.perf_counter()
         result = self.remover.finish(
             image, maps, settings.style, settings.threshold, settings.reverse, settings.keep_metadata
         )
-        write_result(result, row.output, settings.format)
+        row.bytes = write_result(result, as_path(row.output), settings.format)
         row.bbox, row.quality = result.bbox, result.quality
         row.objects = [one.bbox for one in result.objects if one.bbox is not None] or None
-        row.bytes = Path(row.output).stat().st_size
         return time.perf_counter() - started
 
 
 def _new_row(item: Item, status: str) -> Row:
-    """A row with what the file system says about the image."""
+    """A row with what the file system says about the image; a store says it with the content."""
     row = Row(item.path, item.output, status, shard=item.shard, finished=time.time())
-    try:
-        state = Path(item.path).stat()
-        row.source_bytes, row.source_mtime_ns = state.st_size, state.st_mtime_ns
-    except OSError:
-        pass  # reading it says what is wrong
+    if not is_url(item.path):
+        with contextlib.suppress(OSError):  # reading it says what is wrong
+            _note(row, Path(item.path).stat())
     return row
 
 
-def _read(item: Item) -> "tuple[DecodedImage, float]":
+def _note(row: Row, state: AnyState) -> None:
+    row.source_bytes, row.source_mtime_ns = state.st_size, state.st_mtime_ns
+
+
+def _read(fetched: Fetched, item: Item) -> "tuple[DecodedImage, float, State | None]":
+    """The image, seconds, and of an object its state."""
     from ..remover.image_types import read_upright
 
     started = time.perf_counter()
-    return read_upright(Path(item.path)), time.perf_counter() - started
+    state, source = fetched.take(item.path) if is_url(item.path) else (None, Path(item.path))
+    return read_upright(source), time.perf_counter() - started, state
 
 
-def _pixels(item: Item) -> int:
+def _pixels(fetched: Fetched, item: Item) -> int:
     from ..data.images.read import count_pixels
 
-    return count_pixels(item.path)
+    return fetched.pixels(item.path) if is_url(item.path) else count_pixels(item.path)
 
 
-def _result(row: Row, reading: "Future[tuple[DecodedImage, float]]") -> "DecodedImage | None":
+def _result(row: Row, reading: "Future[tuple[DecodedImage, float, State | None]]") -> "DecodedImage | None":
     """The image, where it can be read; its size and the time go into the row."""
     try:
-        image, row.seconds = reading.result()
+        image, row.seconds, state = reading.result()
     except Exception as error:  # decoders fail in many ways
         _fail(row, error)
         return None
     row.height, row.width = image.array.shape[:2]
+    if state is not None:
+        _note(row, state)
     return image
 
 
@@ -278,5 +292,9 @@ def _finish_writing(row: Row, writing: "Future[float]") -> None:
 
 
 def _fail(row: Row, error: BaseException) -> None:
-    row.status, row.message, row.bytes = FAILED, one_line(error).removeprefix(f"{row.path}: "), None
+    row.status, row.message, row.bytes = (
+        FAILED,
+        one_line(error).removeprefix(f"{row.path}: ").removeprefix("image bytes: "),
+        None,
+    )
     row.finished = time.time()

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 SUFFIX = ".out"  # before the format, where a result lies beside its image
 NUMBER = re.compile(r"\.\d+$")  # of an object, behind that
@@ -72,7 +72,7 @@ def plan(
     Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
     """
     forms = {"image": form, "video": video_form}
-    roots = [root] if isinstance(root, Path) else sorted(set(root))
+    roots = [root] if isinstance(root, PurePath) else sorted(set(root))
     places = [_below(source, roots[0]) for source in sources] if inner is None else inner
     stems: dict[tuple[str, str], int] = {}
     for source, place in zip(sources, places, strict=True):

@@ -1,8 +1,9 @@
 """Results into files: one, and one more for each object where they were asked for by themselves."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.images.encode import write_picture
+from ..data.images.encode import encode, write_picture
 from .image_types import Result
 from .output_paths import object_path
 
@@ -13,6 +14,13 @@ def write_result(result: Result, path: Path | str, form: str | None = None) -> N
     for number, one in enumerate(result.objects, 1):
         write_picture(one.array, object_path(path, number), form or path.suffix, one.metadata)
     write_picture(result.array, path, form, result.metadata)
+
+
+def encoded(result: Result, path: Path, form: str) -> Iterator[tuple[Path, bytes]]:
+    """The same as bytes, each with its place; the result itself last. Raises FormatError."""
+    for number, one in enumerate(result.objects, 1):
+        yield object_path(path, number), encode(one.array, form, one.metadata)
+    yield path, encode(result.array, form, result.metadata)
 
 
 def places_of(result: Result) -> str:

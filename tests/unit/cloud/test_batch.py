@@ -1,0 +1,88 @@
+"""A batch whose images, results and manifest are objects: what holds for files holds for them."""
+
+import io
+
+import pyarrow.parquet
+import pytest
+
+from inspyrenet.batch import job
+from inspyrenet.cloud.errors import CloudError
+from inspyrenet.cloud.lease import Lease
+from inspyrenet.cloud.path import CloudPath
+from tests import fake_worker, object_store
+from tests.fake_worker import NETWORK, ODD
+
+IN, OUT = "s3://photos/in", "s3://photos/out"
+
+
+def request(**options) -> job.BatchRequest:
+    words = {"input": IN, "output": OUT, "type": "map", "workers": 1, "network": NETWORK.options, "shard_size": 4}
+    return job.BatchRequest(**(words | {"edges": "none"} | options))
+
+
+def rows(key: str = "out/manifest.parquet") -> dict[str, dict]:
+    table = pyarrow.parquet.read_table(io.BytesIO(object_store.get(key)))
+    return {row["path"].rpartition("/")[2]: row for row in table.to_pylist()}
+
+
+@pytest.fixture
+def pictures(bucket):
+    for number in range(5):
+        object_store.put(f"in/s{number % 2}/p{number}.png", object_store.picture(number))
+
+
+def test_a_batch_from_store_to_store_goes_on_where_it_ended(pictures, capfd):
+    object_store.put("in/bad.jpg", b"no image")
+    object_store.put("in/odd.png", object_store.picture(9, ODD))
+    object_store.put("in/a//b.png", object_store.picture(9))
+    first = fake_worker.run(request())
+    assert (first.done, len(first.failed), first.exit_code) == (5, 3, 1)
+    found = rows()
+    assert {name: row["status"] for name, row in found.items() if row["status"] != "done"} == {
+        "bad.jpg": "failed", "odd.png": "failed", "b.png": "failed",
+    }  # fmt: skip
+    assert found["bad.jpg"]["message"].startswith("not an image of a known kind")
+    one = found["p1.png"]
+    assert (one["path"], one["output"]) == (f"{IN}/s1/p1.png", f"{OUT}/s1/p1.png")
+    assert one["bytes"] == len(object_store.get("out/s1/p1.png")) and one["source_bytes"] and one["width"] == 12
+    assert object_store.names("out") == ["out/manifest.parquet", *[f"out/s{n % 2}/p{n}.png" for n in (0, 2, 4, 1, 3)]]
+
+    object_store.put("in/s0/p0.png", object_store.picture(77, 20))  # changed
+    object_store.client().delete_object(Bucket=object_store.BUCKET, Key="out/s1/p3.png")  # gone
+    object_store.put("in/s1/p5.png", object_store.picture(5))  # new
+    second = fake_worker.run(request())
+    assert (second.done, second.skipped, len(second.failed)) == (3, 3, 3)
+    assert rows()["p0.png"]["width"] == 20
+    written = capfd.readouterr()
+    assert object_store.SECRET not in written.out + written.err
+    assert object_store.SECRET.encode() not in object_store.get("out/manifest.parquet")
+
+
+def test_results_without_a_row_are_found_again(pictures):
+    fake_worker.run(request())
+    object_store.client().delete_object(Bucket=object_store.BUCKET, Key="out/manifest.parquet")
+    object_store.put("out/s0/p0.png", b"no picture")
+    again = fake_worker.run(request())
+    assert (again.done, again.skipped) == (1, 4)
+    assert {name: row["status"] for name, row in rows().items()} == {
+        f"p{number}.png": "skipped" if number else "done" for number in range(5)
+    }
+
+
+def test_a_list_may_lie_anywhere_and_results_come_here(pictures, tmp_path):
+    object_store.put("lists/some.txt", b"../in/s0/p0.png\ns3://photos/in/s1/p1.png\n")
+    done = fake_worker.run(request(input="s3://photos/lists/some.txt", output=str(tmp_path / "out")))
+    assert done.done == 2 and sorted(path.name for path in tmp_path.rglob("*.png")) == ["p0.png", "p1.png"]
+    done = fake_worker.run(request(manifest=str(tmp_path / "m.parquet")))
+    assert done.done == 5 and object_store.names("out/m") == []
+
+
+def test_a_second_command_and_a_missing_bucket_are_refused(pictures):
+    lease = Lease(CloudPath(f"{OUT}/manifest.parts/lock"))
+    with pytest.raises(CloudError, match="another inspyrenet batch is at work"):
+        fake_worker.run(request())
+    lease.release()
+    with pytest.raises(CloudError, match="there is no bucket nowhere"):
+        fake_worker.run(request(output="s3://nowhere/out"))
+    with pytest.raises(CloudError, match="there is no bucket nowhere"):
+        fake_worker.run(request(input="s3://nowhere/in"))
