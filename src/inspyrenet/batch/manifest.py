@@ -12,6 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..cloud.errors import CloudError
 from ..cloud.lease import Lease
 from ..cloud.path import CloudPath
@@ -88,8 +90,9 @@ def merge_rows(tables: Sequence["pyarrow.Table"]) -> "pyarrow.Table":
     """One row for each path, sorted by path; of several rows the last table's counts."""
     arrow = load_arrow()
     whole = arrow.concat_tables(tables) if tables else table_of([])
-    places = {path: place for place, path in enumerate(whole["path"].to_pylist())}
-    return whole.take(arrow.array([places[path] for path in sorted(places)], arrow.int64()))
+    places = arrow.table({"path": whole["path"], "place": np.arange(len(whole))})
+    last = places.group_by("path").aggregate([("place", "max")]).sort_by("path")
+    return whole.take(last["place_max"])
 
 
 # -- files --------------------------------------------------------------------------------------------------------
