@@ -122,12 +122,11 @@ def test_no_credentials_is_told(bucket, monkeypatch, tmp_path):
 
 
 def test_no_permission_is_told_without_the_stores_words(bucket, monkeypatch):
-    from botocore.exceptions import ClientError
-
     said = {"Error": {"Code": "AccessDenied", "Message": f"Credential={object_store.SECRET}"}}
+    error = object_store.client().exceptions.ClientError(said, "PutObject")
 
     def refuse(*_, **__):
-        raise PermissionError(object_store.SECRET) from ClientError(said, "PutObject")
+        raise PermissionError(object_store.SECRET) from error
 
     monkeypatch.setattr(store._store(), "pipe_file", refuse)
     with pytest.raises(CloudError, match=r"no permission \(AccessDenied\).*s3:PutObject") as caught:
