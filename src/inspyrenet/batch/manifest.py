@@ -19,7 +19,7 @@ from ..cloud.lease import Lease
 from ..cloud.path import CloudPath
 from ..mending.components import Box
 from .errors import BatchError, load_arrow
-from .places import readable, remove_tree, write_note, written
+from .places import moment_of, readable, remove_tree, write_note, written
 
 if TYPE_CHECKING:
     import pyarrow
@@ -184,10 +184,10 @@ class Manifest:
         run = self.folder / RUN
         if not run.exists():
             self._write_run(made_with, overwrite=False)
-        self.since = run.stat().st_mtime_ns if read_run(run)[1] else None
+        self.since = moment_of(run) if read_run(run)[1] else None
         clock = self.folder / CLOCK
         clock.touch()
-        self.started = clock.stat().st_mtime_ns
+        self.started = moment_of(clock)
         return merge_rows(tables)
 
     def save(self, table: "pyarrow.Table") -> None:

@@ -27,6 +27,11 @@ def state_of(path: str) -> AnyState:
     return store.state(path) if is_url(path) else os.stat(path)  # noqa: PTH116 (millions of them)
 
 
+def moment_of(path: Path) -> int:
+    """When it was written (ns); of an object the end of that second, since older ones may tell the same. Raises OSError."""
+    return path.stat().st_mtime_ns + (store.CLOCK if isinstance(path, CloudPath) else 0)
+
+
 def listed(dest: Path, inputs: dict[str, State]) -> Look:
     """`state_of`, from listings where there are some: one request for a thousand results in place of one for each.
 

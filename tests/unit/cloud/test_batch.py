@@ -6,6 +6,7 @@ import pyarrow.parquet
 import pytest
 
 from inspyrenet.batch import job
+from inspyrenet.batch.manifest import Manifest
 from inspyrenet.cloud.errors import CloudError
 from inspyrenet.cloud.lease import Lease
 from inspyrenet.cloud.path import CloudPath
@@ -86,3 +87,12 @@ def test_a_second_command_and_a_missing_bucket_are_refused(pictures):
         fake_worker.run(request(output="s3://nowhere/out"))
     with pytest.raises(CloudError, match="there is no bucket nowhere"):
         fake_worker.run(request(input="s3://nowhere/in"))
+
+
+def test_results_of_the_second_before_overwriting_are_made_again(bucket):
+    result = CloudPath(f"{OUT}/a.png")
+    result.write_bytes(b"old")
+    manifest = Manifest(CloudPath(f"{OUT}/manifest.parquet"))
+    manifest.open({"type": "map"}, overwrite=True)
+    assert manifest.since is not None and result.stat().st_mtime_ns < manifest.since
+    manifest.close()
