@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from .places import write_note
+from .places import write_data
 
 TRIES = 3  # deaths that an image, or the loading of the network, may cost
 PREFIX = "trying-"
@@ -26,7 +26,7 @@ class InFlight:
         file = self._file(key)
         deaths = _read(file)[0]
         mark = {"begun": deaths + 1, "worker": self.worker, "paths": list(paths)}
-        write_note(json.dumps(mark).encode(), file)
+        write_data(json.dumps(mark).encode(), file)
         return deaths
 
     def leave(self, key: str) -> None:

@@ -19,7 +19,7 @@ from ..cloud.lease import Lease
 from ..cloud.path import CloudPath
 from ..mending.components import Box
 from .errors import BatchError, load_arrow
-from .places import moment_of, readable, remove_tree, write_note, written
+from .places import moment_of, readable, remove_tree, write_data, written
 
 if TYPE_CHECKING:
     import pyarrow
@@ -234,7 +234,7 @@ class Manifest:
             part.unlink()
 
     def _write_run(self, made_with: dict[str, Any], overwrite: bool) -> None:
-        write_note(json.dumps({"made_with": made_with, "overwrite": overwrite}).encode(), self.folder / RUN)
+        write_data(json.dumps({"made_with": made_with, "overwrite": overwrite}).encode(), self.folder / RUN)
 
     def _take_lock(self) -> None:
         """The kernel lets go of it when this process ends, however that happens; a store's lease ends by itself."""

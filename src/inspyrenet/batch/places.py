@@ -81,8 +81,8 @@ def readable(path: Path) -> Path | io.BytesIO:
     return path.open() if isinstance(path, CloudPath) else path
 
 
-def write_note(data: bytes, path: Path) -> None:
-    """A few bytes that others read. Raises OSError."""
+def write_data(data: bytes, path: Path) -> None:
+    """Bytes that others read. Raises OSError."""
     from ..data.images.encode import write_bytes
 
     path.write_bytes(data) if isinstance(path, CloudPath) else write_bytes(data, path)
@@ -90,13 +90,15 @@ def write_note(data: bytes, path: Path) -> None:
 
 def write_result(result: "Result", path: Path, form: str) -> int:
     """As `remover.writing.write_result`; the bytes of the result. Raises OSError, FormatError."""
+    from ..data.images.encode import encode
     from ..remover import writing
 
     if not isinstance(path, CloudPath):
         writing.write_result(result, path, form)
         return path.stat().st_size
-    for place, data in writing.encoded(result, path, form):
-        place.write_bytes(data)
+    writing.write_objects_of(result, path, form, write_data)
+    data = encode(result.array, form, result.metadata)
+    path.write_bytes(data)
     return len(data)
 
 

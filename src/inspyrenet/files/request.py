@@ -96,7 +96,7 @@ def parse_request(request: Request) -> Work:
         _check_videos(jobs, request.steady)
     review = _review(request, words, folders, jobs)
     if request.mending.splits:
-        _check_objects(jobs, review)
+        _check_objects(jobs)
     for folder in folders:
         check_writable(folder)
     if review:
@@ -159,18 +159,11 @@ def _check_mending(mending: Mending, jobs: Sequence[FileJob]) -> None:
         )
 
 
-def _check_objects(jobs: Sequence[FileJob], review: Review | None) -> None:
-    """Raises JobError where a file of one object would replace an input, or a file beside which no earlier run's result lies."""
-    fresh = [job.target for job in jobs if not _is_there(job.target, review)]
-    there = [path for folder in {target.parent for target in fresh} for path in folder.glob("*")]
+def _check_objects(jobs: Sequence[FileJob]) -> None:
+    """Raises JobError where a file of one object would replace an input; what else is there, `object_files` leaves alone."""
     found = in_the_way([job.target.resolve() for job in jobs], [job.source.resolve() for job in jobs])
-    found += in_the_way(fresh, there)
     if found:
-        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        raise JobError(
-            f"{found[0]}{more}: an object's own file would replace it: rename it if it is a photograph, "
-            "remove it if a run that was stopped left it"
-        )
+        raise JobError(f"{found[0]}: an object's own file would replace this input: rename it")
 
 
 def is_camera(source: str) -> bool:

@@ -1,26 +1,30 @@
 """Results into files: one, and one more for each object where they were asked for by themselves."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-from ..data.images.encode import encode, write_picture
+from ..data.images.encode import encode, write_bytes, write_picture
 from .image_types import Result
+from .object_files import Write, write_objects
 from .output_paths import object_path
 
 
 def write_result(result: Result, path: Path | str, form: str | None = None) -> None:
-    """Write the result, and its objects beside it as `object_path` names them. Raises as `write_picture` does."""
+    """Write the result, and before it its objects, beside it as `object_path` names them, see `object_files`.
+
+    Raises as `write_picture` does.
+    """
     path = Path(path)
-    for number, one in enumerate(result.objects, 1):
-        write_picture(one.array, object_path(path, number), form or path.suffix, one.metadata)
+    write_objects_of(result, path, form or path.suffix, write_bytes)
     write_picture(result.array, path, form, result.metadata)
 
 
-def encoded(result: Result, path: Path, form: str) -> Iterator[tuple[Path, bytes]]:
-    """The same as bytes, each with its place; the result itself last. Raises FormatError."""
-    for number, one in enumerate(result.objects, 1):
-        yield object_path(path, number), encode(one.array, form, one.metadata)
-    yield path, encode(result.array, form, result.metadata)
+def write_objects_of(result: Result, path: Path, form: str, write: Write) -> None:
+    """The objects of a result that goes to `path`. Raises OSError, FormatError."""
+    files = {
+        object_path(path, number): encode(one.array, form, one.metadata) for number, one in enumerate(result.objects, 1)
+    }
+    if files:
+        write_objects(path, files, write)
 
 
 def places_of(result: Result) -> str:

@@ -52,7 +52,8 @@ def test_an_image_without_an_object_does_not_end_the_others(photos, capsys):
 def test_every_object_gets_a_file_of_its_own(photos, capsys):
     assert cli.main(["in/two.png", "--object", "all", "--crop", "-v"]) == 0
     assert "object at 5,10,30,30 and 50,20,20,20" in capsys.readouterr().err
-    assert files("in") == ["none.png", "one.png", "two.out.1.png", "two.out.2.png", "two.out.png", "two.png"]
+    made = ["two.out.1.png", "two.out.2.png", "two.out.png"]
+    assert files("in") == [".two.out.objects", "none.png", "one.png", *made, "two.png"]
     assert [size_of(f"in/two.out{part}.png") for part in ("", ".1", ".2")] == [(65, 30), (30, 30), (20, 20)]
     assert is_result(Path("in/two.out.2.png")) and not is_result(Path("in/two.2.png"))
     assert cli.main(["p", "in", "in", "--object", "all", "-om"]) == 0  # results are no inputs
@@ -60,25 +61,40 @@ def test_every_object_gets_a_file_of_its_own(photos, capsys):
 
 
 @pytest.mark.parametrize("words", [["p", "in/*.png"], ["p", "in/*.png", "--overwrite"], ["in/two.png"]])
-def test_the_file_of_an_object_replaces_no_photograph(photos, capsys, words):
-    photograph = Path("in/two.out.1.png")
+@pytest.mark.parametrize("made", [False, True])  # the photograph came after a result
+def test_the_file_of_an_object_replaces_no_photograph(photos, capsys, words, made):
+    if made:
+        assert cli.main(["p", "in/*.png"]) == 0
+    photograph, result = Path("in/two.out.1.png"), Path("in/two.out.png")
     photograph.write_bytes(b"a photograph")
-    assert cli.main([*words, "--object", "all"]) == 1
-    assert f"{photograph}: an object's own file would replace it: rename it" in capsys.readouterr().err
-    assert photograph.read_bytes() == b"a photograph" and len(files("in")) == 4
+    before = result.read_bytes() if made else None
+    code = cli.main([*words, "--object", "all"])
+    if not made or words[-1] != "in/*.png":  # what is there is not made again
+        assert (
+            code == 1 and f"{photograph}: an object's own file would replace it: rename it" in capsys.readouterr().err
+        )
+    assert photograph.read_bytes() == b"a photograph" and not Path("in/two.out.2.png").exists()
+    assert (result.read_bytes() if result.exists() else None) == before
 
 
 def test_the_file_of_an_object_replaces_no_input(photos, capsys):
     Path("in/two.png").rename("in/two.out.1.png")
     assert cli.main(["i", "in/two.out.1.png", "in/two.png", "--object", "all", "--overwrite"]) == 1
-    assert "an object's own file would replace it" in capsys.readouterr().err and len(files("in")) == 3
+    assert "an object's own file would replace this input" in capsys.readouterr().err and len(files("in")) == 3
 
 
 def test_objects_are_made_again_where_results_are_there(photos):
-    for more in ([], ["--overwrite"]):
-        assert cli.main(["p", "in/*.png", "--object", "all", *more]) == 0
+    notes = {".one.out.objects", ".two.out.objects"}
     made = {"none.out.png", "one.out.png", "one.out.1.png", "two.out.png", "two.out.1.png", "two.out.2.png"}
-    assert set(files("in")) == made | {"none.png", "one.png", "two.png"}
+    for more in ([], ["--overwrite"], ["--overwrite", "--shrink", "2"], ["--overwrite", "--object", "2"]):
+        assert cli.main(["p", "in/*.png", "--object", "all", *more]) == 0
+        assert set(files("in")) == made | notes | {"none.png", "one.png", "two.png"}
+
+
+def test_objects_of_fewer_objects_stay_ours(photos):
+    for picture, found in ((painted(LARGE, SMALL), 2), (painted(LARGE), 1), (painted(LARGE, SMALL), 2)):
+        Image.fromarray(picture).save("in/two.png")
+        assert cli.main(["in/two.png", "--object", "all", "--grow", str(found)]) == 0
 
 
 def test_the_largest_object_alone(photos):
@@ -108,7 +124,7 @@ def test_python_gets_a_list_of_objects_and_their_files(photos):
     image = painted(LARGE, SMALL)
     found = bright_remover().process(image, "map", output="cut.png", mending=Mending(object=2))
     assert [np.count_nonzero(one) for one in found] == [900, 400]
-    assert files() == ["cut.out.1.png", "cut.out.2.png", "cut.png"]
+    assert files() == [".cut.objects", "cut.out.1.png", "cut.out.2.png", "cut.png"]
     result = bright_remover().cut(image, mending=Mending(object="all"))
     assert result.bbox == (5, 10, 65, 30) and [one.bbox for one in result.objects] == [LARGE, SMALL]
     (both, neither) = bright_remover().process_batch([image, painted()], mending=Mending(object="all"))
@@ -147,7 +163,7 @@ def test_a_row_has_the_boxes(photos):
     two, none = Worker(settings, "one", lambda _: bright_remover())(items)
     assert two.bbox == (5, 10, 65, 30) and two.objects == [LARGE, SMALL]
     assert none.status == manifest.DONE and none.bbox is None and none.objects is None
-    assert files("out") == ["none.png", "two.out.1.png", "two.out.2.png", "two.png"]
+    assert files("out") == [".two.objects", "none.png", "two.out.1.png", "two.out.2.png", "two.png"]
     manifest.write_table(manifest.table_of([two, none]), Path("rows.parquet"), {})
     rows = manifest.read_table(Path("rows.parquet"))[0].to_pylist()
     assert [row["bbox"] for row in rows] == [[5, 10, 65, 30], None]
