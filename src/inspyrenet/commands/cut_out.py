@@ -12,6 +12,7 @@ from ..mending.options import HELP, Mending
 from .parser import Parser
 
 if TYPE_CHECKING:
+    from ..files.request import Work
     from ..remover.remover import Remover
 
 TYPES = f"""\
@@ -88,7 +89,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str | None) -> int:
     """The whole way for parsed options: check, load, cut out, report; the exit code."""
     from ..files.jobs import run_jobs
-    from ..files.report import named_like_results, named_others
     from ..files.request import Request, parse_request
     from ..utils.system.allocator import freed_memory_kept
 
@@ -106,26 +106,36 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
         steady=options.steady,
     )
     work = parse_request(request)
-    if not work.jobs:
-        print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
-        if work.like_results:
-            print(named_like_results(work.like_results), file=sys.stderr)
-        if work.others:
-            print(named_others(work.others), file=sys.stderr)
-        if work.review:
-            print(work.review.sort(job.target for job in work.skipped if job.kind == "image"), file=sys.stderr)
-        return 0
-    remover = load(options)
-    if work.review:
+    remover = load(options) if work.jobs or work.review else None
+    if remover is not None and work.review:  # before a result is made or moved
         remover.check_quality()
+    if remover is None or not work.jobs:
+        return _nothing_to_do(work)
     print(f"{remover.describe()}: {work}", file=sys.stderr)
     say = (lambda line: print(line, file=sys.stderr)) if options.verbose else None
     with freed_memory_kept():
         report = run_jobs(work, remover, bar=options.verbose or sys.stderr.isatty(), say=say)
     print(report, file=sys.stderr)
+    _set_aside(work)
+    return report.exit_code
+
+
+def _nothing_to_do(work: "Work") -> int:
+    from ..files.report import named_like_results, named_others
+
+    print(f"nothing to do: {len(work.skipped)} there already (--overwrite makes them again)", file=sys.stderr)
+    if work.like_results:
+        print(named_like_results(work.like_results), file=sys.stderr)
+    if work.others:
+        print(named_others(work.others), file=sys.stderr)
+    _set_aside(work)
+    return 0
+
+
+def _set_aside(work: "Work") -> None:
+    """The doubtful results, where that is asked for."""
     if work.review:
         print(work.review.sort(job.target for job in work.skipped if job.kind == "image"), file=sys.stderr)
-    return report.exit_code
 
 
 def load(options: argparse.Namespace, mode: str | None = None) -> "Remover":

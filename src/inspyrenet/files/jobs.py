@@ -36,7 +36,10 @@ def run_jobs(work: Work, remover: "Remover", bar: bool = False, say: Say | None 
     """Cut out every image, then every video; reading, the network and making results overlap. say: takes a line for each.
 
     Never raises for a single one: the report lists what failed and why. Stops where nothing can be written any more.
+    Raises JobError where results of an earlier run cannot be brought back from where they were set aside.
     """
+    if work.aside:
+        work.aside.begin(work.again)
     report = Report(skipped=list(work.skipped), like_results=work.like_results, others=work.others)
     images = [job for job in work.jobs if job.kind == "image"]
     videos = [job for job in work.jobs if job.kind != "image"]

@@ -47,7 +47,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Work:
-    """A request that was understood: what is left to do, what is there already, what was left out (`Sources`)."""
+    """A request that was understood: what is left to do, what is there already, what was left out (`Sources`).
+
+    aside: where an earlier run set results aside; the same as review where this one does so. again: all are made again.
+    """
 
     jobs: list[FileJob]
     skipped: list[FileJob]
@@ -62,6 +65,8 @@ class Work:
     prompt: Prompt | None = None
     review: Review | None = None
     steady: bool = True
+    aside: Review | None = None
+    again: bool = False
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -99,8 +104,6 @@ def parse_request(request: Request) -> Work:
         _check_objects(jobs)
     for folder in folders:
         check_writable(folder)
-    if review:
-        review.begin(request.overwrite)
     targets = {job.target for job in jobs}
     # what this request would write is a result indeed; anything else of such a name may be a photograph
     like_results = tuple(path for one in found for path in one.like_results if path not in targets)
@@ -122,6 +125,8 @@ def parse_request(request: Request) -> Work:
         request.prompt,
         review if request.review else None,
         request.steady,
+        review,
+        request.overwrite,
     )
 
 

@@ -1,16 +1,19 @@
 """Doubtful results are set aside: which, where to, and what a stopped or repeated run finds."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet import Mending
+from inspyrenet import Mending, cli
+from inspyrenet.commands import cut_out
 from inspyrenet.files import jobs
 from inspyrenet.files.request import Request, parse_request
 from inspyrenet.files.review import Review, rule_of
 from inspyrenet.files.sources import JobError
+from inspyrenet.networks.network import RemoverError
 from inspyrenet.remover.image_types import Result
 
 TABLE = {"a": 0.9, "b": 0.2, "c": 0.5, "d": 0.7, "e": 0.95}
@@ -185,6 +188,22 @@ def test_the_quality_is_told_for_each_image(photos):
     said = []
     jobs.run_jobs(parse_request(Request(str(photos), str(photos.parent / "out"), "map")), Remover(), say=said.append)
     assert len(said) == 5 and said[0].endswith("quality 0.10, likely wrong")
+
+
+def _no_estimate():
+    raise RemoverError("there is no estimate of quality")
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"]])
+def test_a_network_without_an_estimate_is_refused_before_anything_is_done(photos, monkeypatch, capsys, more):
+    _, good, doubtful = run(photos, Remover())
+    table = (photos.parent / "out" / "review" / "review.csv").read_bytes()
+    monkeypatch.setattr(cut_out, "load", lambda options: SimpleNamespace(check_quality=_no_estimate))
+    command = ["p", str(photos), str(photos.parent / "out"), "-om", "--review", "1", *more]
+    assert cli.main(command) == 1 and "there is no estimate of quality" in capsys.readouterr().err
+    assert (photos.parent / "out" / "review" / "review.csv").read_bytes() == table
+    monkeypatch.undo()
+    assert run(photos, Remover())[1:] == (good, doubtful)
 
 
 def test_what_has_no_folder_of_results_is_refused(photos):
