@@ -107,6 +107,7 @@ def one_image(words: Sequence[str]) -> int:
         "file, or for several inputs a folder; - is stdout (default: INPUT.out.png)",
     )
     add_prompt_options(parser)
+    parser.answer(["--review"], "for the results of a folder: inspyrenet p; -v tells the quality of one image")
     options = _read(parser, words)
     return _reported(lambda: _one_image(options))
 
@@ -193,6 +194,8 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
 
 def many_images(words: Sequence[str]) -> int:
     """inspyrenet p INPUT … [OUTPUT]"""
+    from .interactive.options import FLAGS, OF_ONE_IMAGE
+
     parser = _parser(
         "p",
         "INPUT … [OUTPUT]",
@@ -202,6 +205,7 @@ def many_images(words: Sequence[str]) -> int:
     )
     review = "set doubtful results aside, into OUTPUT/review: the worst 10%%, the worst 25, or all of quality below 0.8"
     parser.add_argument("--review", metavar="WHICH", help=review)
+    parser.answer(FLAGS, OF_ONE_IMAGE)
     options = _read(parser, words)
     if not options.inputs:
         parser.error("say what to cut out: inspyrenet p FOLDER [OUTPUT]")

@@ -10,6 +10,7 @@ from ..commands.cut_out import TYPES, add_output_options
 from ..commands.errors import reported
 from ..commands.parser import Parser
 from ..engine.network_options import NetworkOptions
+from ..interactive.options import FLAGS, OF_ONE_IMAGE
 from ..mending.options import Mending
 
 EPILOG = """\
@@ -19,7 +20,7 @@ manifest  OUTPUT/manifest.parquet: path, output, status (done, skipped, failed),
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """The command line; imports nothing heavy."""
     parser = Parser(
         prog="inspyrenet batch",
@@ -39,6 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     network.add_argument(
         "--batch-size", type=int, metavar="N", help="images at once (default: what the network likes best)"
     )
+    parser.answer(FLAGS, OF_ONE_IMAGE)
+    parser.answer(["--review"], "not for batches: the column quality of the manifest tells which results are doubtful")
     return parser
 
 

@@ -1,8 +1,9 @@
 """Options of rembg and backgroundremover on the command line of `inspyrenet`: taken where there is the same here, else answered."""
 
 import argparse
-from collections.abc import Sequence
 from typing import Any
+
+from .parser import Parser
 
 ANSWERS = {  # options → what to do here
     ("-af", "--alpha-matting-foreground-threshold", "-ab", "--alpha-matting-background-threshold",
@@ -25,17 +26,6 @@ MODELS = (
 )  # fmt: skip
 
 
-class _Answer(argparse.Action):
-    """An option that ends the command with what to do instead."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, answer: str):
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-        self.answer = answer
-
-    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
-        parser.error(f"{option} is an option of another tool; here {self.answer}")
-
-
 class _BackgroundColor(argparse.Action):
     """R G B A → the type: A is 255 for a color, 0 for a transparent background."""
 
@@ -48,14 +38,14 @@ class _BackgroundColor(argparse.Action):
         namespace.type = "rgba" if alpha == 0 else f"[{red},{green},{blue}]"
 
 
-def add_other_options(parser: argparse.ArgumentParser) -> None:
+def add_other_options(parser: Parser) -> None:
     """Hidden options; -a is what --edges does by itself."""
     add = parser.add_argument
     add("-a", "--alpha-matting", action="store_const", const="auto", dest="edges", help=argparse.SUPPRESS)
     add("-bgc", "--bgcolor", nargs=4, type=int, action=_BackgroundColor, help=argparse.SUPPRESS)
     add("--model", dest="mode", help=argparse.SUPPRESS)
-    for number, (names, answer) in enumerate(ANSWERS.items()):
-        add(*names, dest=f"answer{number}", action=_Answer, answer=answer)
+    for names, answer in ANSWERS.items():
+        parser.answer(names, f"an option of another tool; here {answer}")
 
 
 def check_mode(parser: argparse.ArgumentParser, mode: str | None) -> None:

@@ -28,6 +28,17 @@ def picture_file(word: str) -> str:
     return word
 
 
+class _Answer(argparse.Action):
+    """An option that ends the command with what to do instead."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, default: str, answer: str):
+        super().__init__(option_strings, dest, nargs="?", default=default, help=argparse.SUPPRESS)
+        self.answer = answer
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: str | None = None) -> None:
+        parser.error(f"{option} is {self.answer}")
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that completes nothing: --verb is not --verbose, -o is not -om, -output is not -o utput.
 
@@ -36,6 +47,10 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, *args: Any, **words: Any):
         super().__init__(*args, **{"formatter_class": HelpFormatter, "allow_abbrev": False, **words})
+
+    def answer(self, names: Sequence[str], answer: str) -> None:
+        """Hidden options that are not of this command, and what is said to them: --review is for folders: …"""
+        self.add_argument(*names, action=_Answer, default=argparse.SUPPRESS, answer=answer)
 
     def parse_known_args(self, args=None, namespace=None):
         words = sys.argv[1:] if args is None else args

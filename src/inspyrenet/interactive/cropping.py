@@ -23,7 +23,10 @@ def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
             f"{network.name} finds objects in a box or near a mask by itself: leave base {prompt.base} out"
         )
     if prompt.strokes:
-        raise PromptError(f"{network.name} takes a mask or boxes, but no points or strokes: an InSPyReNet does")
+        raise PromptError(
+            f"{network.name} takes a mask or boxes here, but no points or strokes: an InSPyReNet does that predicts in one pass "
+            "(no patch merging, no Test.flip)"
+        )
     allowed = _allowed(prompt, shape)
     result = np.zeros(shape, np.float32)
     for box in prompt.boxes or [_bounds(allowed)]:

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from .prompt import Prompt
 
 NAMES = ("mask", "box", "keep", "remove")
+FLAGS = (*(f"--{name}" for name in NAMES), "--prompt-only")
+OF_ONE_IMAGE = "a prompt, which belongs to one image: inspyrenet i IMAGE --keep X,Y"  # what other commands answer
 
 
 def add_prompt_options(parser: argparse.ArgumentParser) -> None:

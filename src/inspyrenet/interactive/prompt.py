@@ -1,8 +1,10 @@
 """What a person says about an object: a coarse mask, boxes, clicks and strokes; checked when it is made."""
 
 import math
+import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -13,6 +15,7 @@ Base = Literal["auto", "model", "prompt"]
 
 BASES = ("auto", "model", "prompt")
 MOST = 10_000  # strokes, boxes, and points of a stroke
+FARTHEST = 1_000_000  # pixels from the image's corner: no image is as large
 
 
 class PromptError(ValueError):
@@ -24,7 +27,7 @@ class Stroke:
     """Points that a pen went through, in pixels of the upright image; one point is a click.
 
     keep: the object is there, or else it is not. width: of the pen, in pixels; None: a fortieth of the image's longer side.
-    Raises PromptError for no point at all, and for values that are not finite.
+    Raises PromptError for no point at all, and for what is no number of pixels.
     """
 
     points: tuple[Point, ...]
@@ -101,6 +104,8 @@ class Prompt:
                 raise PromptError(f"the box {_words((x, y, w, h))} lies outside {size}")
             if min(x + w, width) - max(x, 0) < 1 or min(y + h, height) - max(y, 0) < 1:
                 raise PromptError(f"the box {_words((x, y, w, h))} has less than a pixel of {size}")
+        if self.probability is not None and self.boxes and not _marks(self.probability, self.boxes, shape):
+            raise PromptError("the mask marks nothing within the boxes, and nothing outside them is kept")
         if self.replaces and not self.boxes and not any(stroke.keep for stroke in self.strokes):
             if self.probability is None:
                 raise PromptError("in place of the network's map there is nothing to keep: only strokes that remove")
@@ -117,27 +122,47 @@ def prompt_of(
     Raises PromptError.
     """
     boxes, points = (_listed(items, what) for items, what in ((boxes, "boxes"), (points, "points")))
+    if not isinstance(prompt, Prompt | None):
+        raise PromptError(f"prompt is a Prompt, not {reprlib.repr(prompt)}: mask, boxes and points make one, too")
     if prompt is not None:
         if mask is not None or boxes or points:
             raise PromptError("give a prompt, or mask, boxes and points, not both")
         return None if prompt.is_empty else prompt
     made = Prompt(
-        None if mask is None else np.asarray(mask),
-        tuple(cast(Box, tuple(box)) for box in boxes),
+        None if mask is None else _array(mask),
+        tuple(cast(Box, _tuple(box, "a box is x, y, width, height")) for box in boxes),
         tuple(map(_stroke, points)),
     )
     return None if made.is_empty else made
 
 
 def _listed(items: Iterable[Any], what: str) -> list[Any]:
-    found = [*items]
+    found = [*_tuple(items, f"{what} is a list of {what}")]
     if any(_is_number(item) for item in found):
         raise PromptError(f"{what} is a list of {what}, also for a single one: [{_words(found)}]")
     return found
 
 
-def probability_of(mask: np.ndarray) -> np.ndarray:
+def _tuple(items: Any, what: str) -> tuple[Any, ...]:
+    if not isinstance(items, Iterable):
+        raise PromptError(f"{what}, not {reprlib.repr(items)}")
+    return tuple(items)
+
+
+def _array(mask: Any) -> np.ndarray:
+    """Raises PromptError for what is no array, nor anything that becomes one."""
+    try:
+        array = np.asarray(mask)
+    except ValueError:
+        raise PromptError("a mask has rows that are equally long") from None
+    if array.dtype.kind in "OUS":
+        raise PromptError(f"a mask is an array or a Pillow image, not {reprlib.repr(mask)}")
+    return array
+
+
+def probability_of(mask: Any) -> np.ndarray:
     """A mask as float32 (H, W) in 0..1. Raises PromptError for what is no map of one channel with values in range."""
+    mask = _array(mask)
     if mask.ndim == 3 and mask.shape[2] == 1:
         mask = mask[..., 0]
     if mask.ndim != 2 or 0 in mask.shape:
@@ -147,7 +172,7 @@ def probability_of(mask: np.ndarray) -> np.ndarray:
     if mask.dtype == np.uint8:  # of labels 0 and 1, or of gray levels
         return mask.astype(np.float32) / (1 if mask.max() == 1 else 255)
     if not np.issubdtype(mask.dtype, np.floating):
-        raise PromptError(f"a mask is bool, uint8 or of floats in 0..1, not {mask.dtype}")
+        raise PromptError(f"a mask is bool, uint8 or of floats in 0..1, not {mask.dtype}: divide by its white")
     if not np.isfinite(mask).all():
         raise PromptError("the mask has values that are not finite")
     if mask.min() < 0 or mask.max() > 1:
@@ -158,7 +183,7 @@ def probability_of(mask: np.ndarray) -> np.ndarray:
 def _stroke(point: Any) -> Stroke:
     if isinstance(point, Stroke):
         return point
-    values = tuple(point)
+    values = _tuple(point, "a point is (x, y) or (x, y, keep)")
     if len(values) not in (2, 3) or (len(values) == 3 and values[2] not in (0, 1)):
         raise PromptError(f"a point is (x, y) or (x, y, keep), keep true or false, not {point!r}")
     return Stroke((values[:2],), bool(values[2]) if len(values) == 3 else True)
@@ -169,13 +194,23 @@ def _inside(point: Point, box: Box) -> bool:
     return x <= point[0] < x + width and y <= point[1] < y + height
 
 
+def _marks(mask: np.ndarray, boxes: Iterable[Box], shape: tuple[int, int]) -> bool:
+    """A value of a half or more of the mask lies in a box, at least in part; shape: of the image over which it is stretched."""
+    down, across = (cells / length for cells, length in zip(mask.shape, shape, strict=True))
+    parts = (
+        mask[max(0, int(y * down)) : math.ceil((y + h) * down), max(0, int(x * across)) : math.ceil((x + w) * across)]
+        for x, y, w, h in boxes
+    )
+    return any((part >= 0.5).any() for part in parts)
+
+
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= FARTHEST  # which NaN is not
 
 
 def _check_numbers(values: Sequence[object], count: int, what: str) -> None:
     if len(values) != count or not all(map(_is_number, values)):
-        raise PromptError(f"{what} in pixels, not {_words(values)}")
+        raise PromptError(f"{what} in pixels, none beyond {FARTHEST:,}, not {_words(values)}")
 
 
 def _check_count(items: Sequence[object], what: str) -> None:
@@ -184,4 +219,5 @@ def _check_count(items: Sequence[object], what: str) -> None:
 
 
 def _words(values: Sequence[object]) -> str:
-    return ",".join(f"{value:g}" if _is_number(value) else repr(value) for value in values)
+    plain = (isinstance(value, float | np.floating) or _is_number(value) for value in values)
+    return ",".join(f"{value:g}" if told else reprlib.repr(value) for value, told in zip(values, plain, strict=True))

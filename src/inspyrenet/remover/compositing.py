@@ -86,6 +86,10 @@ def style_of(type: OutputType) -> OutputStyle:
 
 def mended_style(style: OutputStyle, mending: Mending | None, reverse: bool) -> OutputStyle:
     """The type with what is mended. Raises CutoutError for what does not go together."""
+    if reverse and style.kind == "debug":
+        raise CutoutError(
+            "type debug shows what the network says, which nothing reverses: leave reverse or the type out"
+        )
     if not mending:
         return style
     if style.kind == "debug":

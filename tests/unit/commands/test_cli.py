@@ -180,6 +180,23 @@ def test_options_of_other_tools_are_answered(image, capsys, command, word, messa
     assert message in error[-1] and len(error) == 2  # usage and the answer
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["p", "in", "out", "--keep", "3,4"], "--keep is a prompt, which belongs to one image: inspyrenet i IMAGE"),
+        (["p", "in", "out", "--prompt-only"], "--prompt-only is a prompt"),
+        (["batch", "-i", "in", "-o", "out", "--mask", "m.png"], "--mask is a prompt, which belongs to one image"),
+        (["batch", "-i", "in", "-o", "out", "--box=1,2,3,4"], "--box is a prompt"),
+        (["batch", "-i", "in", "-o", "out", "--review", "10%"], "the column quality of the manifest tells"),
+        (["i", "a.jpg", "--review", "10%"], "--review is for the results of a folder: inspyrenet p"),
+    ],
+)
+def test_options_of_other_commands_are_answered(image, capsys, words, message):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(words)
+    assert caught.value.code == 2 and message in capsys.readouterr().err.splitlines()[-1]
+
+
 # -- d and models -------------------------------------------------------------------------------------------------
 
 

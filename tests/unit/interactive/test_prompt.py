@@ -35,6 +35,24 @@ NAN, INF = float("nan"), float("inf")
         (lambda: prompt_of(points=[(1,)]), "a point is"),
         (lambda: prompt_of(points=(100, 150)), r"points is a list of points, also for a single one: \[100,150\]"),
         (lambda: prompt_of(boxes=(1, 2, 3, 4)), "boxes is a list of boxes"),
+        (lambda: Stroke(((10**400, 2),)), "none beyond 1,000,000, not 1000"),
+        (lambda: Stroke(((1, 2), (1e300, 2))), r"none beyond 1,000,000, not 1e\+300,2"),
+        (lambda: Stroke(((1j, 2),)), "not 1j,2"),
+        (lambda: Stroke(((np.float64(NAN), 2),)), "not nan,2"),
+        (lambda: Stroke(((1, 2),), width=1e300), "width"),
+        (lambda: Prompt(boxes=((0, 0, INF, 2),)), "not 0,0,inf,2"),
+        (lambda: Prompt("mask.png"), "a mask is an array or a Pillow image, not 'mask.png'"),
+        (lambda: Prompt(np.ones((2, 2), np.uint16)), "not uint16: divide by its white"),
+        (lambda: Prompt(np.zeros((2, 2)) - 0.5), "0..1, not -0.5"),
+        (lambda: prompt_of(mask=Image.new("RGBA", (4, 3))), r"not of shape \(3, 4, 4\): give one channel"),
+        (lambda: prompt_of(mask=[[1, 2], [3]]), "rows that are equally long"),
+        (lambda: prompt_of(mask=b"PNG"), "a mask is an array or a Pillow image, not b'PNG'"),
+        (lambda: prompt_of(points=5), "points is a list of points, not 5"),
+        (lambda: prompt_of(points=[None]), r"a point is \(x, y\) or \(x, y, keep\), not None"),
+        (lambda: prompt_of(points=["12"]), "a point is x, y in pixels, .* not '1','2'"),
+        (lambda: prompt_of(points=[(1, 2)] * 10_001), "10,001 strokes are too many"),
+        (lambda: prompt_of(boxes=[None]), "a box is x, y, width, height, not None"),
+        (lambda: prompt_of("keep"), "prompt is a Prompt, not 'keep'"),
     ],
 )
 def test_what_cannot_be_is_told(made, said):
@@ -53,6 +71,8 @@ def test_what_cannot_be_is_told(made, said):
         (Prompt(boxes=((0, 0, 0.01, 5),)), "less than a pixel"),
         (Prompt(np.zeros((3, 3))), "marks nothing"),
         (Prompt(strokes=(Stroke(((3, 5),), keep=False),), base="prompt"), "nothing to keep"),
+        (Prompt(np.eye(2), boxes=((20, 0, 10, 9),)), "the mask marks nothing within the boxes"),
+        (Prompt(np.eye(2), boxes=((20, 0, 10, 9), (0, 11, 14, 9)), base="model"), "nothing within the boxes"),
     ],
 )
 def test_what_does_not_fit_the_image_is_told(prompt, said):
@@ -67,6 +87,8 @@ def test_what_fits_passes():
         Prompt(boxes=((-5, -5, 100, 100),)),
         Prompt(np.zeros((3, 3)), base="model"),
         Prompt(np.zeros((3, 3)), strokes=(Stroke(((3, 5),)),)),
+        Prompt(np.eye(2), boxes=((20, 0, 10, 9), (-3, -3, 4, 4))),
+        Prompt(np.eye(2), boxes=((14.5, 9, 10, 5),)),
     ):
         prompt.check((20, 30))
 

@@ -110,6 +110,11 @@ def test_the_largest_object_alone(photos):
         (["in/two.png", "--size", "0x5"], "size is width x height"),
         (["--crop", "in/two.png"], "the margin of crop is"),
         (["p", "in", "out", "-t", "blur", "--shadow"], "a shadow falls on rgba"),
+        (["in/two.png", "-t", "debug", "--clean"], "type debug shows what the network says, which nothing mends"),
+        (["in/two.png", "-t", "debug", "--reverse"], "type debug shows what the network says, which nothing reverses"),
+        (["in/two.png", "-t", "debug", "--keep", "9,9"], "leave the prompt or the type out"),
+        (["in/two.png", "in/one.png", "-o", "out", "--keep", "9,9"], "belong to one image: name one image file"),
+        (["p", "in", "out", "--object", "2", "--review", "1"], "leave out --object or --review"),
         (["clip.mp4", "--crop", "--object", "all"], "object, crop: for images alone; clip.mp4 is a video"),
     ],
 )
