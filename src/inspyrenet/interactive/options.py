@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 NAMES = ("mask", "box", "keep", "remove")
 FLAGS = (*(f"--{name}" for name in NAMES), "--prompt-only")
+COLORED = 16  # levels between the channels of a pixel; compression makes fewer of gray ones
 OF_ONE_IMAGE = "a prompt, which belongs to one image: inspyrenet i IMAGE --keep X,Y"  # what other commands answer
 
 
@@ -53,13 +54,18 @@ def read_mask(path: Path) -> "np.ndarray":
 
 
 def gray_of(image: "DecodedImage") -> "np.ndarray":
-    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent."""
+    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent. Of a picture with transparency that is in
+    color, or black, as a cut-out is: how opaque it is."""
     import numpy as np
 
-    gray = image.array.max(axis=2)
-    if image.alpha is None:
+    gray, alpha = image.array.max(axis=2), image.alpha
+    if alpha is None:
         return gray
-    return np.minimum(gray * (255 if gray.max() == 1 else 1), image.alpha)
+    seen = alpha > 0
+    colored = (gray - image.array.min(axis=2))[seen] > COLORED
+    if alpha.min() < 255 and (colored.any() or not gray[seen].any()):
+        return alpha
+    return np.minimum(gray * (255 if gray.max() == 1 else 1), alpha)
 
 
 def _box(word: str) -> tuple[float, ...]:

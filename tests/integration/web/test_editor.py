@@ -219,7 +219,8 @@ def test_a_box_and_a_mask(page, remover, own, tmp_path):
     page.click("#clear")
     mask = np.zeros((60, 100), np.uint8)
     mask[10:50, 60:90] = 255
-    Image.fromarray(mask).save(tmp_path / "mask.png")
+    cut_out = np.dstack([np.full_like(mask, 40), np.full_like(mask, 90), np.zeros_like(mask), mask])
+    Image.fromarray(cut_out if page.touch else mask).save(tmp_path / "mask.png")
     page.choose_file("#mask", tmp_path / "mask.png")
     page.wait_for("!document.querySelector('#clear').disabled")
     masked = page.download(tmp_path)

@@ -75,6 +75,21 @@ def test_a_prompt_reaches_the_network(client, network):
     assert prompt.probability.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]  # of labels 0 and 1
 
 
+@pytest.mark.parametrize(
+    "mask",
+    [
+        np.eye(3, dtype=np.uint16) * 65535,
+        np.dstack([np.full((3, 3, 3), 255, np.uint8), np.eye(3, dtype=np.uint8) * 255]),  # in its alpha channel
+        np.dstack([np.full((3, 3), 200, np.uint8), *np.zeros((2, 3, 3), np.uint8), np.eye(3, dtype=np.uint8) * 255]),
+    ],
+)
+def test_masks_of_other_codings_are_understood(client, network, mask):
+    file = io.BytesIO()
+    Image.fromarray(mask).save(file, "PNG")
+    assert post(client, file.getvalue()).status_code == 200
+    assert network.asked[0][0].probability.tolist() == np.eye(3).tolist()
+
+
 def test_a_prompt_that_says_nothing_is_none(client, network):
     assert post(client, keep="").status_code == 200 and network.asked == [(None, 1)]
 
@@ -86,6 +101,11 @@ def test_a_prompt_that_says_nothing_is_none(client, network):
         (None, {"boxes": "0,0,5,5", "keep": "30,5"}, 422, "lies outside the boxes"),
         (None, {"boxes": "0,0,0,5"}, 422, "a width and a height above 0"),
         (None, {"keep": "nan,5"}, 422, "not nan,5"),
+        (None, {"keep": "-1,5"}, 422, "keep at -1,5 lies outside the image"),
+        (None, {"keep": "1,1,1e300,5"}, 422, "none beyond 1,000,000, not 1e+300,5"),
+        (None, {"boxes": "5,5,-3,4"}, 422, "a width and a height above 0, not 5,5,-3,4"),
+        (None, {"boxes": "[5,5,3,4]"}, 422, "boxes takes x,y,width,height with spaces between several"),
+        (MASK, {"boxes": "30,0,9,5"}, 422, "the mask marks nothing within the boxes"),
         (None, {"keep": "1,1 " * 3000}, 422, "3,000 boxes and points are too many"),
         (None, {"keep": "1,1 " * 6000}, 400, "exceeded maximum size"),
         (None, {"base": "prompt", "remove": "1,1"}, 422, "there is nothing to keep"),
