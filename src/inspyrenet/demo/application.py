@@ -11,7 +11,9 @@ from gradio import processing_utils
 from starlette.types import ASGIApp
 
 from ..serve.hosts import HostCheck
+from ..serve.settings import Limits
 from . import layout
+from .drawing import Beside, create_editor
 from .guard import Guard
 from .page import SESSIONS, Page
 
@@ -23,25 +25,30 @@ FONTS = (
 )  # comes with gradio: nothing is fetched
 
 
-def create_page(page: Page, most: int, names: frozenset[str] | None) -> ASGIApp:
-    """The application. most: bytes of an upload. names: of this machine, where others are refused; None: any will do."""
+def create_page(page: Page, limits: Limits, names: frozenset[str] | None) -> ASGIApp:
+    """The application. names: of this machine, where others are refused; None: any will do."""
     processing_utils.async_ssrf_protected_download = refuse_address
     blocks = page.build()
     blocks.state_session_capacity = SESSIONS
+    editor = create_editor(page.remover, limits, page.codec) if page.draws else None
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweeping = asyncio.create_task(_sweep(page))
         try:
-            yield
+            async with contextlib.AsyncExitStack() as stack:
+                if editor is not None:
+                    await stack.enter_async_context(editor.router.lifespan_context(editor))
+                yield
         finally:
             sweeping.cancel()
             blocks.is_running = False  # ends what streams to browsers
 
     parent = FastAPI(lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None)
-    app = gr.mount_gradio_app(parent, blocks, "/", **_words(most))
+    app = gr.mount_gradio_app(parent, blocks, "/", **_words(limits.bytes))
     blocks.has_launched = True  # else gradio checks no path that a client sends
-    return HostCheck(Guard(app, page.folder, most), names)
+    guarded = Guard(app, page.folder, limits.bytes)
+    return HostCheck(Beside(editor, guarded) if editor else guarded, names)
 
 
 async def refuse_address(url: str, cache_dir: str) -> str:

@@ -2,10 +2,13 @@
 
 import base64
 import html
+from pathlib import Path
+from urllib.parse import quote
 
 from ..data.images.encode import encode
 from ..quality.words import described
 from ..utils.system.page_files import read_text
+from .guard import FILE
 from .pictures import Level, Prediction
 
 CSS = read_text(__package__, "page.css")
@@ -27,6 +30,12 @@ def header(network: str) -> str:
 def quality(value: float | None) -> str:
     """How good the map is likely to be; nothing where the network has no estimate."""
     return "" if value is None else f"<p>Estimated quality: <b>{described(value)}</b></p>"
+
+
+def drawing(path: str) -> str:
+    """The way to the editor, which opens the upload of that path by itself. The address is relative, as it holds behind a proxy."""
+    address = f"editor/#..{FILE}{quote(Path(path).as_posix())}"
+    return f'<p>Is a part wrong? <a href="{html.escape(address)}" target="_blank">Draw what to keep or remove</a></p>'
 
 
 def pyramid(prediction: Prediction) -> str:

@@ -17,6 +17,7 @@ from ..remover.remover import Remover, RemoverError
 from ..serve.codec import Codec, Refused
 from . import layout
 from .controls import TYPES, read_controls
+from .drawing import can_draw
 from .guard import own_file
 from .kept import Kept
 from .pictures import Prediction, finish, predict, shown
@@ -33,6 +34,7 @@ class Page:
     def __init__(self, remover: Remover, folder: Path, codec: Codec):
         self.remover, self.folder, self.codec = remover, folder, codec
         self.kept = Kept()
+        self.draws = can_draw(remover)
 
     def build(self) -> gr.Blocks:
         """The page, not yet served."""
@@ -97,14 +99,23 @@ class Page:
                 pyramid = gr.HTML(layout.EMPTY, elem_id="pyramid")
         quality = gr.HTML("", elem_id="quality")
         file = gr.DownloadButton("Download", variant="primary", interactive=False, elem_id="download")
-        return {"result": result, "both": both, "map": map_, "pyramid": pyramid, "quality": quality, "file": file}
+        draw = gr.HTML("", elem_id="draw")
+        return {
+            "result": result,
+            "both": both,
+            "map": map_,
+            "pyramid": pyramid,
+            "quality": quality,
+            "file": file,
+            "draw": draw,
+        }
 
     def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any]) -> None:
         finished = [results["result"], results["both"], results["file"]]
         photo.change(
             self.on_photo,
             photo,
-            [results["map"], results["pyramid"], results["quality"]],
+            [results[name] for name in ("map", "pyramid", "quality", "draw")],
             show_progress_on=results["result"],
             **_quiet(),
         ).success(self.on_control, [photo, *controls], finished, show_progress_on=results["result"], **_quiet())
@@ -120,13 +131,14 @@ class Page:
 
     # -- what happens -----------------------------------------------------------------------------------------------
 
-    def on_photo(self, path: str | None) -> tuple[Any, str, str]:
+    def on_photo(self, path: str | None) -> tuple[Any, str, str, str]:
         """A new image: the network runs."""
         if path is None:
-            return None, layout.EMPTY, layout.quality(None)
+            return None, layout.EMPTY, layout.quality(None), ""
         with told():
             prediction = self._predict(path)
-        return shown(prediction.saliency), layout.pyramid(prediction), layout.quality(prediction.quality)
+        levels, quality = layout.pyramid(prediction), layout.quality(prediction.quality)
+        return shown(prediction.saliency), levels, quality, layout.drawing(path) if self.draws else ""
 
     def on_control(self, path: str | None, kind: Any, color: Any, threshold: Any, reverse: Any) -> tuple[Any, Any, Any]:
         """Another type or threshold: only the picture is made again."""

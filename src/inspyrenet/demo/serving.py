@@ -41,7 +41,7 @@ def show(options: argparse.Namespace, folder: str) -> None:
         with contextlib.closing(Codec(limits.pixels, limits.decoding, limits.seconds)) as codec:
             codec.warm()
             page = Page(remover, Path(folder), codec)
-            app = create_page(page, limits.bytes, names_for(options.host, listener.getsockname()[0]))
+            app = create_page(page, limits, names_for(options.host, listener.getsockname()[0]))
             address = address_of(listener)
             greeting = f"{remover.describe()}: {address} (Ctrl-C ends it)"
             run(

@@ -217,7 +217,7 @@ function connectKeys(page) {
   addEventListener("keyup", event => { if (event.key.toLowerCase() === "c") page.compare(false); });
 }
 
-// network: what answers, see server.js.
+// The page, which is shown. network: what answers, see server.js.
 export function start(network) {
   const page = new Page(network);
   connectFiles(page);
@@ -226,4 +226,5 @@ export function start(network) {
   page.showTool();
   page.showGround();
   addEventListener("pagehide", () => network.close());
+  return page;
 }

@@ -5,12 +5,14 @@ import os
 import signal
 import socket
 import time
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from starlette.testclient import TestClient
 
 from inspyrenet import Remover
 from inspyrenet.data.images.decoded import DecodedImage
@@ -18,7 +20,10 @@ from inspyrenet.demo import command, layout, pictures
 from inspyrenet.demo.guard import FILE, READ, WRITE
 from inspyrenet.networks.network import NetworkMaps
 from inspyrenet.remover.compositing import style_of
+from inspyrenet.serve.settings import Limits
 from tests.browser import Browser
+from tests.integration.web.test_editor import CORNER, STATUS
+from tests.integration.web.test_editor import Page as Hands
 from tests.processes import finish, start
 from tests.tiny_network import picture, write_tiny
 
@@ -71,6 +76,24 @@ def test_transparency_is_shown_over_a_checkerboard():
 def test_the_page_says_how_good_the_map_is_likely_to_be(remover):
     assert pictures.predict(remover, DecodedImage(picture())).quality is None  # nobody calibrated the tiny network
     assert layout.quality(None) == "" and "0.71, look at it" in layout.quality(0.71)
+
+
+@pytest.mark.parametrize(("parts", "status"), [(None, 404), ("some", 200)])
+def test_only_a_network_with_a_coarse_map_is_drawn_with(tmp_path, monkeypatch, parts, status):
+    from inspyrenet.demo import application
+    from inspyrenet.demo.page import Page
+
+    monkeypatch.setattr(application.processing_utils, "async_ssrf_protected_download", None)  # restored afterwards
+    network = SimpleNamespace(name="a network", describe=lambda: "a network", network=SimpleNamespace(parts=parts))
+    app = application.create_page(Page(network, tmp_path, SimpleNamespace()), Limits(), None)
+    with TestClient(app) as client:
+        assert client.get("/editor/").status_code == client.get("/editor/start.js").status_code == status
+        assert client.post("/api/remove").status_code == 404
+
+
+def test_the_editor_is_told_the_upload_by_a_relative_address():
+    link = layout.drawing("/tmp/a b/my <photo> #1.png")
+    assert 'href="editor/#../gradio_api/file=/tmp/a%20b/my%20%3Cphoto%3E%20%231.png"' in link
 
 
 def test_names_are_not_taken_for_html():
@@ -275,3 +298,48 @@ def test_nothing_is_loaded_from_elsewhere(opened, page):
         if address.startswith(own[0]):  # what the page uses is what is open
             assert READ.fullmatch(path) or WRITE.fullmatch(path) or path.startswith(FILE), path
     assert opened.said == []
+
+
+# -- drawing ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hands(page, tmp_path_factory):
+    with Hands(tmp_path_factory.mktemp("hands")) as hands:
+        yield hands
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("phone", [False, True], ids=["mouse", "touch"])
+def test_the_image_of_the_page_is_drawn_on(hands, page, remover, photo, tmp_path, phone):
+    hands.touch, hands.bodies = phone, []
+    hands.send("Emulation.setTouchEmulationEnabled", enabled=phone)
+    hands.size(*((390, 844) if phone else (1280, 900)), phone=phone)
+    hands.open(f"http://127.0.0.1:{page}/")
+    hands.wait_for("!!document.querySelector('#photo input[type=file]')")
+    hands.choose_file("#photo input[type=file]", photo)
+    hands.wait_for("!!document.querySelector('#draw a')")
+    hands.evaluate("(link => { link.target = ''; link.click(); })(document.querySelector('#draw a'))")  # in this tab
+    hands.wait_for("location.pathname == '/editor/' && !!document.querySelector('#status')")
+    hands.wait_for(f"{STATUS}.startsWith('Draw')")
+    own = remover.process(picture(240, 400))
+    assert np.array_equal(hands.download(tmp_path), own)
+    hands.draw(CORNER, (45, 40), (60, 30))
+    drawn = hands.download(tmp_path)
+    assert drawn[CORNER[1], CORNER[0], 3] > 250 > own[CORNER[1], CORNER[0], 3]
+    assert hands.evaluate("document.documentElement.scrollWidth") == (390 if phone else 1280) and hands.said == []
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("../gradio_api/file=/none.png", "is not there any more"), ("http://203.0.113.9/a.png", "of other servers")],
+)
+def test_an_image_that_cannot_be_had_is_told(hands, page, address, said):
+    hands.open("about:blank")
+    hands.open(f"http://127.0.0.1:{page}/editor/#{address}")
+    hands.wait_for("!!document.querySelector('#status')")
+    hands.wait_for(f"{STATUS}.includes('{said}')")
+    assert hands.evaluate("document.body.classList.contains('empty')")
+    assert not [one for one in hands.requests if "203.0.113.9" in one.partition("#")[0]]
+    hands.said.clear()  # the browser tells of the 404

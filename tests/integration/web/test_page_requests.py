@@ -229,6 +229,9 @@ def test_a_file_outside_the_pages_folder_is_not_served(page, path):
         ("POST", "/gradio_api/api/predict"),
         ("POST", "/gradio_api/vibe-edit"),
         ("POST", "/login"),
+        ("POST", "/api/remove"),
+        ("GET", "/api/health"),
+        ("GET", "/editors"),
         ("PUT", "/gradio_api/upload"),
     ],
 )
@@ -245,7 +248,8 @@ def test_no_static_path_leads_out(page, path):
 
 @pytest.mark.parametrize(("host", "status"), [("evil.example", 421), ("[::1].evil.com", 421), ("LOCALHOST:1", 200)])
 def test_the_page_answers_only_to_names_of_its_machine(page, host, status):
-    assert page.ask("GET", "/", host=host)[0] == page.ask("GET", "/gradio_api/info", host=host)[0] == status
+    for path in ("/", "/gradio_api/info", "/editor/"):
+        assert page.ask("GET", path, host=host)[0] == status
 
 
 def test_large_bodies_are_refused_and_answered(page):
@@ -255,6 +259,8 @@ def test_large_bodies_are_refused_and_answered(page):
     ]:
         status, text = page.ask("POST", path, form(bytes(size)) if kind == TYPE else b"[" * size, kind)
         assert status in (413, 422), (path, text)
+    assert page.ask("POST", "/editor/images", form(bytes(3_000_000)), TYPE)[0] == 413
+    assert page.ask("POST", "/editor/images/a/map", b"[" * 3_000_000)[0] == 413
     assert page.ask("GET", "/config")[0] == 200
 
 
