@@ -7,11 +7,13 @@ import pytest
 
 from inspyrenet.batch import job
 from inspyrenet.batch.manifest import Manifest
+from inspyrenet.batch.places import write_result
 from inspyrenet.cloud.errors import CloudError
 from inspyrenet.cloud.lease import Lease
 from inspyrenet.cloud.path import CloudPath
 from tests import fake_worker, object_store
 from tests.fake_worker import NETWORK, ODD
+from tests.unit.remover.test_object_files import result_of
 
 IN, OUT = "s3://photos/in", "s3://photos/out"
 
@@ -96,3 +98,15 @@ def test_results_of_the_second_before_overwriting_are_made_again(bucket):
     manifest.open({"type": "map"}, overwrite=True)
     assert manifest.since is not None and result.stat().st_mtime_ns < manifest.since
     manifest.close()
+
+
+def test_objects_lie_beside_their_result_and_replace_no_other(bucket):
+    target = CloudPath(f"{OUT}/photo.png")
+    for value in (1, 9):  # the second time over the first
+        assert write_result(result_of(value), target, "png") == len(object_store.get("out/photo.png"))
+    names = [".photo.objects", "photo.out.1.png", "photo.out.2.png", "photo.png"]
+    assert object_store.names("out") == [f"out/{name}" for name in names]
+    object_store.put("out/photo.out.2.png", b"a photograph")
+    with pytest.raises(FileExistsError, match=r"^s3://photos/out/photo\.out\.2\.png: an object's own file"):
+        write_result(result_of(5), target, "png")
+    assert object_store.get("out/photo.out.2.png") == b"a photograph"
