@@ -205,7 +205,8 @@ def _marks(mask: np.ndarray, boxes: Iterable[Box], shape: tuple[int, int]) -> bo
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and abs(value) <= FARTHEST  # which NaN is not
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    return number and abs(cast(float, value)) <= FARTHEST  # which NaN is not
 
 
 def _check_numbers(values: Sequence[object], count: int, what: str) -> None:

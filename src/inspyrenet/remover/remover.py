@@ -182,7 +182,8 @@ class Remover:
         threshold: in 0..1, for hard edges. reverse: take the object away, keep the rest. output: a file to write the result to,
         too, in the format of its suffix; one that is there is replaced. keep_metadata: EXIF data, GPS included, goes along;
         color profile and dpi always do. What is transparent in the image stays so. mending: the map and the frame, see `Mending`;
-        where it asks for several objects, a list of them comes back, and output gets files beside it (`output_paths.object_path`).
+        where it asks for several objects, a list of them comes back, and output gets files beside it, which replace no others
+        (`object_files`).
         mask, boxes, points: what is object and what is not, as `interactive.prompt.prompt_of` takes them; or a ready-made prompt.
         Raises ImageError for what is no image, CutoutError for an unknown type or threshold and for what cannot be mended so,
         FormatError for a suffix that does not fit, PromptError for a prompt that cannot be, OSError where the file cannot be
