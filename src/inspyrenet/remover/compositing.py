@@ -256,16 +256,17 @@ def composite(
     result: the array to write to, which may be `behind` itself; a new one where it is None.
     """
     import numpy as np
+    from PIL import Image
 
-    front, behind = (np.broadcast_to(np.asarray(one, np.uint8), (*alpha.shape, 3)) for one in (front, behind))
-    result = np.empty(front.shape, np.uint8) if result is None else result
-    for top, stop in bands(alpha.shape[1], len(alpha)):  # since the products take six times the picture
-        band = slice(top, stop)
-        weight = alpha[band, :, None].astype(np.uint16)
-        mixed = weight * front[band]  # at most 255 · 255: fits
-        mixed += (255 - weight) * behind[band]
-        mixed += 127
-        result[band] = mixed // 255
+    result = np.empty((*alpha.shape, 3), np.uint8) if result is None else result
+    for top, stop in bands(alpha.shape[1], len(alpha)):  # for the whole, Pillow would hold three copies
+        size = alpha.shape[1], stop - top
+        under, over = (
+            Image.new("RGB", size, one) if isinstance(one, tuple) else Image.fromarray(one[top:stop])
+            for one in (behind, front)
+        )
+        under.paste(over, mask=Image.fromarray(alpha[top:stop]))  # a quarter of the time that NumPy takes
+        result[top:stop] = np.asarray(under)
     return result
 
 
