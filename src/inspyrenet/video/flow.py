@@ -1,5 +1,7 @@
 """Where each pixel was one picture before: dense optical flow by OpenCV's DIS (Kroeger et al., ECCV 2016)."""
 
+import functools
+
 import numpy as np
 
 from .errors import load_cv2
@@ -22,11 +24,24 @@ class OpticalFlow:
         bool (H, W): inside the picture, and the flow from there leads here again."""
         there, again = self._dis.calc(current, before, None), self._dis.calc(before, current, None)
         height, width = current.shape
-        place = there + np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+        place = there + _grid(height, width)
         miss = there + moved(again, place)
-        allowed = APART + SHARE * (np.hypot(*np.moveaxis(there, -1, 0)) + np.hypot(*np.moveaxis(again, -1, 0)))
-        inside = ((place >= -0.5) & (place <= (width - 0.5, height - 0.5))).all(-1)
-        return place, inside & (np.hypot(*np.moveaxis(miss, -1, 0)) < allowed)
+        allowed = APART + SHARE * (_length(there) + _length(again))
+        x, y = place[..., 0], place[..., 1]
+        inside = (x >= -0.5) & (x <= width - 0.5) & (y >= -0.5) & (y <= height - 0.5)
+        return place, inside & (_length(miss) < allowed)
+
+
+@functools.lru_cache(maxsize=2)
+def _grid(height: int, width: int) -> np.ndarray:
+    """Each pixel's own place, float32 (H, W, 2) as (x, y)."""
+    return np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1).astype(np.float32)
+
+
+def _length(steps: np.ndarray) -> np.ndarray:
+    """(H, W, 2) → (H, W)."""
+    cv2 = load_cv2()
+    return cv2.magnitude(steps[..., 0], steps[..., 1])
 
 
 def moved(layer: np.ndarray, place: np.ndarray) -> np.ndarray:

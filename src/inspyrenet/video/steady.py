@@ -46,9 +46,16 @@ class MotionFinder:
         if seen.mean() < CUT:
             return None
         now, then = image.astype(np.float32), moved(before, place).astype(np.float32)
-        light = np.median((now[seen][::4] + 1) / (then[seen][::4] + 1), 0)  # of every fourth pixel: in less time
-        apart = load_cv2().GaussianBlur(np.abs(now - light * then), (0, 0), 1.5).max(-1)
-        return Motion(place, seen * np.exp(-((apart / TAU) ** 2)))
+        apart = load_cv2().GaussianBlur(np.abs(now - _light(now, then, seen) * then), (0, 0), 1.5)
+        red, green, blue = np.moveaxis(apart, -1, 0)
+        return Motion(place, seen * np.exp(-((np.maximum(np.maximum(red, green), blue) / TAU) ** 2)))
+
+
+def _light(now: np.ndarray, then: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """How much brighter each channel has become, float32 (3,): the median of some of the pixels that were seen before."""
+    some = np.flatnonzero(seen)[::16]  # in less time
+    now, then = (image.reshape(-1, 3)[some] for image in (now, then))
+    return np.median((now + 1) / (then + 1), 0)
 
 
 def _gray(image: np.ndarray) -> np.ndarray:
