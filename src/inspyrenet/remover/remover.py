@@ -10,6 +10,7 @@
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -218,19 +219,25 @@ class Remover:
             raise RemoverError("images is a list of images; for one there is process")
         style = mended_style(style_of(type), mending, reverse)
         check_threshold(threshold)
-        results: list[Any] = []
-        for chunk in _chunks(images, batch_size):
-            opened = [open_image(image) for image in chunk]
-            maps = self.predict([one.image for one in opened], style.kind == "debug")
-            for one, found in zip(opened, maps, strict=True):
-                try:
-                    result = self.finish(one.image, found, style, threshold, reverse, keep_metadata)
-                except NothingFound as error:
-                    LOG.warning("image %d: %s", len(results), error)
-                    results.append(None)
-                else:
-                    results.append(_given_back(one, result, style))
-        return results
+
+        def finished(number: int, one: LoadedImage, found: NetworkMaps) -> Any:
+            try:
+                return _given_back(one, self.finish(one.image, found, style, threshold, reverse, keep_metadata), style)
+            except NothingFound as error:
+                LOG.warning("image %d: %s", number, error)
+                return None
+
+        results: list[Future] = []
+        with ThreadPoolExecutor(1, "finish") as thread:  # beside the network, which sees the next images
+            for chunk in _chunks(images, batch_size):
+                opened = [open_image(image) for image in chunk]
+                maps = self.predict([one.image for one in opened], style.kind == "debug")
+                wait(results[-1:])  # the maps of two chunks are in memory, not of all
+                results += [
+                    thread.submit(finished, len(results) + place, one, found)
+                    for place, (one, found) in enumerate(zip(opened, maps, strict=True))
+                ]
+            return [result.result() for result in results]
 
     def cut(
         self,
