@@ -82,8 +82,13 @@ def _start(scene: Scene, prompt: Prompt) -> np.ndarray:
     """The map that strokes and boxes change."""
     if prompt.probability is None:
         return np.full_like(scene.s3, -SURE) if prompt.replaces else scene.s3
-    said = SHARPER * _logits(raster.mean_in_cells(prompt.probability, (scene.s3.shape[0], scene.s3.shape[1])))
+    said = said_by(prompt.probability, (scene.s3.shape[0], scene.s3.shape[1]))
     return said if prompt.replaces else np.maximum(said, scene.s3)
+
+
+def said_by(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """The coarse map float32 (h, w) in logits that a mask in 0..1, of any size, stands for."""
+    return SHARPER * _logits(raster.mean_in_cells(mask, grid))
 
 
 def _sought(prompt: Prompt, scene: Scene, s3: np.ndarray) -> list[Stroke]:

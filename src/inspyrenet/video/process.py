@@ -13,12 +13,14 @@ from ..remover.compositing import OutputStyle
 from ..remover.output_paths import partial
 from .bounded_queue import BoundedQueue, Closed
 from .errors import VideoError, reason_of
+from .keys import KeyedNetwork, can_carry
 from .source import Picture, Sound, Source
 from .steady import SteadyNetwork
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..networks.network import Network
     from ..remover.remover import Remover
 
 ROOM = 64 * 2**20  # bytes that may wait between two threads
@@ -53,7 +55,8 @@ class Writer(Protocol):
 class FrameOptions:
     """What the pictures become. edges: as for images; None: colors in soft edges are left as they are, which is fast.
 
-    steady: maps hold still, see `steady.py`.
+    steady: maps hold still, see `steady.py`. quality: "fast", the network sees key frames alone, see `keys.py`; or "best", it sees
+    every picture. mask: float32 (H, W) in 0..1, the object of the first picture, which is followed.
     """
 
     style: OutputStyle
@@ -61,6 +64,8 @@ class FrameOptions:
     reverse: bool = False
     edges: str | None = None
     steady: bool = False
+    quality: str = "best"
+    mask: "np.ndarray | None" = None
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def cut_video(
     cannot be written; then nothing is left behind.
     """
     try:
-        pipeline = Pipeline(source, writer, _network(remover, options), _batch_size(source, remover))
+        pipeline = Pipeline(source, writer, _network(remover, options), _batch_size(source, remover, options))
         failure = pipeline.run(wanted, on_progress)
         warning = failure or source.warning
         if not writer.frames:
@@ -194,22 +199,38 @@ def _weight(item: Picture | Sound) -> int:
     return item.array.nbytes if isinstance(item, Picture) else item.nbytes
 
 
-def _batch_size(source: Source, remover: "Remover") -> int:
+def _batch_size(source: Source, remover: "Remover", options: FrameOptions) -> int:
     """One at a time from a camera, whose pictures come slowly, and where patches are merged, which takes much memory."""
     if source.is_camera or remover.network.merging:
         return 1
+    if _by_keys(remover.network, options):
+        return BATCH_GPU  # of few of them the network makes maps
     return BATCH.get(remover.device.partition(":")[0], BATCH_GPU)
+
+
+def _through_time(network: "Network", options: FrameOptions) -> "Network":
+    """The network as it sees one picture after the other. Raises RemoverError where it cannot follow a mask."""
+    if _by_keys(network, options):
+        return KeyedNetwork(network, options.mask)
+    return SteadyNetwork(network) if options.steady else network
+
+
+def _by_keys(network: "Network", options: FrameOptions) -> bool:
+    """Whether the network sees key frames alone."""
+    fast = options.steady and options.quality == "fast" and can_carry(network.preprocess)
+    return fast or options.mask is not None
 
 
 def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.ndarray"]], list["np.ndarray"]]:
     """Pictures → results, smaller batches where the memory does not hold one."""
     remover = copy(remover)  # shares the network
     remover.quality = None  # nobody is told it of a frame
-    if options.steady:
-        remover.network = SteadyNetwork(remover.network)
+    remover.network = _through_time(remover.network, options)
     if options.edges is None:
         remover.edges = "none"
     style, most = options.style, BATCH_GPU
+    if isinstance(remover.network, KeyedNetwork):
+        most //= 2  # it sees one after the other: so the first half is composed beside the second
 
     def cut(pictures: list["np.ndarray"]) -> list["np.ndarray"]:
         nonlocal style, most

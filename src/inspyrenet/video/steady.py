@@ -79,6 +79,11 @@ class Carried:
         self._before = own
         return own
 
+    def along(self, motion: Motion) -> None:
+        """To a picture that has no map of its own."""
+        if self._before is not None:
+            self._before = moved(self._before, _on_grid(motion, self._before.shape).place)
+
 
 def _on_grid(motion: Motion, shape: tuple[int, ...]) -> Motion:
     """A motion for a map (H, W) of another size."""
