@@ -58,7 +58,7 @@ def _stream(options: argparse.Namespace) -> int:
 
     source = RawSource(sys.stdin.buffer, (options.height, options.width), options.pixels)
     edges = None if options.edges == "auto" else options.edges
-    look = FrameOptions(_style(options), options.threshold, options.reverse, edges, options.steady)
+    look = FrameOptions(_style(options), options.threshold, options.reverse, edges, options.steady, options.quality)
     remover = load(options)
     with Stop() as stop:
         outcome = cut_video(source, RawWriter(sys.stdout.buffer), remover, look, lambda: not stop.wanted)

@@ -26,8 +26,8 @@ class Request:
 
     dest: a folder, or a file where the source is one; a name that ends in / is a folder.
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
-    prompt: what is object and what is not, in one image.
-    review: which results are set aside, see `review.rule_of`. steady: videos' maps hold still, see `video.steady`.
+    prompt: what is object and what is not, in one image; or a mask of the first picture of one video.
+    review: which results are set aside, see `review.rule_of`. steady, quality: of videos, see `video.process.FrameOptions`.
     """
 
     source: str | Sequence[str]
@@ -43,6 +43,7 @@ class Request:
     review: str | None = None
     mending: Mending = NOTHING
     steady: bool = True
+    quality: str = "fast"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Work:
     steady: bool = True
     aside: Review | None = None
     again: bool = False
+    quality: str = "fast"
 
     def __str__(self) -> str:
         counts = {kind: sum(job.kind == kind for job in self.jobs) for kind in ("image", "video", "camera")}
@@ -92,13 +94,13 @@ def parse_request(request: Request) -> Work:
         forms = _formats(request, style, {kind_of(source) for one in found for source in one.files}, alone)
         jobs, folders = _targets(words, found, request.dest, forms)
         form = forms[0]
-    if request.prompt is not None and [job.kind for job in jobs] != ["image"]:
-        raise JobError("a mask, boxes and points belong to one image: name one image file")
+    if request.prompt is not None and [job.kind for job in jobs] not in (["image"], ["video"]):
+        raise JobError("a mask, boxes and points belong to one image: name one image file, or for a mask one video")
     if request.prompt is not None and style.kind == "debug":
         raise JobError("type debug shows the levels of the network's own map: leave the prompt or the type out")
     _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
-        _check_videos(jobs, request.steady)
+        _check_videos(jobs, request)
     review = _review(request, words, folders, jobs)
     if request.mending.splits:
         _check_objects(jobs)
@@ -127,6 +129,7 @@ def parse_request(request: Request) -> Work:
         request.steady,
         review,
         request.overwrite,
+        request.quality,
     )
 
 
@@ -184,16 +187,23 @@ def _camera_target(number: str, dest: str | None, form: str) -> tuple[list[FileJ
     return [FileJob(Path(number), target, "camera")], [target.parent]
 
 
-def _check_videos(jobs: Sequence[FileJob], steady: bool) -> None:
-    """What can be known before a network is loaded: PyAV and OpenCV are there, a single file is a video."""
+def _check_videos(jobs: Sequence[FileJob], request: Request) -> None:
+    """What can be known before a network is loaded: PyAV and OpenCV are there, a single file is a video, a mask fits it."""
     from ..video.errors import load_av, load_cv2
+    from ..video.first_mask import check_mask_of_file
     from ..video.reading import VideoFile
 
     load_av()
-    if steady:
+    if request.steady:
         load_cv2()
+    elif request.prompt is not None:
+        raise JobError(
+            "--mask follows an object from picture to picture, which --no-steady leaves out: take one of them"
+        )
     if len(jobs) == 1 and jobs[0].kind == "video":
         VideoFile(jobs[0].source).close()
+        if request.prompt is not None:
+            check_mask_of_file(request.prompt, jobs[0].source)
 
 
 def _targets(

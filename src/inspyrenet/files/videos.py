@@ -52,7 +52,8 @@ def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool
     source: Source = Camera(int(job.source.name)) if job.kind == "camera" else VideoFile(job.source)
     encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.is_camera)
     edges = None if work.edges == "auto" else work.edges
-    options = FrameOptions(work.style, work.threshold, work.reverse, edges, work.steady)
+    mask = None if work.prompt is None else work.prompt.probability
+    options = FrameOptions(work.style, work.threshold, work.reverse, edges, work.steady, work.quality, mask)
     writer = VideoWriter(job.target, encoding, source, colors=_keeps_colors(work.style))
     if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
