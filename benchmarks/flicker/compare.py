@@ -6,13 +6,15 @@
 The exact masks are measured, too: what flow itself gets wrong at their edges counts as flicker of every way.
 
 flicker: mean absolute difference, in gray levels, between a map and the one before, which is moved to it by optical flow (DIS),
-wherever the pixel was seen in the picture before. IoU and boundary IoU: of the map above 128, mean of all pictures.
+wherever the pixel was seen in the picture before. IoU and boundary IoU: of the map above 128, mean of all pictures. A video has no
+masks: key frames are compared with the maps of `both joined`.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +30,7 @@ from inspyrenet.data.images.preprocess import to_map
 from inspyrenet.networks.network import Network
 from inspyrenet.utils.system.timing import describe_machine
 from inspyrenet.video.flow import OpticalFlow, moved
+from inspyrenet.video.keys import KeyedNetwork
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Picture
 from inspyrenet.video.steady import SteadyNetwork
@@ -37,6 +40,7 @@ WAYS = {
     "coarse map joined": lambda network: SteadyNetwork(network, keep=0),
     "map joined": lambda network: SteadyNetwork(network, keep_coarse=0),
     "both joined": SteadyNetwork,
+    "key frames": KeyedNetwork,
 }
 SEEDS = {"tuning": TUNING, "held out": HELD_OUT}
 
@@ -71,24 +75,31 @@ def frames_of(video: Path, count: int) -> Iterator[Frame]:
         yield Frame(image, None, first=not number)
 
 
-def compared(clips: list[list[Frame]], network: Network, ways: list[str]) -> dict[str, dict[str, float]]:
+def compared(clips: list[list[Frame]], network: Network, ways: list[str]) -> dict[str, dict]:
     """Way → means over the clips."""
     found: dict[str, list[dict[str, float]]] = {}
     for clip in clips:
-        motions = motions_of(clip)
+        motions, painted = motions_of(clip), clip[0].mask is not None
         for way in ways:
             network_of = WAYS[way](network)
             started = time.process_time()
             maps = [saliency(network_of, frame.image) for frame in clip]
             seconds = (time.process_time() - started) / len(clip)
-            found.setdefault(way, []).append({"cpu seconds of a picture": seconds, **measured(clip, motions, maps)})
-        if clip[0].mask is not None:
+            keys = getattr(network_of, "keys", len(clip)) / len(clip)
+            costs = {"cpu seconds of a picture": seconds, "share that the network sees": keys}
+            found.setdefault(way, []).append({**costs, **measured(clip, motions, maps)})
+            if not painted and way == "both joined":
+                clip = [replace(frame, mask=one) for frame, one in zip(clip, maps, strict=True)]
+        if painted:
             masks = [frame.mask for frame in clip]
             found.setdefault("exact masks", []).append(measured(clip, motions, masks))
-    return {
-        way: {key: round(float(np.mean([one[key] for one in ones])), 4) for key in ones[0]}
-        for way, ones in found.items()
-    }
+    return {way: _summary(ones) for way, ones in found.items()}
+
+
+def _summary(ones: list[dict[str, float]]) -> dict[str, float | list[float]]:
+    """Means over clips, and the IoU of each."""
+    means = {key: round(float(np.mean([one[key] for one in ones])), 4) for key in ones[0]}
+    return {**means, "IoU of clips": [round(one["IoU"], 4) for one in ones]} if "IoU" in means else means
 
 
 def motions_of(frames: list[Frame]) -> list[tuple[np.ndarray, np.ndarray] | None]:
