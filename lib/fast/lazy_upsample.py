@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from ..modules.conv import resize
 from ..types import Size
@@ -26,13 +27,15 @@ def bilinear_weights(length: int, out_length: int, like: Tensor) -> Taps:
 
 
 def blend_lines(x: Tensor, taps: Taps, dim: int) -> Tensor:
-    """Lines of x (…, h, w) along dim −2 or −1, mixed by taps."""
+    """Lines of x (B, C, h, w) along dim −2 or −1, mixed by taps; the channels are innermost where those of x are.
+
+    Lines are taken from a view with the channels last: torch copies whole lines there, and single numbers otherwise.
+    """
     low, high, weight = taps
-    weight = weight.to(x.dtype)
-    if dim == -2:
-        weight = weight[:, None]
+    weight = weight.to(x.dtype)[:, None, None] if dim == -2 else weight.to(x.dtype)[:, None]
+    x, dim = x.movedim(1, -1), dim - 1
     first = x.index_select(dim, low)
-    return first.lerp(x.index_select(dim, high), weight.expand_as(first))
+    return first.lerp(x.index_select(dim, high), weight.expand_as(first)).movedim(-1, 1)
 
 
 def _pick(taps: Taps, lines: Tensor | slice) -> Taps:
@@ -47,7 +50,7 @@ class LazyUpsample:
     """
 
     def __init__(self, parts: Sequence[Tensor], size: Size):
-        self.parts, self.size = list(parts), tuple(size)
+        self.parts, self.size = list(parts), (size[0], size[1])
 
     def full(self) -> Tensor:
         """(B, ΣC, *size)."""
@@ -58,6 +61,10 @@ class LazyUpsample:
         return torch.cat([self._patch(part, rows, columns) for part in self.parts], dim=1)
 
     def _patch(self, part: Tensor, rows: slice | Tensor, columns: slice | Tensor) -> Tensor:
+        factor = self.size[0] // part.shape[-2]
+        whole = self.size == (factor * part.shape[-2], factor * part.shape[-1])
+        if whole and factor > 1 and isinstance(rows, slice) and isinstance(columns, slice):
+            return _enlarged(part, factor, rows, columns)
         for dim, lines in ((-2, rows), (-1, columns)):
             length, out_length = part.shape[dim], self.size[dim]
             if length == out_length:
@@ -69,6 +76,20 @@ class LazyUpsample:
     def resized(self, size: Size) -> Tensor:
         """resize(full(), size)."""
         return torch.cat([resize_twice(part, self.size, size) for part in self.parts], dim=1)
+
+
+def _enlarged(x: Tensor, factor: int, rows: slice, columns: slice) -> Tensor:
+    """Rows and columns of x (B, C, h, w) enlarged by a whole factor: only what they read of x is resized."""
+    spans = [_span(lines, factor, length) for lines, length in zip((rows, columns), x.shape[-2:], strict=True)]
+    outer, inner = zip(*spans, strict=True)
+    return F.interpolate(x[(..., *outer)], scale_factor=factor, mode="bilinear")[(..., *inner)]
+
+
+def _span(lines: slice, factor: int, length: int) -> tuple[slice, slice]:
+    """What `lines` of an axis of factor·length read of it, with one more on each side, and where they lie in that, enlarged."""
+    start, stop, _ = lines.indices(factor * length)
+    low, high = max(0, start // factor - 1), min(length, -(-stop // factor) + 1)
+    return slice(low, high), slice(start - low * factor, stop - low * factor)
 
 
 def resize_twice(x: Tensor, middle: Size, size: Size) -> Tensor:
