@@ -6,6 +6,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,21 +37,23 @@ def interleave(
     rounds: int = 5,
     warmup: int = 1,
     wait: Callable[[], None] = lambda: None,
+    around: Mapping[str, Callable[[], AbstractContextManager]] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds of each variant, measured A B A B …, so that a machine that slows down slows all of them.
 
-    wait: blocks until the device has finished.
+    wait: blocks until the device has finished. around: what a variant is measured within; entering it is not measured.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(warmup + rounds):
         for name, run in variants.items():
-            gc.collect()
-            wait()
-            started = time.perf_counter()
-            run()
-            wait()
-            if number >= warmup:
-                seconds[name].append(time.perf_counter() - started)
+            with (around or {}).get(name, contextlib.nullcontext)():
+                gc.collect()
+                wait()
+                started = time.perf_counter()
+                run()
+                wait()
+                if number >= warmup:
+                    seconds[name].append(time.perf_counter() - started)
     return seconds
 
 

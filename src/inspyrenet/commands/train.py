@@ -39,6 +39,7 @@ def train(config: "Config", options: "Options") -> "Outcome":
     """One run: build, train, say where the weights are, and return how it ended."""
     from ..engine import train as training
     from ..utils.config.load import resolved_text, save_resolved
+    from ..utils.system.allocator import TRAINING, freed_memory_kept
     from ..utils.system.device import describe_device, resolve_device
     from ..utils.system.logging import run_log
     from ..utils.system.precision import flush_denormals
@@ -60,7 +61,8 @@ def train(config: "Config", options: "Options") -> "Outcome":
             trainer.on_start = lambda: save_resolved(config, folder / "config.yaml")  # once the folder is this run's
             if options.resume:
                 trainer.resume(force=options.extra.force)
-            outcome = trainer.fit()
+            with freed_memory_kept(TRAINING):
+                outcome = trainer.fit()
     if distributed.is_main():
         print(f"{config.name}: {outcome.message}", file=sys.stderr)
     return outcome

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..lib.fast.switchable import Switchable
 from ..utils.config.schema import Config
-from ..utils.system.allocator import freed_memory_kept
+from ..utils.system.allocator import PREDICTING, TRAINING, freed_memory_kept
 from ..utils.system.precision import flush_denormals
 from ..utils.system.timing import interleave, peak_memory, ratios
 from . import build
@@ -97,16 +97,19 @@ def measure_statistics(model: Switchable) -> None:
         norm.momentum = momentum
 
 
-def as_used(case: Case, work: Callable[[], object]) -> Callable[[], object]:
-    """As the commands run it: fast predictions keep freed memory, and hand it back after each round, before the next variant."""
-    if case.work == "train" or case.path == "plain":
-        return work
+@contextmanager
+def as_used(case: Case, work: Callable[[], object]) -> Iterator[None]:
+    """As the commands run it: the fast path keeps freed memory, and hands it back at the end, before the next variant.
 
-    def keeping() -> None:
-        with freed_memory_kept():
+    A training step finds what the step before it has left, so one goes before: only the first step takes memory from the system.
+    """
+    if case.path == "plain":
+        yield
+        return
+    with freed_memory_kept(TRAINING if case.work == "train" else PREDICTING):
+        if case.work == "train":
             work()
-
-    return keeping
+        yield
 
 
 def _inference(config: Config, case: Case, model: nn.Module, device: torch.device) -> Callable[[], object]:
@@ -149,8 +152,9 @@ def waiter(device: torch.device) -> Callable[[], None]:
 
 def measure_time(config: Config, cases: list[Case], device: torch.device, rounds: int) -> dict[str, dict]:
     """Seconds of each case, measured in turn in this process, and their ratios to the first."""
-    work = {case.name: as_used(case, prepare(config, case, device)) for case in cases}
-    seconds = interleave(work, rounds, warmup=1, wait=waiter(device))
+    work = {case.name: prepare(config, case, device) for case in cases}
+    around = {case.name: functools.partial(as_used, case, work[case.name]) for case in cases}
+    seconds = interleave(work, rounds, warmup=1, wait=waiter(device), around=around)
     against = ratios(seconds, cases[0].name)
     return {name: {"seconds": values, "times_faster": against.get(name)} for name, values in seconds.items()}
 
@@ -172,8 +176,8 @@ def measure_memory(config: Config, case: Case, device: torch.device) -> int:
 
 
 def _memory_child(pipe: Connection, config: Config, case: Case, device: str) -> None:
-    work = as_used(case, prepare(config, replace(case, flush=True), torch.device(device)))
-    with peak_memory(torch.device(device)) as found:
+    work = prepare(config, replace(case, flush=True), torch.device(device))
+    with peak_memory(torch.device(device)) as found, as_used(case, work):
         work()
     pipe.send(found["above"])
 

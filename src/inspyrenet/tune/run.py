@@ -20,6 +20,7 @@ from ..lib.sizes import rule_for
 from ..utils.config.load import save_resolved
 from ..utils.config.schema import Config
 from ..utils.metrics import METRICS, Accumulator, check_metrics, compare
+from ..utils.system.allocator import TRAINING, freed_memory_kept
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 from ..utils.train.state import ResumeError
 from ..utils.train.types import EpochEnd
@@ -176,7 +177,8 @@ class _Tuning:
         trainer = training.build_trainer(config, options, self.device, LOG, split)
         trainer.hooks += (_stop_after(self._seconds_to_train()),)
         try:
-            outcome = trainer.fit()
+            with freed_memory_kept(TRAINING):
+                outcome = trainer.fit()
         except _TimeIsUp:
             LOG.warning("the training was cut short: the machine became slower than it was when the plan was made")
         else:

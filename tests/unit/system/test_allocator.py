@@ -1,12 +1,14 @@
-"""The bounds of torch's CPU caches."""
+"""The bounds of torch's CPU caches, and memory that is kept."""
 
 import os
+import resource
 import subprocess
 import sys
 
 import pytest
+import torch
 
-from inspyrenet.utils.system.allocator import KERNELS, bound_kernel_caches
+from inspyrenet.utils.system.allocator import KERNELS, PREDICTING, TRAINING, bound_kernel_caches, freed_memory_kept
 
 NAMES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY")
 MANY_KERNELS = """
@@ -50,3 +52,21 @@ def test_the_bound_works_though_torch_is_imported_already(capacity, remembered):
     if not created:
         pytest.skip("this torch has no oneDNN")
     assert any("cache_hit" in line for line in created) == remembered
+
+
+@pytest.mark.parametrize("options", [PREDICTING, TRAINING], ids=["predicting", "training"])
+def test_a_freed_map_is_there_for_the_next_one(options):
+    with freed_memory_kept(options) as kept:
+        if not kept:
+            pytest.skip("this C library has no such settings")
+        fresh = [
+            pages_of_a_map() for _ in range(12)
+        ]  # glibc sets the ends of the first seven apart, so that they do not fit
+    assert fresh[-1] * resource.getpagesize() < 2**20, "the map was made of new pages"
+
+
+def pages_of_a_map() -> int:
+    """How many pages the system had to give for a map of 64 MB, which is freed."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(64, 512, 512)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
