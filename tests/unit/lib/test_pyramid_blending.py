@@ -62,6 +62,15 @@ def test_enlarged_maps_read_like_the_whole(h, w, scale, out, data):
     )
 
 
+@pytest.mark.parametrize("order", [torch.contiguous_format, torch.channels_last])
+def test_tiles_in_half_precision_are_those_of_the_whole_to_the_bit(order):
+    part = torch.randn(1, 8, 20, 30).to(torch.bfloat16, memory_format=order)
+    full = resize(part, (80, 120))
+    for rows, columns in ((slice(0, 33), slice(87, 120)), (slice(27, 61), slice(13, 50))):
+        patch = LazyUpsample([part], (80, 120)).patch(rows, columns)
+        assert torch.equal(patch, full[..., rows, columns])
+
+
 @given(height=sides, width=sides, y=sides, x=sides)
 def test_a_tile_is_touched_where_its_mask_is_not_empty(height, width, y, x):
     mask = torch.zeros(1, 1, height, width)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from inspyrenet.lib import build_model
-from inspyrenet.lib.fast.recompute import layer_norm, recompute, recomputing
+from inspyrenet.lib.fast.recompute import layer_norm, norm_relu, recompute, recomputing
 from inspyrenet.lib.fast.sica import unit_of_both, unit_of_mixture
 from inspyrenet.lib.fast.window_attention import attend, attend_training, shift_mask
 from inspyrenet.lib.losses.build import build_criterion
@@ -71,6 +71,17 @@ def test_conv_unit_keeps_the_convolution_and_not_what_follows(relu):
     assert alive() is None, "the normalized map is kept"
     for a, b in zip(gradients(out, x, *unit.parameters()), expected, strict=True):
         torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_map_in_half_precision_is_made_again_to_the_bit(relu):
+    norm = nn.BatchNorm2d(24)
+    nn.init.normal_(norm.weight, generator=torch.Generator().manual_seed(0))
+    nn.init.normal_(norm.bias, generator=torch.Generator().manual_seed(1))
+    x = random(2, 24, 31, 33).to(torch.bfloat16, memory_format=torch.channels_last).requires_grad_()
+    with recomputing() as records:
+        y = norm_relu(x, norm, relu)
+    assert torch.equal(records[y].make(*records[y].sources), y)
 
 
 def test_notes_are_followed_through_notes():
