@@ -38,10 +38,12 @@ def interleave(
     warmup: int = 1,
     wait: Callable[[], None] = lambda: None,
     around: Mapping[str, Callable[[], AbstractContextManager]] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Seconds of each variant, measured A B A B …, so that a machine that slows down slows all of them.
 
     wait: blocks until the device has finished. around: what a variant is measured within; entering it is not measured.
+    clock: seconds; `time.process_time` where other processes use the machine, too.
     """
     seconds: dict[str, list[float]] = {name: [] for name in variants}
     for number in range(warmup + rounds):
@@ -49,11 +51,11 @@ def interleave(
             with (around or {}).get(name, contextlib.nullcontext)():
                 gc.collect()
                 wait()
-                started = time.perf_counter()
+                started = clock()
                 run()
                 wait()
                 if number >= warmup:
-                    seconds[name].append(time.perf_counter() - started)
+                    seconds[name].append(clock() - started)
     return seconds
 
 

@@ -46,6 +46,11 @@ def _parser() -> "argparse.ArgumentParser":
         action="store_true",
         help="let an untrained network find one disc, as a trained one an object in a photo",
     )
+    add(
+        "--processor-time",
+        action="store_true",
+        help="measure a network's processor time instead of the clock's: for a busy machine, with OMP_NUM_THREADS=1",
+    )
     add("--no-memory", action="store_true", help="leave out peak memory, which needs a process per variant")
     add("--json", metavar="FILE", help="write all figures, with the machine that they are of")
     add("--picture", type=picture_file, metavar="FILE", help="write a picture of the time by part")

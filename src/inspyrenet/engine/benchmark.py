@@ -150,11 +150,13 @@ def waiter(device: torch.device) -> Callable[[], None]:
     return functools.partial(torch.cuda.synchronize, device) if device.type == "cuda" else lambda: None
 
 
-def measure_time(config: Config, cases: list[Case], device: torch.device, rounds: int) -> dict[str, dict]:
+def measure_time(
+    config: Config, cases: list[Case], device: torch.device, rounds: int, clock: Callable[[], float] = time.perf_counter
+) -> dict[str, dict]:
     """Seconds of each case, measured in turn in this process, and their ratios to the first."""
     work = {case.name: prepare(config, case, device) for case in cases}
     around = {case.name: functools.partial(as_used, case, work[case.name]) for case in cases}
-    seconds = interleave(work, rounds, warmup=1, wait=waiter(device), around=around)
+    seconds = interleave(work, rounds, warmup=1, wait=waiter(device), around=around, clock=clock)
     against = ratios(seconds, cases[0].name)
     return {name: {"seconds": values, "times_faster": against.get(name)} for name, values in seconds.items()}
 

@@ -1,6 +1,7 @@
 """Runs the cases of run/Benchmark.py and shows them: a table on the console, JSON on disk, a picture of time by part."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def run_all(configs: list[Config], options: Options) -> None:
     extra = options.extra
     if not extra.denormals:
         flush_denormals()
-    report: dict[str, Any] = {"machine": describe_machine(device), "disc": extra.disc, "networks": []}
+    report: dict[str, Any] = {"machine": describe_machine(device), "disc": extra.disc}
+    report |= {"processor_time": extra.processor_time, "networks": []}
     print(", ".join(f"{key} {value}" for key, value in report["machine"].items()))
     for config in configs:
         for size in sizes(extra.input) or [build.section(config, "Model").base_size]:
@@ -77,7 +79,8 @@ def cases(work: str, size: tuple[int, int], options: Options) -> list[Case]:
 
 def measure(config: Config, listed: list[Case], device: torch.device, options: Options) -> dict[str, dict]:
     """Times in turn; then each variant's peak memory in a process of its own."""
-    found = measure_time(config, listed, device, options.extra.rounds)
+    clock = time.process_time if options.extra.processor_time else time.perf_counter
+    found = measure_time(config, listed, device, options.extra.rounds, clock)
     if not options.extra.no_memory:
         for case in listed:
             found[case.name]["peak_bytes"] = measure_memory(config, case, device)

@@ -40,6 +40,7 @@ def test_all_kinds_of_work_in_one_report(config, tmp_path, capsys):
         "--batch",
         "2",
         "--no-memory",
+        "--processor-time",
         "--json",
         "out.json",
         "--picture",
@@ -51,7 +52,7 @@ def test_all_kinds_of_work_in_one_report(config, tmp_path, capsys):
     shown = capsys.readouterr().out
     report = json.loads((tmp_path / "out.json").read_text())
     (entry,) = report["networks"]
-    assert report["machine"]["cores"] >= 1
+    assert report["machine"]["cores"] >= 1 and report["processor_time"]
     assert entry["parameters"] > 1e6 and entry["macs"] > 1e6
     for work, names in {
         "inference": ["plain float32", "fast float32"],
