@@ -11,6 +11,7 @@ from .. import __version__
 from ..data.hub.onnx_files import ModelMetadata, metadata_of
 from ..data.whole_file import whole_file
 from ..engine.presets import bundled_graphs
+from ..interactive.head import FILE, head_beside
 from ..networks.runtimes import open_graph
 from ..utils.system.page_files import read_text
 
@@ -18,7 +19,7 @@ RUNTIME = "onnxruntime-web"
 TESTED = (1, 30)  # the runtime's version; files of its package change their names from one to the next
 SCRIPTS = "ort.wasm.bundle.min.mjs"
 WASM = "ort-wasm-simd-threaded.wasm"  # SIMD, with threads and without
-GRAPHS = ("encoder", "decoder")
+GRAPHS = ("encoder", "decoder", "prompt")
 SETTINGS = "network.json"
 WORKER = "service-worker.js"
 POLICY = (  # the same in the page and, for its workers, in the service worker's answers
@@ -91,6 +92,8 @@ def _network(folder: Path) -> dict[str, bytes]:
 
 def _check(metadata: ModelMetadata, folder: Path) -> None:
     """Raises WebExportError for what the page's JavaScript does not do."""
+    if head_beside(folder) is None:
+        raise WebExportError(f"{folder}: the page needs {FILE}, trained for this network, to understand strokes")
     known = {"sizing": "static", "backend": "pillow", "threshold": None, "normalize": "none"}
     other = {name: getattr(metadata, name) for name, value in known.items() if getattr(metadata, name) != value}
     if other:

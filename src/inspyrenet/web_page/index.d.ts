@@ -13,6 +13,16 @@ export interface SaliencyMap {
   gray: Uint8ClampedArray;
 }
 
+/** What a person says about the object, in pixels of the image. */
+export interface Prompt {
+  /** x, y, width, height: nothing outside of all boxes belongs to the object. */
+  boxes?: [number, number, number, number][];
+  /** Lines that a pen went along, later ones on top; one point is a click. width: of the pen, a fortieth of the longer side. */
+  strokes?: { points: [number, number][]; keep?: boolean; width?: number }[];
+  /** Of any size, stretched over the image: it takes the place of the network's map. */
+  mask?: SaliencyMap | null;
+}
+
 /** Cut the object out of an image. Rejects with an Error that says what is wrong. */
 export function removeBackground(image: Image, options?: { type?: OutputType; format?: Format }): Promise<Blob>;
 
@@ -22,6 +32,10 @@ export function ready(): Promise<{ threads: number }>;
 /** One image whose map is kept, so that several results of it take no second look. */
 export class BrowserNetwork {
   open(image: Image): Promise<{ width: number; height: number; map: SaliencyMap }>;
+  /** The map with a prompt, which results show from then on; rejects with an Error for a prompt that cannot be. */
+  ask(prompt: Prompt): Promise<SaliencyMap>;
+  /** The cut-out for a canvas, no side longer than that many pixels. */
+  picture(side: number): Promise<ImageBitmap>;
   result(type?: OutputType, format?: Format): Promise<Blob>;
   close(): void;
 }

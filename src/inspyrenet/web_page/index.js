@@ -29,12 +29,20 @@ function start() {
 // Loads the network; {threads} says how many it computes with.
 export const ready = () => ask("ready");
 
-// One image and its map. The editor's page knows a network by these functions.
+// One image and its map. The page that draws knows a network by these functions; see editor/editor.js.
 export class BrowserNetwork {
   async open(image) {
     this.close();
     this.number = ++images;
     return ask("open", this.number, await sourceOf(image));
+  }
+
+  ask(prompt) {
+    return ask("ask", this.number, prompt);
+  }
+
+  picture(side) {
+    return ask("picture", this.number, side);
   }
 
   result(type = "rgba", format = "png") {

@@ -3,11 +3,12 @@ import { bytes, enlarged } from "./bilinear.js";
 import { unmix } from "./foreground.js";
 import { openNetwork } from "./network.js";
 import { encoded, opaque, read, styled } from "./picture.js";
+import { PromptedImage } from "./prompted.js";
 
 const opening = openNetwork();
 opening.catch(() => {}); // told to whoever asks
-const images = new Map(); // number → {source, values}
-let last = {}; // pixels are kept of the newest image only: they take 4 bytes each
+const images = new Map(); // number → {source, values: probabilities with the prompt that was asked last}
+let last = {}; // pixels and features are kept of the newest image only: a photograph takes many megabytes
 
 function imageOf(number) {
   if (!images.has(number)) throw new Error("no image is open: call open first");
@@ -15,8 +16,26 @@ function imageOf(number) {
 }
 
 async function pixelsOf(number) {
-  if (last.number !== number) last = { number, pixels: await read(imageOf(number).source) };
+  if (last.number !== number) last = { number, pixels: read(imageOf(number).source) };
   return last.pixels;
+}
+
+async function promptedOf(number) {
+  const [network, pixels] = [await opening, opaque(await pixelsOf(number))];
+  const seen = last.number === number && last.seen ? last.seen : await network.see(pixels);
+  const prompted = new PromptedImage(network, pixels, seen);
+  if (last.number === number) Object.assign(last, { seen, prompted });
+  return prompted;
+}
+
+function mapOf({ width, height }, values) {
+  return { width, height, gray: bytes(values) };
+}
+
+async function resultOf(number, type) {
+  const { values } = imageOf(number);
+  const [network, pixels] = [await opening, await pixelsOf(number)];
+  return styled(pixels, enlarged(values, network, pixels), type, unmix);
 }
 
 const answers = {
@@ -28,19 +47,29 @@ const answers = {
     const network = await opening;
     images.set(number, { source });
     const pixels = await pixelsOf(number);
-    const values = await network.saliency(opaque(pixels));
-    images.set(number, { source, values });
-    return {
-      width: pixels.width, height: pixels.height,
-      map: { width: network.width, height: network.height, gray: bytes(values) },
-    };
+    const seen = await network.see(opaque(pixels));
+    if (last.number === number) last.seen = seen;
+    images.set(number, { source, values: seen.own });
+    return { width: pixels.width, height: pixels.height, map: mapOf(network, seen.own) };
+  },
+
+  async ask(number, prompt) {
+    const image = imageOf(number);
+    const prompted = last.number === number && last.prompted ? last.prompted : await promptedOf(number);
+    image.values = await prompted.answer(prompt);
+    return mapOf(await opening, image.values);
+  },
+
+  // The cut-out as it is shown: no side longer than `side` pixels.
+  async picture(number, side) {
+    const pixels = await resultOf(number, "rgba");
+    const scale = Math.min(1, side / Math.max(pixels.width, pixels.height));
+    const [resizeWidth, resizeHeight] = [pixels.width, pixels.height].map(length => Math.max(1, Math.round(length * scale)));
+    return createImageBitmap(pixels, scale < 1 ? { resizeWidth, resizeHeight, resizeQuality: "high" } : {});
   },
 
   async result(number, type, format) {
-    const { values } = imageOf(number);
-    const [network, pixels] = [await opening, await pixelsOf(number)];
-    const alpha = enlarged(values, network, pixels);
-    return encoded(styled(pixels, alpha, type, unmix), format);
+    return encoded(await resultOf(number, type), format);
   },
 
   close(number) {
@@ -51,7 +80,8 @@ const answers = {
 
 addEventListener("message", async ({ data: { id, name, values } }) => {
   try {
-    postMessage({ id, value: await answers[name](...values) });
+    const value = await answers[name](...values);
+    postMessage({ id, value }, value instanceof ImageBitmap ? [value] : []);
   } catch (error) {
     postMessage({ id, error: error.message });
   }

@@ -75,8 +75,13 @@ def asked(browser: Browser, script: str, dtype=np.uint8) -> np.ndarray:
     return np.frombuffer(base64.b64decode(browser.evaluate(f"(async () => {{{PRELUDE}{script}}})()")), dtype)
 
 
+def picture_of(browser: Browser, script: str) -> np.ndarray:
+    """The picture in the `blob` that a script makes; it may use PRELUDE."""
+    script = f"{script} return textOf(new Uint8Array(await blob.arrayBuffer()));"
+    return np.asarray(Image.open(io.BytesIO(asked(browser, script).tobytes())))
+
+
 def cut_out(browser: Browser, array: np.ndarray, type: str = "rgba") -> np.ndarray:
     script = f"""const {{ removeBackground }} = await import("./index.js");
-        const blob = await removeBackground(new Blob([{in_script(png(array))}]), {{type: "{type}"}});
-        return textOf(new Uint8Array(await blob.arrayBuffer()));"""
-    return np.asarray(Image.open(io.BytesIO(asked(browser, script).tobytes())))
+        const blob = await removeBackground(new Blob([{in_script(png(array))}]), {{type: "{type}"}});"""
+    return picture_of(browser, script)

@@ -38,7 +38,7 @@ def kept(folder) -> list[str]:
 
 def test_the_folder_has_the_page_the_network_and_the_runtime(written):
     result, runtime = written
-    for name in ("encoder", "decoder"):
+    for name in export.GRAPHS:
         packed = (result.folder / f"{name}.onnx.gz").read_bytes()
         assert gzip.decompress(packed) == (bundled_graphs() / f"{name}.onnx").read_bytes()
     wasm = (result.folder / "ort" / f"{export.WASM}.gz").read_bytes()
@@ -125,6 +125,12 @@ def test_a_network_that_the_page_cannot_run_is_told(tmp_path, monkeypatch):
     whole = export.metadata_of
     monkeypatch.setattr(export, "metadata_of", lambda *words: replace(whole(*words), normalize="minmax"))
     with pytest.raises(WebExportError, match="normalize"):
+        export_web(tmp_path / "web", write_runtime(tmp_path / "runtime"))
+
+
+def test_a_network_without_its_part_for_strokes_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "head_beside", lambda folder: None)
+    with pytest.raises(WebExportError, match=r"prompt\.onnx"):
         export_web(tmp_path / "web", write_runtime(tmp_path / "runtime"))
 
 
