@@ -4,11 +4,10 @@ from collections.abc import Awaitable, Callable
 
 from starlette.responses import Response
 
-from ..utils.system.page_files import read_text
+from . import assets
 
 MEDIA = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-SCRIPTS = ("start.js", "page.js", "input.js", "drawing.js", "view.js", "asking.js", "gray.js", "server.js")
-NAMES = ("page.html", "page.css", *SCRIPTS)
+NAMES = (assets.PAGE, *assets.SHARED, "start.js", "server.js")
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -19,7 +18,7 @@ HEADERS = {
 
 def sender(name: str) -> Callable[[], Awaitable[Response]]:
     """What answers with a file of the page."""
-    text, media = read_text(__package__, name), MEDIA[name.rpartition(".")[2]]
+    text, media = assets.read(name, assets.SERVED), MEDIA[name.rpartition(".")[2]]
 
     async def send() -> Response:
         return Response(text, media_type=media, headers=HEADERS)

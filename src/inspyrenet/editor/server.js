@@ -1,9 +1,10 @@
-// The network behind inspyrenet's HTTP server. The page knows a network by these four functions alone, so that another one,
-// which computes in the browser, can stand in its place:
+// The network behind inspyrenet's HTTP server. The page knows a network by these four functions alone, so that the one of
+// inspyrenet/web_page, which computes in the browser, can stand in its place:
 //   open(file) → {width, height, map}   the image's size and the network's own map
 //   ask(prompt) → map                   the map with a prompt
 //   result(type, format) → Blob         the picture for the prompt that was asked last
 //   close()                             the image is not needed any more
+// One in the browser has a fifth, picture(side) → ImageBitmap: the cut-out for the screen with the object's own colors.
 // A map, and a prompt's mask, is {width, height, gray}, gray being bytes row by row, 255 the object; it is stretched over the
 // image. A prompt is {boxes: [[x, y, width, height]], strokes: [{points: [[x, y]], keep, width}], mask or null}, in pixels of
 // the image.

@@ -1,9 +1,9 @@
 // The page with the network of the server that it comes from.
-import { start } from "./page.js";
+import { say, start } from "./page.js";
 import { ServerNetwork } from "./server.js";
 
-const page = start(new ServerNetwork(new URL(".", location)));
-if (location.hash.length > 1) named(location.hash.slice(1)).then(file => page.open(file), error => page.fail(error));
+const page = start({ network: () => new ServerNetwork(new URL(".", location)) });
+if (location.hash.length > 1) named(location.hash.slice(1)).then(file => page.add([file]), error => say(error.message, true));
 
 // The image that another page of this server names behind #, by an address relative to this page.
 async function named(address) {

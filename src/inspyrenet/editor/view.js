@@ -10,12 +10,12 @@ export class View {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
-    this.photo = this.alpha = null;
+    this.photo = this.alpha = this.picture = null; // the picture is the cut-out, where it is more than the photo and its alpha
     this.size = { width: 1, height: 1 };
     this.scale = 1;
     this.corner = [0, 0]; // of the image, on the screen
     this.ground = "checks"; // or "photo", or a color
-    this.before = false;
+    this.before = 0; // share of the width that shows the photo as it was
     this.items = [];
     this.current = null; // what is being drawn
     this.marks = {}; // brush: {at, width, tool}, cross: point, corner: a box's first one
@@ -23,8 +23,10 @@ export class View {
     new ResizeObserver(() => this.fitted ? this.fit() : this.paint()).observe(canvas);
   }
 
+  // A photo, or null for none.
   show(photo, size) {
-    Object.assign(this, { photo, size });
+    for (const old of [this.photo, this.picture]) old?.close();
+    Object.assign(this, { photo, size, alpha: null, picture: null, items: [], current: null });
     this.fit();
   }
 
@@ -33,6 +35,13 @@ export class View {
     for (let at = 0; at < gray.length; at++) pixels.data[4 * at + 3] = gray[at];
     this.alpha = Object.assign(document.createElement("canvas"), { width, height });
     this.alpha.getContext("2d").putImageData(pixels, 0, 0);
+    this.setPicture(null);
+  }
+
+  // Until the next map.
+  setPicture(picture) {
+    this.picture?.close();
+    this.picture = picture;
     this.paint();
   }
 
@@ -102,16 +111,35 @@ export class View {
     context.setTransform(scale, 0, 0, scale, ratio * this.corner[0], ratio * this.corner[1]);
     context.imageSmoothingEnabled = this.scale < 4;
     context.imageSmoothingQuality = "high";
-    this.#whole(photo);
-    if (this.before) return;
-    if (this.alpha) {
-      context.imageSmoothingEnabled = true;
-      this.#with("destination-in", 1, () => this.#whole(this.alpha));
-      this.#background(1 / scale * ratio);
-    }
+    this.#cutOut();
+    if (this.alpha) this.#background(1 / scale * ratio);
     for (const item of this.items) this.#item(item, DRAWN);
     if (this.current) this.#item(this.current, DRAWING);
+    if (this.before) this.#before();
     this.#marks();
+  }
+
+  #cutOut() {
+    this.#whole(this.picture ?? this.photo);
+    if (this.picture || !this.alpha) return;
+    this.context.imageSmoothingEnabled = true;
+    this.#with("destination-in", 1, () => this.#whole(this.alpha));
+  }
+
+  #before() {
+    const { context, size } = this;
+    const edge = this.before * size.width;
+    context.save();
+    context.beginPath();
+    context.rect(0, 0, edge, size.height);
+    context.clip();
+    context.clearRect(0, 0, edge, size.height);
+    this.#whole(this.photo);
+    context.restore();
+    if (this.before < 1) this.#outlined(() => {
+      context.moveTo(edge, 0);
+      context.lineTo(edge, size.height);
+    });
   }
 
   #whole(picture) {

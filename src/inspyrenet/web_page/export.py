@@ -10,10 +10,10 @@ from pathlib import Path
 from .. import __version__
 from ..data.hub.onnx_files import ModelMetadata, metadata_of
 from ..data.whole_file import whole_file
+from ..editor.assets import PAGE, SHARED, read
 from ..engine.presets import bundled_graphs
 from ..interactive.head import FILE, head_beside
 from ..networks.runtimes import open_graph
-from ..utils.system.page_files import read_text
 
 RUNTIME = "onnxruntime-web"
 TESTED = (1, 30)  # the runtime's version; files of its package change their names from one to the next
@@ -26,6 +26,15 @@ POLICY = (  # the same in the page and, for its workers, in the service worker's
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
     "style-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'"
 )
+WORDS = {  # what the page says where the browser computes
+    "head": f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+    '<meta name="description" content="Cut the object out of a photo, on your own device.">',
+    "title": "Cut out photos, on your own device",
+    "open": "Add images",
+    "drop": "Drop images here, paste them",
+    "choose": "Choose images",
+    "promise": " Images are not sent anywhere: the network runs in this browser.",
+}
 
 
 class WebExportError(ValueError):
@@ -67,17 +76,15 @@ def export_web(folder: Path, runtime: Path | None = None) -> WebFolder:
 
 
 def _page() -> dict[str, bytes]:
-    suffixes = (".html", ".css", ".js", ".ts", ".json")
-    names = [one.name for one in resources.files(__package__).iterdir() if one.name.endswith(suffixes)]
-    filled = {"{{policy}}": POLICY, "{{release}}": __version__}
-    return {name: _filled(name, filled) for name in sorted(names) if name != WORKER}
+    """The page of inspyrenet.editor, and what computes in its place of the server."""
+    own = [one.name for one in resources.files(__package__).iterdir() if one.name.endswith((".js", ".ts", ".json"))]
+    shared = {name: read(name, {}).encode() for name in SHARED}
+    filled = {name: _filled(name, {"release": __version__}) for name in sorted(own) if name != WORKER}
+    return {"index.html": read(PAGE, WORDS).encode(), **shared, **filled}
 
 
 def _filled(name: str, values: dict[str, str]) -> bytes:
-    text = read_text(__package__, name)
-    for mark, value in values.items():
-        text = text.replace(mark, value)
-    return text.encode()
+    return read(name, values, __package__).encode()
 
 
 def _network(folder: Path) -> dict[str, bytes]:
@@ -143,5 +150,5 @@ def _service_worker(contents: dict[str, bytes]) -> bytes:
     for name, data in sorted(contents.items()):
         digest.update(f"{name} {len(data)} ".encode() + data)
     files = ["./", *_kept(contents)]
-    values = {"{{version}}": digest.hexdigest()[:16], "{{files}}": json.dumps(files), "{{policy}}": POLICY}
+    values = {"version": digest.hexdigest()[:16], "files": json.dumps(files), "policy": POLICY}
     return _filled(WORKER, values)

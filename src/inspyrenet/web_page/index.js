@@ -29,7 +29,7 @@ function start() {
 // Loads the network; {threads} says how many it computes with.
 export const ready = () => ask("ready");
 
-// One image and its map. The page that draws knows a network by these functions; see editor/editor.js.
+// One image and its map. The page that draws knows a network by these functions; see editor/server.js.
 export class BrowserNetwork {
   async open(image) {
     this.close();

@@ -284,19 +284,22 @@ def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
     assert np.array_equal(desktop.download(tmp_path), own)
 
 
-def test_the_image_as_it_was_is_shown_while_the_button_is_held(desktop):
+def test_the_image_as_it_was_is_compared(desktop):
     x, y = (round(value) for value in desktop.on_screen(*CORNER))
-    box = desktop.evaluate(
-        "(box => [box.x + 9, box.y + 9])(document.querySelector('#compare').getBoundingClientRect())"
-    )
-    patch = lambda: desktop.picture()[y - 20 : y + 20, x - 20 : x + 20].astype(int)  # noqa: E731
+
+    def patch():
+        desktop.painted()
+        return desktop.picture()[y - 20 : y + 20, x - 20 : x + 20].astype(int)
+
     cut = patch()
-    desktop.mouse("mousePressed", box)
-    desktop.painted()
+    desktop.choose("#compare", 30)  # percent, from the left
     whole = patch()
-    desktop.mouse("mouseReleased", box)
-    desktop.painted()
+    desktop.choose("#compare", 2)
     assert np.abs(whole - cut).mean() > 10 and np.abs(patch() - cut).mean() < 1
+    desktop.send("Input.dispatchKeyEvent", type="keyDown", key="c")
+    assert np.abs(patch() - whole).mean() < 1
+    desktop.send("Input.dispatchKeyEvent", type="keyUp", key="c")
+    assert np.abs(patch() - cut).mean() < 1
 
 
 def test_an_image_that_the_server_forgot_is_sent_again(browser, server, photo, tmp_path):

@@ -1,0 +1,204 @@
+// One image that is drawn on: the canvas, the tools and their keys, and what the network answers.
+import { Asking } from "./asking.js";
+import { Drawing } from "./drawing.js";
+import { grayOf } from "./gray.js";
+import { Input } from "./input.js";
+import { View } from "./view.js";
+
+const PHOTO_SIDE = 4096, MASK_SIDE = 512; // pixels that are kept of a photo on the screen, and of a mask
+const TOOLS = { k: "keep", r: "remove", e: "erase", b: "box", m: "move" };
+const $ = id => document.getElementById(id);
+
+export class Editor {
+  // say(words, wrong = false) tells the person.
+  constructor(say) {
+    Object.assign(this, { say, view: new View($("canvas")), image: null, changes: 0 });
+    this.input = new Input($("canvas"), this);
+    this.#connectButtons();
+    this.#connectKeys();
+    this.#showTool();
+    this.showGround();
+  }
+
+  get tool() { return document.querySelector("[name=tool]:checked").value; }
+  get width() { return Number($("width").value); }
+
+  // -- an image comes. It is {file, network}, gets {drawing, asking} here, and {size, map} from its network
+
+  prepare(image) {
+    const failed = error => this.say(error.message, true);
+    const asking = new Asking(prompt => image.network.ask(prompt), (map, ms) => this.#answered(image, map, ms), failed);
+    return Object.assign(image, { drawing: new Drawing(), asking });
+  }
+
+  // Shows the photo, and the cut-out where there is a map already. Returns once all is seen.
+  async show(image) {
+    const known = image.map;
+    this.image = image;
+    this.view.show(null, this.view.size);
+    this.#compare(0);
+    document.body.classList.toggle("busy", !known);
+    this.loading = picture(image.file, PHOTO_SIDE).then(photo => {
+      if (image === this.image) this.view.show(photo, image.size ?? photo);
+      else photo.close();
+    });
+    await this.loading;
+    if (known) await this.opened(image);
+  }
+
+  // An image has its map.
+  async opened(image) {
+    if (image !== this.image) return;
+    await this.loading;
+    if (image !== this.image) return;
+    document.body.classList.remove("busy");
+    this.view.size = image.size;
+    this.view.setMap(image.map);
+    this.#refresh();
+    await this.#refine();
+  }
+
+  async openMask(file) {
+    try {
+      this.image.drawing.change({ mask: grayOf(await picture(file, MASK_SIDE)) });
+      await this.#ask();
+    } catch (error) {
+      this.say(error.message, true);
+    }
+  }
+
+  // -- something is drawn (called by Input)
+
+  drawn(item) {
+    if (!this.image.map) return;
+    this.#show(item);
+    if (item?.kind === "stroke") this.#put(item);
+  }
+
+  erase(point, radius) {
+    if (this.image.drawing.erase(point, radius)) this.drawn(null);
+  }
+
+  finished(item) {
+    if (!this.image.map) return;
+    if (item) this.image.drawing.add(item);
+    this.#ask();
+  }
+
+  async #ask() {
+    this.#refresh();
+    await this.#put();
+    await this.#refine();
+  }
+
+  #put(item) {
+    this.changes++;
+    return this.image.asking.put(this.image.drawing.prompt(item));
+  }
+
+  #answered(image, map, milliseconds) {
+    image.map = map;
+    if (image !== this.image) return;
+    this.view.setMap(map);
+    this.say(`Answered in ${Math.round(milliseconds)} ms.`);
+  }
+
+  // With the object's own colors in its edges, where the network finds them in the browser: that takes longer than a stroke may.
+  async #refine() {
+    const { image, changes } = this;
+    if (!image.network.picture) return;
+    try {
+      const refined = await image.network.picture(PHOTO_SIDE);
+      if (image === this.image && changes === this.changes) this.view.setPicture(refined);
+      else refined.close();
+    } catch (error) {
+      this.say(error.message, true);
+    }
+  }
+
+  #show(current = null) {
+    Object.assign(this.view, { items: this.image.drawing.state.items, current });
+    this.view.paint();
+  }
+
+  #refresh() {
+    const { drawing } = this.image;
+    this.#show();
+    $("undo").disabled = !drawing.canUndo;
+    $("redo").disabled = !drawing.canRedo;
+    $("clear").disabled = drawing.isEmpty;
+  }
+
+  // -- buttons and keys
+
+  #step(name) {
+    this.image.drawing[name]();
+    this.#ask();
+  }
+
+  #chooseTool(name) {
+    document.querySelector(`[name=tool][value=${name}]`).checked = true;
+    this.#showTool();
+  }
+
+  #showTool() {
+    const { tool } = this;
+    $("canvas").className = tool === "move" ? "move" : tool === "box" ? "" : "brush";
+    this.view.marks.brush = null;
+    this.view.paint();
+  }
+
+  showGround() {
+    const ground = $("ground").value;
+    $("color").hidden = ground !== "color" && $("type").value !== "color";
+    this.view.ground = ground === "color" ? $("color").value : ground;
+    this.view.paint();
+  }
+
+  #compare(percent) {
+    $("compare").value = percent;
+    this.view.before = percent / 100;
+    this.view.paint();
+  }
+
+  #connectButtons() {
+    for (const id of ["undo", "redo", "clear"]) $(id).addEventListener("click", () => this.#step(id));
+    $("in").addEventListener("click", () => this.view.zoom(1.5));
+    $("out").addEventListener("click", () => this.view.zoom(1 / 1.5));
+    $("fit").addEventListener("click", () => this.view.fit());
+    $("tools").addEventListener("change", () => this.#showTool());
+    for (const id of ["ground", "color", "type"]) $(id).addEventListener("input", () => this.showGround());
+    $("compare").addEventListener("input", () => this.#compare($("compare").value));
+  }
+
+  #connectKeys() {
+    const keys = {
+      "[": () => { $("width").value = this.width - 4; }, "]": () => { $("width").value = this.width + 4; },
+      "+": () => this.view.zoom(1.25), "-": () => this.view.zoom(0.8), "0": () => this.view.fit(),
+      c: () => this.#compare(100),
+    };
+    addEventListener("keydown", event => {
+      if (!this.image?.map || event.target.matches("select, input:not([type=radio], [type=range])")) return;
+      const key = event.key.toLowerCase();
+      if (event.ctrlKey || event.metaKey) {
+        if (key !== "z" && key !== "y") return;
+        this.#step(key === "y" || event.shiftKey ? "redo" : "undo");
+      } else if (TOOLS[key]) this.#chooseTool(TOOLS[key]);
+      else if (keys[key]) keys[key]();
+      else return;
+      event.preventDefault();
+    });
+    addEventListener("keyup", event => { if (event.key.toLowerCase() === "c") this.#compare(0); });
+  }
+}
+
+// A file as the browser shows it, upright, no side longer than `most` pixels.
+async function picture(file, most) {
+  const whole = await createImageBitmap(file).catch(() => {
+    throw new Error("this browser cannot show this file: choose an image, such as a JPEG, PNG or WebP");
+  });
+  const scale = most / Math.max(whole.width, whole.height);
+  if (scale >= 1) return whole;
+  const [resizeWidth, resizeHeight] = [whole.width, whole.height].map(side => Math.max(1, Math.round(side * scale)));
+  return createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" });
+}
