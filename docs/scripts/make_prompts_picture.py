@@ -45,7 +45,7 @@ def take_picture(browser: Browser, port: int, image: Path) -> None:
     browser.open(f"http://127.0.0.1:{port}/editor/")
     browser.wait_for("document.readyState == 'complete' && !!document.querySelector('#choose')")
     browser.choose_file("#choose", image)
-    browser.wait_for("!document.body.classList.contains('empty')", 120)
+    browser.wait_for("document.querySelector('#status').textContent.startsWith('Draw')", 120)
     for tool, points in STROKES:
         browser.evaluate(f"document.querySelector('[name=tool][value={tool}]').click()")
         browser.evaluate("document.querySelector('#status').textContent = ''")

@@ -40,7 +40,7 @@ def take_picture(browser: Browser, address: str, image: Path) -> None:
     browser.open(address)
     browser.wait_for("document.querySelector('#status')?.textContent.startsWith('Ready')", 90)
     browser.choose_file("#choose", image)
-    browser.wait_for("document.querySelector('#pictures.done #after')?.naturalWidth > 0", 60)
+    browser.wait_for("document.querySelector('#status').textContent.includes('cut out in')", 60)
     browser.evaluate(
         "{const one = document.querySelector('#compare'); one.value = 30; one.dispatchEvent(new Event('input'))}"
     )

@@ -11,6 +11,7 @@ from PIL import Image
 
 from inspyrenet import Remover
 from inspyrenet.interactive.prompt import Stroke
+from tests import drawing
 from tests.browser import Browser
 from tests.integration.web.test_serve import Server, run_command
 from tests.tiny_network import picture, write_tiny
@@ -49,50 +50,11 @@ class Page(Browser):
         self.wait_for(f"!document.body.classList.contains('empty') && {STATUS}.startsWith('Draw')")
 
     def on_screen(self, x, y):
-        """As the page fits an image in."""
-        left, top, width, height = self.evaluate(
-            "(box => [box.x, box.y, box.width, box.height])(document.querySelector('#canvas').getBoundingClientRect())"
-        )
-        scale = min((width - 24) / PHOTO.shape[1], (height - 24) / PHOTO.shape[0])
-        return (
-            left + (width - scale * PHOTO.shape[1]) / 2 + scale * x,
-            top + (height - scale * PHOTO.shape[0]) / 2 + scale * y,
-        )
+        return drawing.on_screen(self, (x, y), PHOTO.shape)
 
     def draw(self, *points):
         """A line, with the finger or the mouse."""
-        places = [self.on_screen(*point) for point in points]
-        if self.touch:
-            self.fingers("touchStart", places[0])
-            for place in places[1:]:
-                self.fingers("touchMove", place)
-            self.fingers("touchEnd")
-            return
-        self.mouse("mousePressed", places[0])
-        for place in places[1:]:
-            self.mouse("mouseMoved", place)
-        self.mouse("mouseReleased", places[-1])
-
-    def fingers(self, kind, *places):
-        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
-        self.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
-
-    def mouse(self, kind, place, **more):
-        held = 0 if kind == "mouseReleased" else 1
-        self.send(
-            "Input.dispatchMouseEvent",
-            type=kind,
-            x=place[0],
-            y=place[1],
-            button="left",
-            buttons=held,
-            clickCount=1,
-            **more,
-        )
-
-    def key(self, key, **more):
-        for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=key, **more)
+        drawing.draw(self, [self.on_screen(*point) for point in points], self.touch)
 
     def click(self, selector):
         self.evaluate(f"document.querySelector('{selector}').click()")
@@ -255,11 +217,11 @@ def test_two_fingers_zoom_and_draw_nothing(browser, server, photo):
     browser.show(server.port, photo, True)
     x, y = browser.on_screen(*INSIDE)
     whole = browser.stage()
-    browser.fingers("touchStart", (x, y))
-    browser.fingers("touchStart", (x, y), (x + 40, y))
+    drawing.fingers(browser, "touchStart", (x, y))
+    drawing.fingers(browser, "touchStart", (x, y), (x + 40, y))
     for wide in (60, 90, 120):
-        browser.fingers("touchMove", (x - wide / 2, y), (x + wide, y))
-    browser.fingers("touchEnd")
+        drawing.fingers(browser, "touchMove", (x - wide / 2, y), (x + wide, y))
+    drawing.fingers(browser, "touchEnd")
     assert browser.evaluate("document.querySelector('#undo').disabled")
     assert np.abs(browser.stage() - whole).mean() > 5
     browser.click("#fit")
@@ -268,9 +230,9 @@ def test_two_fingers_zoom_and_draw_nothing(browser, server, photo):
 
 def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
     desktop.evaluate("document.querySelector('#canvas').focus()")
-    desktop.key("r")
-    desktop.key("ArrowLeft")
-    desktop.key("Enter")
+    drawing.key(desktop, "r")
+    drawing.key(desktop, "ArrowLeft")
+    drawing.key(desktop, "Enter")
     cut = desktop.download(tmp_path)
     (stroke,) = desktop.prompt()["strokes"]
     (point,) = stroke["points"]
@@ -278,9 +240,9 @@ def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
     said = Stroke((tuple(point),), False, stroke["width"])
     assert np.array_equal(cut, remover.process(PHOTO, points=[said])) and not np.array_equal(cut, own)
     whole = desktop.stage()
-    desktop.key("+")
+    drawing.key(desktop, "+")
     assert np.abs(desktop.stage() - whole).mean() > 5
-    desktop.key("z", modifiers=2)  # Ctrl
+    drawing.key(desktop, "z", modifiers=2)  # Ctrl
     assert np.array_equal(desktop.download(tmp_path), own)
 
 

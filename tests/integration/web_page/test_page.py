@@ -8,10 +8,12 @@ import pytest
 from PIL import Image
 
 from inspyrenet import Remover
+from tests import drawing
 from tests.browser import Browser
-from tests.integration.web_page.static_host import painted, serving, wait_until_ready
+from tests.integration.web_page.static_host import asked, in_script, painted, png, serving, wait_until_ready
 
 pytestmark = pytest.mark.system
+STATUS = "document.querySelector('#status').textContent"
 
 
 def opened(browser, host):
@@ -22,9 +24,13 @@ def opened(browser, host):
 
 def choose(browser, path, number=1):
     """Choose a file and wait for the cut-out of the image that is the newest of `number`."""
-    browser.choose_file("#choose" if number == 1 else "#more", path)
+    browser.choose_file("#choose" if number == 1 else "#file", path)
+    wait_for_images(browser, number)
+
+
+def wait_for_images(browser, number):
     browser.wait_for(f"document.querySelectorAll('#list button:not(.waiting)').length == {number}", 60)
-    browser.wait_for("document.querySelector('#pictures.done #after')?.naturalWidth > 0")
+    browser.wait_for(f"{STATUS}.includes('cut out in')")
 
 
 def saved(browser, folder, name) -> np.ndarray:
@@ -70,7 +76,7 @@ def test_where_a_file_is_missing_for_offline_use_it_works_once(folder, photo, tm
 def test_a_photo_is_cut_out_and_downloaded(browser, host, photo, tmp_path):
     opened(browser, host)
     choose(browser, photo)
-    browser.wait_for("document.querySelector('#status').textContent.startsWith('my photo.png: 400×300, ')")
+    assert "400×300, cut out in " in browser.evaluate(STATUS)
     found = saved(browser, tmp_path, "my photo.out.png")
     expected = Remover(device="cpu").process(painted(2, 300, 400)).astype(int)
     assert np.abs(found - expected)[..., 3].max() <= 1
@@ -78,11 +84,11 @@ def test_a_photo_is_cut_out_and_downloaded(browser, host, photo, tmp_path):
     assert np.abs(found - expected)[solid].mean() < 1
 
 
-@pytest.mark.parametrize(("what", "format"), [("map", "png"), ("picture", "webp")])
+@pytest.mark.parametrize(("what", "format"), [("map", "png"), ("rgba", "webp")])
 def test_masks_and_webp_are_downloaded(browser, host, photo, tmp_path, what, format):
     opened(browser, host)
     choose(browser, photo)
-    for name, value in (("what", what), ("format", format)):
+    for name, value in (("type", what), ("format", format)):
         browser.evaluate(f"document.querySelector('#{name}').value = '{value}'")
     found = saved(browser, tmp_path, f"my photo.out.{format}")
     channel = 0 if what == "map" else 3
@@ -90,11 +96,10 @@ def test_masks_and_webp_are_downloaded(browser, host, photo, tmp_path, what, for
 
 
 def pixel(browser, x, y):
-    """Of the picture on the screen, at a fraction of its width and height."""
-    box = browser.evaluate(
-        "(b => [b.x, b.y, b.width, b.height])(document.querySelector('#after').getBoundingClientRect())"
-    )
-    return browser.picture()[round(box[1] + y * box[3]), round(box[0] + x * box[2])].astype(int)
+    """Of the photo on the screen, at a fraction of its width and height."""
+    browser.wait_for("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(true))))")
+    left, top = drawing.on_screen(browser, (400 * x, 300 * y), (300, 400))
+    return browser.picture()[round(top), round(left)].astype(int)
 
 
 def test_background_and_comparison_are_seen(browser, host, photo):
@@ -102,17 +107,12 @@ def test_background_and_comparison_are_seen(browser, host, photo):
     choose(browser, photo)
     corner = painted(2, 300, 400)[15, 20].astype(int)
     browser.evaluate(
-        "{const one = document.querySelector('#ground'); one.value = 'color'; one.dispatchEvent(new Event('change'))}"
+        "{const one = document.querySelector('#ground'); one.value = 'color'; one.dispatchEvent(new Event('input'))}"
     )
-    browser.wait_for("document.querySelector('#after').classList.contains('plain')")
-    browser.wait_for("document.querySelector('#after').decode().then(() => true)")
     assert np.abs(pixel(browser, 0.05, 0.05) - (0x0F, 0x76, 0x6E)).max() <= 3
     browser.evaluate("document.querySelector('#compare').focus()")
     for _ in range(20):
-        for type in ("keyDown", "keyUp"):
-            browser.send(
-                "Input.dispatchKeyEvent", type=type, key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39
-            )
+        drawing.key(browser, "ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
     browser.wait_for("document.querySelector('#compare').value == 20")
     assert np.abs(pixel(browser, 0.05, 0.05) - corner).max() <= 40  # the photo, with its noise
     assert np.abs(pixel(browser, 0.95, 0.05) - (0x0F, 0x76, 0x6E)).max() <= 3
@@ -121,16 +121,72 @@ def test_background_and_comparison_are_seen(browser, host, photo):
 def test_several_images_and_a_bad_one(browser, host, photo, tmp_path):
     opened(browser, host)
     (tmp_path / "bad.png").write_bytes(b"no image")
-    Image.fromarray(painted(3, 90, 60)).save(tmp_path / "second.png")
     choose(browser, photo)
-    choose(browser, tmp_path / "second.png", 2)
-    browser.choose_file("#more", tmp_path / "bad.png")
-    browser.wait_for("document.querySelector('#status.wrong')?.textContent.startsWith('bad.png: not an image')")
+    browser.choose_file("#file", tmp_path / "bad.png")
+    browser.wait_for("document.querySelector('#status.wrong')?.textContent.startsWith('bad.png: ')")
     browser.evaluate("document.querySelector('#list button').click()")
-    browser.wait_for("document.querySelector('#after').alt == 'my photo.png cut out'")
+    browser.wait_for(f"{STATUS}.includes('400×300, cut out in')")
     assert browser.evaluate(
         "[...document.querySelectorAll('#list button')].map(one => one.getAttribute('aria-current')).join()"
-    ) == ("true,false,false")
+    ) == ("true,false")
+
+
+@pytest.mark.parametrize(
+    "event", ["DragEvent('drop', {dataTransfer: files})", "ClipboardEvent('paste', {clipboardData: files})"]
+)
+def test_several_images_are_dropped_or_pasted_at_once(browser, host, tmp_path, event):
+    opened(browser, host)
+    images = [painted(2, 60, 80), painted(3, 90, 70)]
+    asked(
+        browser,
+        f"""const files = new DataTransfer();
+        for (const [name, data] of [["one.png", {in_script(png(images[0]))}], ["two.png", {in_script(png(images[1]))}]])
+          files.items.add(new File([data], name, {{ type: "image/png" }}));
+        dispatchEvent(new {event}); return "";""",
+    )
+    wait_for_images(browser, 2)
+    browser.evaluate("document.querySelector('#list button:last-child').click()")
+    browser.wait_for(f"{STATUS}.includes('70×90')")
+    for one, image in zip(("two", "one"), reversed(images), strict=True):
+        found = saved(browser, tmp_path, f"{one}.out.png")
+        assert np.abs(found[..., 3] - Remover(device="cpu").saliency(image)).max() <= 1
+        browser.evaluate("document.querySelector('#list button').click()")
+        browser.wait_for(f"{STATUS}.includes('80×60')")
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
+def test_strokes_remove_and_are_taken_back(browser, host, photo, tmp_path, touch):
+    browser.send("Emulation.setTouchEmulationEnabled", enabled=touch)
+    browser.size(*((390, 844) if touch else (1280, 900)), phone=touch)
+    opened(browser, host)
+    choose(browser, photo)
+    own = Remover(device="cpu").saliency(painted(2, 300, 400))
+    y, x = (int(value) for value in np.argwhere(own > 250).mean(0))
+    assert own[y, x] > 250
+    browser.evaluate("document.querySelector('[name=tool][value=remove]').click()")
+    places = [drawing.on_screen(browser, (x + step, y), (300, 400)) for step in (-20, 0, 20)]
+    drawing.draw(browser, places, touch)
+    browser.wait_for(f"{STATUS}.startsWith('Answered')")
+    drawn = saved(browser, tmp_path, "my photo.out.png")
+    assert drawn[y, x, 3] < 5 and np.abs(drawn[..., 3] - own).max() > 200
+    (tmp_path / "my photo.out.png").unlink()
+    browser.evaluate("document.querySelector('#undo').click()")
+    assert np.abs(saved(browser, tmp_path, "my photo.out.png")[..., 3] - own).max() <= 1
+    browser.send("Emulation.setTouchEmulationEnabled", enabled=False)
+    browser.size(1280, 900)
+    assert browser.said == [] and browser.errors == []
+
+
+def test_the_keyboard_alone_draws(browser, host, photo):
+    opened(browser, host)
+    choose(browser, photo)
+    browser.evaluate("document.querySelector('#canvas').focus()")
+    for name in ("r", "ArrowUp", "ArrowUp", "Enter"):
+        drawing.key(browser, name)
+    browser.wait_for(f"{STATUS}.startsWith('Answered')")
+    assert browser.evaluate("!document.querySelector('#undo').disabled")
+    drawing.key(browser, "z", modifiers=2)  # Ctrl
+    browser.wait_for("document.querySelector('#undo').disabled")
 
 
 def test_every_control_has_a_name(browser, host):
@@ -149,7 +205,7 @@ def test_it_fits(browser, host, photo, width):
     opened(browser, host)
     assert browser.evaluate("document.documentElement.scrollWidth") == width
     choose(browser, photo)
-    boxes = "['#pictures', '#download', '#compare'].map(one => document.querySelector(one).getBoundingClientRect())"
+    boxes = "['#canvas', '#download', '#compare'].map(one => document.querySelector(one).getBoundingClientRect())"
     assert browser.evaluate(f"{boxes}.every(box => box.left >= -20 && box.right <= {width} + 20 && box.bottom <= 844)")
     browser.size(1280, 900)
 
