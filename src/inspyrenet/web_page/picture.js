@@ -26,28 +26,30 @@ function isOpaque({ data }) {
 }
 
 function onColor({ width, height, data }, color) {
-  const result = new ImageData(width, height);
+  const result = new Uint8ClampedArray(data.length);
   for (let at = 0; at < data.length; at += 4) {
     const alpha = data[at + 3];
     for (let k = 0; k < 3; k++)
-      result.data[at + k] = Math.floor((data[at + k] * alpha + color[k] * (255 - alpha) + 127) / 255);
-    result.data[at + 3] = 255;
+      result[at + k] = Math.floor((data[at + k] * alpha + color[k] * (255 - alpha) + 127) / 255);
+    result[at + 3] = 255;
   }
-  return result;
+  return new ImageData(result, width, height);
 }
 
 // type: "rgba", "map", "white" or a color #rrggbb. unmix: see foreground.js. What is transparent in the image stays so.
 export function styled(pixels, alpha, type, unmix) {
   const { width, height, data } = pixels;
-  const shown = alpha.map((value, at) => Math.min(value, data[4 * at + 3]));
+  const solid = isOpaque(pixels);
+  const shown = solid ? alpha : alpha.map((value, at) => Math.min(value, data[4 * at + 3]));
   if (type === "map") return gray(width, height, shown);
   const color = colorOf(type);
-  const result = new ImageData(opaque(pixels).data.slice(), width, height);
-  unmix(result, shown);
+  const colors = solid ? data.slice() : onColor(pixels, GROUND).data;
+  unmix({ width, height, data: colors }, shown);
   for (let at = 0; at < shown.length; at++) {
-    if (data[4 * at + 3] < 255) result.data.set(data.subarray(4 * at, 4 * at + 3), 4 * at); // unmixed already
-    result.data[4 * at + 3] = shown[at];
+    if (!solid && data[4 * at + 3] < 255) colors.set(data.subarray(4 * at, 4 * at + 3), 4 * at); // unmixed already
+    colors[4 * at + 3] = shown[at];
   }
+  const result = new ImageData(colors, width, height);
   return color ? onColor(result, color) : result;
 }
 
@@ -60,12 +62,10 @@ function colorOf(type) {
 }
 
 function gray(width, height, values) {
-  const result = new ImageData(width, height);
-  for (let at = 0; at < values.length; at++) {
-    result.data.fill(values[at], 4 * at, 4 * at + 3);
-    result.data[4 * at + 3] = 255;
-  }
-  return result;
+  const result = new Uint8ClampedArray(4 * values.length).fill(255);
+  for (let at = 0; at < values.length; at++)
+    for (let k = 0; k < 3; k++) result[4 * at + k] = values[at];
+  return new ImageData(result, width, height);
 }
 
 export async function encoded(pixels, format) {
