@@ -77,6 +77,23 @@ def make_transparent(path: Path, alpha: np.ndarray, frames: int = 5) -> Path:
     return path
 
 
+def make_tagged(path: Path, pixels: str = "yuv420p", frames: int = 2, **tags: int) -> Path:
+    """H.264 whose file says how YUV is meant: color_range, colorspace, color_primaries, color_trc as ITU-T H.273 counts them."""
+    matrix = {6: 5}.get(tags["colorspace"], tags["colorspace"])  # swscale counts BT.601 otherwise
+    with av.open(str(path), "w") as out:
+        video = out.add_stream("libx264", rate=20, options={"crf": "5"})
+        video.width, video.height, video.pix_fmt = 64, 48, pixels
+        for name, number in tags.items():
+            setattr(video.codec_context, name, number)
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(painted(number), format="rgb24")
+            frame = frame.reformat(format=pixels, dst_colorspace=matrix, dst_color_range=tags["color_range"])
+            frame.pts, frame.time_base = number, Fraction(1, 20)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    return path
+
+
 def _hum(out, track, seconds: float) -> None:
     wave = np.sin(np.arange(int(seconds * RATE)) / 20).astype(np.float32) * 0.3
     for start in range(0, len(wave), 960):

@@ -12,7 +12,7 @@ TRANSPARENT = ("webm", "mov", "apng")  # can hold an alpha channel
 class Encoding:
     """Container, codecs and their settings.
 
-    even: sides must be even numbers. sound: codec that sound is encoded with where its own does not fit; None: there is no sound.
+    even: sides must be even numbers. full: holds YUV of the full range, too. sound: codec that sound is encoded with where its own does not fit; None: there is no sound.
     copied: codecs whose packets are taken as they are.
     """
 
@@ -22,6 +22,7 @@ class Encoding:
     sound: str | None
     copied: tuple[str, ...]
     even: bool = False
+    full: bool = True
     options: dict[str, str] = field(default_factory=dict)
     container_options: dict[str, str] = field(default_factory=dict)
 
@@ -59,14 +60,14 @@ def encoding_of(name: str, transparent: bool, is_camera: bool = False) -> Encodi
         settings = {"profile": "4444", "alpha_bits": "16"} if transparent else {"profile": "hq"}
         pixels = "yuva444p10le" if transparent else "yuv422p10le"
         settings["vendor"] = "apl0"  # some editors refuse other encoders' files
-        return Encoding("mov", "prores_ks", pixels, "aac", MOV_SOUND, False, settings, dict(FAST_START))
+        return Encoding("mov", "prores_ks", pixels, "aac", MOV_SOUND, False, False, settings, dict(FAST_START))
     if name == "webm":
         pace = {"cpu-used": "8" if is_camera else "6"}
         pixels = "yuva420p" if transparent else "yuv420p"
         pace |= {"auto-alt-ref": "0"} if transparent else {}  # libvpx has no alternate frames for alpha
-        return Encoding("webm", "libvpx-vp9", pixels, "libopus", ("opus", "vorbis"), False, {**VP9, **pace})
+        return Encoding("webm", "libvpx-vp9", pixels, "libopus", ("opus", "vorbis"), options={**VP9, **pace})
     if name == "apng":
         pixels = "rgba" if transparent else "rgb24"
         return Encoding("apng", "apng", pixels, None, (), container_options={"plays": "0"})  # again and again
     settings = {"crf": "18", "preset": "ultrafast" if is_camera else "veryfast"}
-    return Encoding("mp4", "libx264", "yuv420p", "aac", MP4_SOUND, True, settings, dict(FAST_START))
+    return Encoding("mp4", "libx264", "yuv420p", "aac", MP4_SOUND, True, True, settings, dict(FAST_START))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .errors import VideoError, load_av, reason_of
-from .source import BT601, BT709, MATRICES, UNSPECIFIED, Colors, Picture, Sound
+from .source import BT601, BT709, FULL, MATRICES, UNSPECIFIED, Colors, Picture, Sound
 
 MISSING = 0.5  # seconds that may lack at the end before a file counts as cut short
 CONTAINERS = (
@@ -228,9 +228,9 @@ def _matrix(frame: Any) -> int:
 
 
 def _colors(frame: Any) -> Colors:
-    """What the result is to be written with: the file's own primaries and transfer, so that HDR stays HDR."""
+    """What the result is to be written with: the file's own, so that HDR stays HDR."""
     primaries, transfer = (int(getattr(frame, name, 0) or 0) for name in ("color_primaries", "color_trc"))
     known = {"primaries": primaries, "transfer": transfer}
     given = {name: value for name, value in known.items() if value not in (0, UNSPECIFIED)}
-    matrix = _matrix(frame)
-    return Colors(matrix if matrix in (BT709, MATRICES[9]) else BT709, **given)
+    full = int(frame.color_range) == FULL and not frame.format.is_rgb
+    return Colors(_matrix(frame), **given, full=full)

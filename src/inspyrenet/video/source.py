@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 BT709, BT601, SMPTE240M, BT2020 = 1, 5, 7, 9  # numbers of color matrices, as swscale counts them
 MATRICES = {1: BT709, 5: BT601, 6: BT601, 7: SMPTE240M, 9: BT2020, 10: BT2020}  # those of ITU-T H.273 → swscale's
 UNSPECIFIED = 2
+LIMITED, FULL = 1, 2  # FFmpeg's numbers of the ranges 16..235 and 0..255 of YUV
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +40,15 @@ class Sound:
 
 @dataclass(frozen=True)
 class Colors:
-    """How RGB and YUV belong together: the matrix (swscale's number), primaries and transfer (numbers of ITU-T H.273)."""
+    """How RGB and YUV belong together: the matrix (swscale's number), primaries and transfer (numbers of ITU-T H.273).
+
+    full: YUV takes all values from 0 to 255, and not only 16 to 235.
+    """
 
     matrix: int = BT709
     primaries: int = 1
     transfer: int = 1
+    full: bool = False
 
 
 class Source(Protocol):

@@ -12,10 +12,9 @@ from ..data.whole_file import sync_file
 from .errors import explained_writing, load_av
 from .formats import Encoding
 from .sound import Track, add_track
-from .source import MATRICES, Colors, Picture, Sound, Source
+from .source import FULL, LIMITED, MATRICES, Colors, Picture, Sound, Source
 
 NUMBERS = {swscale: number for number, swscale in MATRICES.items() if number not in (5, 10)}  # swscale's → H.273's
-LIMITED = 1  # FFmpeg's number of the range 16..235
 FORMATS = {2: "gray", 3: "rgb24", 4: "rgba"}
 
 
@@ -28,7 +27,7 @@ class VideoWriter:
     def __init__(self, target: Path, encoding: Encoding, source: Source, colors: bool = True):
         self.target, self.frames, self.seconds = target, 0, 0.0
         self._encoding, self._source, self._keeps_colors = encoding, source, colors
-        self._colors = Colors()
+        self._colors, self._range = Colors(), LIMITED
         self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
         self._container: Any = None
         self._stream: Any = None
@@ -109,7 +108,7 @@ class VideoWriter:
         context.thread_type = "AUTO"
         if self._keeps_colors:
             self._colors = source.colors
-        context.color_range = LIMITED
+        context.color_range = self._range = FULL if self._colors.full and encoding.full else LIMITED
         context.colorspace = NUMBERS[self._colors.matrix]
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
         tracks = source.tracks if encoding.sound else ()
@@ -131,7 +130,10 @@ class VideoWriter:
         frame = av.VideoFrame.from_ndarray(array, format=kind)
         if kind == pixels:
             return frame
-        return frame.reformat(format=pixels, dst_colorspace=self._colors.matrix, dst_color_range=LIMITED)
+        frame = frame.reformat(format=pixels, dst_colorspace=self._colors.matrix, dst_color_range=self._range)
+        if hasattr(frame, "color_trc"):  # PyAV 16 and later; ProRes takes them from each frame, other codecs from the context
+            frame.color_primaries, frame.color_trc = self._colors.primaries, self._colors.transfer
+        return frame
 
     def _even(self, array: np.ndarray) -> np.ndarray:
         """The last row or column once more, where the codec wants even sides."""

@@ -5,6 +5,7 @@ import weakref
 from fractions import Fraction
 from types import SimpleNamespace
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from inspyrenet.video.process import FrameOptions, cut_video
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Colors, Picture
 from inspyrenet.video.writing import VideoWriter
-from tests.moving import look, make_video, painted
+from tests.moving import look, make_tagged, make_video, painted
 
 BASE = Fraction(1, 600)
 
@@ -59,6 +60,13 @@ class FakeRemover:
             if self.fail:
                 self.fail(len(self.batches), self.batches[-1])
         return [(image[..., 0] > 200).astype(np.uint8) * 255 for image in images]
+
+
+class ColorRemover(FakeRemover):
+    """Gives the picture itself."""
+
+    def process_batch(self, images, type, threshold, reverse, batch_size):
+        return images
 
 
 def run(tmp_path, source, remover=None, form="mp4", style="map", **options):
@@ -173,6 +181,34 @@ def test_colors_beyond_bt709_are_carried_over(tmp_path):
     file = VideoFile(tmp_path / "a.mp4")
     assert np.abs(next(iter(file)).array.astype(int) - painted(0)).mean() < 4
     assert file.colors == film.colors
+    file.close()
+
+
+@pytest.mark.parametrize(("form", "full"), [("mp4", True), ("webm", True), ("mov", False)])
+@pytest.mark.parametrize("matrix", [1, 6])
+def test_range_and_matrix_are_kept(tmp_path, form, full, matrix):
+    """1 and 6: BT.709 and BT.601, as ITU-T H.273 counts them. ProRes knows the limited range alone."""
+    clip = make_tagged(tmp_path / "a.mp4", color_range=2, colorspace=matrix)
+    run(tmp_path, VideoFile(clip), ColorRemover(), form, "white")
+    with av.open(str(tmp_path / f"made.{form}")) as container:
+        frame = next(container.decode(video=0))
+        assert (int(frame.color_range), int(frame.colorspace)) == (1 + full, matrix)
+    file = VideoFile(tmp_path / f"made.{form}")
+    assert np.abs(next(iter(file)).array.astype(int) - painted(0)).mean() < 4
+    file.close()
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm", "mov"])
+def test_ten_bits_of_hdr_keep_their_tags_and_brightness(tmp_path, form):
+    """BT.2020 with PQ; what is written has 8 bits in MP4 and WebM."""
+    tags = {"color_range": 1, "colorspace": 9, "color_primaries": 9, "color_trc": 16}
+    clip = make_tagged(tmp_path / "a.mp4", "yuv420p10le", **tags)
+    run(tmp_path, VideoFile(clip), ColorRemover(), form, "white")
+    with av.open(str(tmp_path / f"made.{form}")) as container:
+        frame = next(container.decode(video=0))
+        assert {name: int(getattr(frame, name)) for name in tags} == tags
+    file = VideoFile(tmp_path / f"made.{form}")
+    assert np.abs(next(iter(file)).array.astype(int) - painted(0)).mean() < 4
     file.close()
 
 
