@@ -15,7 +15,7 @@ import numpy as np
 
 from .decoded import PLAIN, Metadata
 
-COLORS = {3: 2, 4: 6}  # channels → PNG's word for RGB and RGBA
+COLORS = {1: 0, 3: 2, 4: 6}  # channels → PNG's word for gray, RGB and RGBA
 AVERAGE = 3  # the filter
 LEVEL, WINDOW, MEMORY = 1, -15, 9  # of zlib; a negative window: no header and no sum, which belong to the whole stream
 HEADER = b"\x78\x01"  # of a zlib stream with a window of 32 KB, quickest level
@@ -29,26 +29,26 @@ def write_png(array: np.ndarray, file: BinaryIO | Any, metadata: Metadata = PLAI
     """uint8 (H, W, 3) or (H, W, 4) → the bytes of a PNG file, with profile, resolution and EXIF. file: has `write`."""
     height, width, channels = array.shape
     file.write(b"\x89PNG\r\n\x1a\n")
-    _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, COLORS[channels], 0, 0, 0))
+    write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", width, height, 8, COLORS[channels], 0, 0, 0))
     if metadata.icc is not None:
-        _write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
+        write_chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc))
     if metadata.dpi is not None:
         across, down = (round(dots / INCH) for dots in metadata.dpi)
-        _write_chunk(file, b"pHYs", struct.pack(">IIB", across, down, 1))
+        write_chunk(file, b"pHYs", struct.pack(">IIB", across, down, 1))
     if metadata.exif is not None:
-        _write_chunk(file, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
-    for data in _stream(array):
-        _write_chunk(file, b"IDAT", data)
-    _write_chunk(file, b"IEND", b"")
+        write_chunk(file, b"eXIf", metadata.exif.removeprefix(b"Exif\0\0"))
+    for data in deflated(array):
+        write_chunk(file, b"IDAT", data)
+    write_chunk(file, b"IEND", b"")
 
 
-def _write_chunk(file: BinaryIO | Any, name: bytes, data: bytes) -> None:
+def write_chunk(file: BinaryIO | Any, name: bytes, data: bytes) -> None:
     file.write(struct.pack(">I", len(data)) + name)
     file.write(data)
     file.write(struct.pack(">I", zlib.crc32(data, zlib.crc32(name))))
 
 
-def _stream(array: np.ndarray) -> Iterator[bytes]:
+def deflated(array: np.ndarray) -> Iterator[bytes]:
     """The parts of one zlib stream."""
     height = array.shape[0]
     rows = max(1, BAND // array[0].size)

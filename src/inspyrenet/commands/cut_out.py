@@ -49,7 +49,8 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("-t", "--type", default="rgba", metavar="TYPE", help="rgba (default), map, white, … (see below)")
     add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
-    add("--format", metavar="NAME", help="images: png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov, apng")
+    names = "images: png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov, webp, gif, apng, png (a folder)"
+    add("--format", metavar="NAME", help=names)
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
     add_edges_option(group)

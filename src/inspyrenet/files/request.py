@@ -1,5 +1,6 @@
 """What to cut out, and how: a request is checked as a whole, and its files are found and planned, before a network is loaded."""
 
+import contextlib
 import glob
 import os
 import secrets
@@ -12,10 +13,11 @@ from ..data.images.formats import KNOWN
 from ..interactive.prompt import Prompt
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, mended_style, style_of
-from ..remover.output_paths import SUFFIX, FileJob, in_the_way, kind_of, output_path_beside, plan
+from ..remover.output_paths import FRAMES, SUFFIX, FileJob, in_the_way, output_path_beside, plan
 from ..utils.system.paths import expanded
 from ..video.formats import FORMATS as VIDEO_FORMATS
-from ..video.formats import check_video_format, default_format
+from ..video.formats import OTHER_NAMES, check_video_format, default_format
+from .kinds import Kind, kind_for
 from .review import FOLDER, Review, rule_of
 from .sources import JobError, Sources, find_all, find_sources
 
@@ -91,8 +93,9 @@ def parse_request(request: Request) -> Work:
     else:
         found = [find_sources(words[0], dest)] if len(words) == 1 else find_all(words, dest)
         alone = len(words) == 1 and expanded(words[0]).is_file()
-        forms = _formats(request, style, {kind_of(source) for one in found for source in one.files}, alone)
-        jobs, folders = _targets(words, found, request.dest, forms)
+        kind = kind_for(request.format or _suffix_of(request.dest))
+        forms = _formats(request, style, {kind(source) for one in found for source in one.files}, alone)
+        jobs, folders = _targets(words, found, request.dest, forms, kind)
         form = forms[0]
     if request.prompt is not None and [job.kind for job in jobs] not in (["image"], ["video"]):
         raise JobError("a mask, boxes and points belong to one image: name one image file, or for a mask one video")
@@ -191,9 +194,10 @@ def _check_videos(jobs: Sequence[FileJob], request: Request) -> None:
     """What can be known before a network is loaded: PyAV and OpenCV are there, a single file is a video, a mask fits it."""
     from ..video.errors import load_av, load_cv2
     from ..video.first_mask import check_mask_of_file
-    from ..video.reading import VideoFile
+    from ..video.opening import needs_av, open_file
 
-    load_av()
+    if any(needs_av(job.source, job.target) for job in jobs):
+        load_av()
     if request.steady:
         load_cv2()
     elif request.prompt is not None:
@@ -201,40 +205,40 @@ def _check_videos(jobs: Sequence[FileJob], request: Request) -> None:
             "--mask follows an object from picture to picture, which --no-steady leaves out: take one of them"
         )
     if len(jobs) == 1 and jobs[0].kind == "video":
-        VideoFile(jobs[0].source).close()
+        open_file(jobs[0].source).close()
         if request.prompt is not None:
             check_mask_of_file(request.prompt, jobs[0].source)
 
 
 def _targets(
-    words: Sequence[str], found: Sequence[Sources], dest: str | None, forms: tuple[str, str]
+    words: Sequence[str], found: Sequence[Sources], dest: str | None, forms: tuple[str, str], kind: Kind
 ) -> tuple[list[FileJob], list[Path]]:
     """Where each result goes, and the folders that hold them. forms: of images, of videos."""
     if dest is None:
-        pairs = [_beside(word, one, forms) for word, one in zip(words, found, strict=True) if one.files]
+        pairs = [_beside(word, one, forms, kind) for word, one in zip(words, found, strict=True) if one.files]
         return [job for jobs, _ in pairs for job in jobs], list(dict.fromkeys(folder for _, folder in pairs))
     path = expanded(dest)
     if len(found) > 1:
         sources = [source for one in found for source in one.files]
         roots = [one.root for one in found for _ in one.files]
         inner = [place for word, one in zip(words, found, strict=True) for place in _below_parent(word, one)]
-        return plan(sources, roots, path, *forms, inner), [path]
+        return plan(sources, roots, path, *forms, inner, kind), [path]
     source = found[0].files[0]
     if not (expanded(words[0]).is_file() and names_file(dest)):
-        return plan(found[0].files, found[0].root, path, *forms), [path]
+        return plan(found[0].files, found[0].root, path, *forms, kind=kind), [path]
     if path.resolve() == source.resolve():
-        raise JobError(f"{dest}: the result would replace the {kind_of(source)} itself; choose another name")
-    return [FileJob(source, path, kind_of(source))], [path.parent]
+        raise JobError(f"{dest}: the result would replace the {kind(source)} itself; choose another name")
+    return [FileJob(source, path, kind(source))], [path.parent]
 
 
-def _beside(word: str, found: Sources, forms: tuple[str, str]) -> tuple[list[FileJob], Path]:
+def _beside(word: str, found: Sources, forms: tuple[str, str], kind: Kind) -> tuple[list[FileJob], Path]:
     """Results without a destination: NAME.out.png beside a file, FOLDER.out beside a folder, in place for a pattern."""
     place, source = expanded(word), found.files[0]
     if place.is_file():
-        kind = kind_of(source)
-        return [FileJob(source, output_path_beside(source, forms[kind == "video"]), kind)], source.parent
+        target = output_path_beside(source, forms[kind(source) == "video"])
+        return [FileJob(source, target, kind(source))], source.parent
     dest = _neighbor(found.root) if place.is_dir() else found.root
-    return plan(found.files, found.root, dest, *forms), dest
+    return plan(found.files, found.root, dest, *forms, kind=kind), dest
 
 
 def _below_parent(word: str, found: Sources) -> list[Path]:
@@ -260,7 +264,7 @@ def _formats(request: Request, style: OutputStyle, kinds: set[str], alone: bool)
 
     alone: there is one image, video or camera, so that the destination may be a file.
     """
-    named = Path(request.dest).suffix if request.dest and names_file(request.dest) else None
+    named = _suffix_of(request.dest)
     if named and not alone:
         check_folder_name(request.dest or "")
         named = None
@@ -278,14 +282,21 @@ def _checked_formats(name: str | None, style: OutputStyle, kinds: set[str]) -> t
     if name is None:
         return "png", default_format(style.transparent)
     plain = name.lower().removeprefix(".")
-    if plain in VIDEO_FORMATS:
-        if "video" not in kinds:
-            raise FormatError(f"{plain} is a format of videos; for images there is {', '.join(FORMATS)}")
-        return "png", check_video_format(plain, style.transparent)
+    still, moving = plain in FORMATS, plain in VIDEO_FORMATS
     if kinds == {"video"}:
-        kind = "a format of images" if plain in FORMATS else "unknown as a format"
-        raise FormatError(f"{plain} is {kind}; for videos there is {', '.join(VIDEO_FORMATS)}")
-    return check_format(plain, style.transparent), default_format(style.transparent)
+        if not moving and (plain not in OTHER_NAMES or name.startswith(".")):
+            kind = "a format of images" if still else "unknown as a format"
+            raise FormatError(f"{plain} is {kind}; for videos there is {', '.join(VIDEO_FORMATS)}")
+        return "png", check_video_format(plain, style.transparent)
+    if moving and not still and "video" not in kinds:
+        raise FormatError(f"{plain} is a format of videos; for images there is {', '.join(FORMATS)}")
+    image = check_format(plain, style.transparent) if still or not moving else "png"
+    return image, check_video_format(plain, style.transparent) if moving else default_format(style.transparent)
+
+
+def _suffix_of(dest: str | None) -> str | None:
+    """Of a destination that looks like a file."""
+    return Path(dest).suffix if dest and names_file(dest) else None
 
 
 def picture_format(dest: str | None, asked: str | None, style: OutputStyle) -> str:
@@ -298,12 +309,11 @@ def can_be_output(word: str, type: OutputType) -> bool:
     path = expanded(word)
     if word == "-" or not path.is_file() or path.suffix.lower() not in KNOWN:
         return True
-    check = check_video_format if kind_of(path) == "video" else check_format
-    try:
-        check(path.suffix, style_of(type).transparent)
-    except FormatError:
-        return False
-    return True
+    for check in (check_format, check_video_format):
+        with contextlib.suppress(FormatError):
+            check(path.suffix, style_of(type).transparent)
+            return True
+    return False
 
 
 def _same_format(one: str, other: str) -> bool:
@@ -312,9 +322,16 @@ def _same_format(one: str, other: str) -> bool:
 
 
 def names_file(dest: str) -> bool:
-    """`dest` looks like a file and not like a folder: it has a suffix, no / at its end, and is no folder that is there."""
+    """`dest` looks like a file and not like a folder: it has a suffix, no / at its end, and is no folder that is there.
+
+    A folder of a video's frames counts as a file.
+    """
     path = expanded(dest)
-    return bool(path.suffix) and not dest.endswith(("/", os.sep)) and not path.is_dir()
+    return bool(path.suffix) and not dest.endswith(("/", os.sep)) and (_holds_frames(path) or not path.is_dir())
+
+
+def _holds_frames(path: Path) -> bool:
+    return path.suffix.lower() == FRAMES
 
 
 def check_folder_name(dest: str) -> None:
@@ -339,4 +356,6 @@ def _is_there(target: Path, review: Review | None) -> bool:
 
 def _is_finished(path: Path) -> bool:
     """Results appear whole or not at all. A name that is too long for a file is none."""
-    return os.path.isfile(path) and path.stat().st_size > 0  # noqa: PTH113 (pathlib raises for such a name)
+    if _holds_frames(path):
+        return os.path.isdir(path)  # noqa: PTH112 (pathlib raises for such a name)
+    return os.path.isfile(path) and path.stat().st_size > 0  # noqa: PTH113

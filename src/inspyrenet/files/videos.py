@@ -1,18 +1,20 @@
 """Videos of a request, one after the other; each fails for itself."""
 
+import hashlib
 import sys
+import uuid
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 from ..remover.compositing import OutputStyle
 from ..remover.output_paths import FileJob
+from ..video.animations.frames import FramesWriter, Later
 from ..video.camera import Camera
-from ..video.formats import encoding_of
+from ..video.opening import open_file, open_writer
 from ..video.process import FrameOptions, Outcome, cut_video
-from ..video.reading import VideoFile
 from ..video.source import Source
 from ..video.stopping import Stop
-from ..video.writing import VideoWriter
 from .report import FATAL_ERRNOS, Report, add_failure
 from .request import Work
 
@@ -49,22 +51,40 @@ def cut_videos(
 def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:
     from tqdm import tqdm
 
-    source: Source = Camera(int(job.source.name)) if job.kind == "camera" else VideoFile(job.source)
-    encoding = encoding_of(job.target.suffix.lower().removeprefix("."), work.style.transparent, source.is_camera)
+    source: Source = Camera(int(job.source.name)) if job.kind == "camera" else open_file(job.source)
     edges = None if work.edges == "auto" else work.edges
     mask = None if work.prompt is None else work.prompt.probability
     options = FrameOptions(work.style, work.threshold, work.reverse, edges, work.steady, work.quality, mask)
-    writer = VideoWriter(job.target, encoding, source, colors=_keeps_colors(work.style))
+    writer = open_writer(
+        job.target, source, work.style.transparent, _keeps_colors(work.style), _request(job, work, remover)
+    )
     if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
     name = source.name if source.is_camera else job.source.name
-    with tqdm(total=source.frames, unit="frame", desc=name, disable=not bar, file=sys.stderr) as progress:
+    began = writer.skipped if isinstance(writer, FramesWriter) else 0
+    if began:
+        print(f"{name}: {began} frames are there already", file=sys.stderr)
+        source = cast("Source", Later(source, began))
+    with tqdm(
+        total=source.frames, initial=began, unit="frame", desc=name, disable=not bar, file=sys.stderr
+    ) as progress:
         return cut_video(source, writer, remover, options, lambda: not stop.wanted, progress.update)
 
 
 def _keeps_colors(style: OutputStyle) -> bool:
     """The result shows the video's own colors: a map has none."""
     return style.kind not in ("map", "debug")
+
+
+def _request(job: FileJob, work: Work, remover: "Remover") -> str:
+    """All that the pictures of a video depend on."""
+    style, weights = work.style, remover.network.weights
+    picture = None if style.picture is None else hashlib.sha256(style.picture.tobytes()).hexdigest()
+    look = (replace(style, picture=None), picture, work.threshold, work.reverse, work.edges, work.steady, work.quality)
+    # a mask is followed from the first picture on: nothing of an earlier run is kept
+    prompt = None if work.prompt is None else uuid.uuid4().hex
+    files = [(path.resolve(), path.stat().st_mtime_ns) for path in (job.source, weights) if path.exists()]
+    return repr((files, look, prompt, remover.describe()))
 
 
 def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 SUFFIX = ".out"  # before the format, where a result lies beside its image
 NUMBER = re.compile(r"\.\d+$")  # of an object, behind that
+FRAMES = ".frames"  # suffix of a folder that holds a video's pictures, one PNG file each
 PARTIAL = ".partial"  # before the format, where a video is not whole
 
 
@@ -28,7 +29,9 @@ def kind_of(path: Path) -> str:
 
 
 def is_result(path: Path) -> bool:
-    """The name is one that this program gives: NAME.out.png, NAME.out.1.png, NAME.out.partial.mp4."""
+    """The name is one that this program gives: NAME.out.png, NAME.out.1.png, NAME.out.partial.mp4, NAME.out.frames/000001.png."""
+    if path.parent.suffix == FRAMES and is_result(path.parent):
+        return True
     stem = NUMBER.sub("", path.stem.removesuffix(PARTIAL))
     return Path(stem).suffix == SUFFIX
 
@@ -65,10 +68,11 @@ def plan(
     form: str = "png",
     video_form: str = "webm",
     inner: Sequence[Path] | None = None,
+    kind: Callable[[Path], str] = kind_of,
 ) -> list[FileJob]:
     """Results below `dest`, sub-folders of `root` kept: NAME.png, or NAME.jpg.png where two images differ in suffix only.
 
-    root: of all, or one for each source. inner: places below `dest`, in place of those below the root.
+    root: of all, or one for each source. inner: places below `dest`, in place of those below the root. kind: of a source.
     Results among the images themselves are called NAME.out.png, so that a later run does not take them for images.
     """
     forms = {"image": form, "video": video_form}
@@ -76,7 +80,7 @@ def plan(
     places = [_below(source, roots[0]) for source in sources] if inner is None else inner
     stems: dict[tuple[str, str], int] = {}
     for source, place in zip(sources, places, strict=True):
-        key = (kind_of(source), _key(place.with_suffix("")))
+        key = (kind(source), _key(place.with_suffix("")))
         stems[key] = stems.get(key, 0) + 1
     real = _Resolver()
     inputs = {_key(real(source)) for source in sources}
@@ -86,9 +90,9 @@ def plan(
     taken: set[str] = set()
     jobs = []
     for source, place in zip(sources, places, strict=True):
-        kind = kind_of(source)
-        form = forms[kind]
-        stem = place.name if stems[kind, _key(place.with_suffix(""))] > 1 else place.stem
+        sort = kind(source)
+        form = forms[sort]
+        stem = place.name if stems[sort, _key(place.with_suffix(""))] > 1 else place.stem
         among = any(real.folder((dest / place).parent).is_relative_to(ground) for ground in grounds)
         for name in _candidates(stem, place.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / place.with_name(name)
@@ -101,7 +105,7 @@ def plan(
                 break
         taken.add(_key(target))
         numbered.add(objects)
-        jobs.append(FileJob(source, target, kind))
+        jobs.append(FileJob(source, target, sort))
     return jobs
 
 

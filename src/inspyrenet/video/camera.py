@@ -42,6 +42,7 @@ class Camera:
     tracks: tuple = ()
     shift = Fraction(0)
     aspect = Fraction(1)
+    plays = 0
     frames: int | None = None
     time_base = MILLISECONDS
 

@@ -45,14 +45,22 @@ def reason_of(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def explained_writing(target: Path) -> Iterator[None]:
-    """What goes wrong while a video is written, as OSError with the system's number, or VideoError; both name the target."""
-    av = load_av()
+def explained_system(target: Path) -> Iterator[None]:
+    """What goes wrong while a file is written, as OSError with the system's number that names the target."""
     try:
         yield
     except OSError as error:
         message = f"cannot write {target} ({reason_of(error)}); choose a writable folder with free space"
         raise OSError(error.errno, message) from error
+
+
+@contextlib.contextmanager
+def explained_writing(target: Path) -> Iterator[None]:
+    """`explained_system`, and what PyAV raises as VideoError that names the target."""
+    av = load_av()
+    try:
+        with explained_system(target):
+            yield
     except av.codec.codec.UnknownCodecError as error:
         raise VideoError(
             f"{target}: PyAV was built without the encoder {error}; take another --format, or pip install --force-reinstall av"

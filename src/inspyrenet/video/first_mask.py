@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ..interactive.prompt import Prompt, PromptError
-from .reading import VideoFile
+from .opening import open_file
 from .source import Picture
 
 
@@ -22,7 +22,7 @@ def check_mask(prompt: Prompt, shape: tuple[int, int], name: str) -> None:
 
 def check_mask_of_file(prompt: Prompt, video: Path) -> None:
     """`check_mask` for a file's first picture. Raises VideoError, too; a file without pictures is left to who reads it."""
-    source = VideoFile(video)
+    source = open_file(video)
     try:
         first = next((item for item in source if isinstance(item, Picture)), None)
     finally:

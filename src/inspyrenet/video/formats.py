@@ -3,23 +3,28 @@
 from dataclasses import dataclass, field
 
 from ..data.images.encode import FormatError
+from ..remover import output_paths
 
-FORMATS = ("mp4", "webm", "mov", "apng")
-TRANSPARENT = ("webm", "mov", "apng")  # can hold an alpha channel
+FRAMES = output_paths.FRAMES.removeprefix(".")
+ANIMATIONS = ("webp", "gif", "apng")
+FORMATS = ("mp4", "webm", "mov", *ANIMATIONS, FRAMES)
+TRANSPARENT = FORMATS[1:]  # can hold an alpha channel
+OTHER_NAMES = {"png": FRAMES}
+ANIMATED = (".gif", ".webp", ".png", ".apng")  # suffixes of pictures that may move
 
 
 @dataclass(frozen=True)
 class Encoding:
     """Container, codecs and their settings.
 
-    even: sides must be even numbers. full: holds YUV of the full range, too. sound: codec that sound is encoded with where its own does not fit; None: there is no sound.
-    copied: codecs whose packets are taken as they are.
+    even: sides must be even numbers. full: holds YUV of the full range, too. sound: codec that sound is encoded with where its
+    own does not fit. copied: codecs whose packets are taken as they are.
     """
 
     container: str
     codec: str
     pixels: str
-    sound: str | None
+    sound: str
     copied: tuple[str, ...]
     even: bool = False
     full: bool = True
@@ -39,8 +44,9 @@ VP9 = {
 
 
 def check_video_format(name: str, transparent: bool = False) -> str:
-    """The format's name without a dot, in lower case. Raises FormatError."""
+    """The format's suffix without a dot, in lower case: png is `FRAMES`. Raises FormatError."""
     plain = name.lower().removeprefix(".")
+    plain = OTHER_NAMES.get(plain, plain)
     if plain not in FORMATS:
         raise FormatError(f"unknown format {name!r} for videos; there is {', '.join(FORMATS)}")
     if transparent and plain not in TRANSPARENT:
@@ -55,7 +61,7 @@ def default_format(transparent: bool) -> str:
 
 
 def encoding_of(name: str, transparent: bool, is_camera: bool = False) -> Encoding:
-    """How a format of FORMATS is written. is_camera: fast enough for a camera, before small files."""
+    """How mp4, webm and mov are written. is_camera: fast enough for a camera, before small files."""
     if name == "mov":
         settings = {"profile": "4444", "alpha_bits": "16"} if transparent else {"profile": "hq"}
         pixels = "yuva444p10le" if transparent else "yuv422p10le"
@@ -66,8 +72,5 @@ def encoding_of(name: str, transparent: bool, is_camera: bool = False) -> Encodi
         pixels = "yuva420p" if transparent else "yuv420p"
         pace |= {"auto-alt-ref": "0"} if transparent else {}  # libvpx has no alternate frames for alpha
         return Encoding("webm", "libvpx-vp9", pixels, "libopus", ("opus", "vorbis"), options={**VP9, **pace})
-    if name == "apng":
-        pixels = "rgba" if transparent else "rgb24"
-        return Encoding("apng", "apng", pixels, None, (), container_options={"plays": "0"})  # again and again
     settings = {"crf": "18", "preset": "ultrafast" if is_camera else "veryfast"}
     return Encoding("mp4", "libx264", "yuv420p", "aac", MP4_SOUND, True, True, settings, dict(FAST_START))

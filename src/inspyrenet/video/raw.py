@@ -20,6 +20,7 @@ class RawSource:
     tracks: tuple = ()
     shift = Fraction(0)
     aspect = Fraction(1)
+    plays = 0
     frames: int | None = None
     rate: Fraction | None = None
     time_base = Fraction(1, 25)  # the stream has no times

@@ -44,6 +44,7 @@ class VideoFile:
     """
 
     is_camera = False
+    plays = 0
 
     def __init__(self, path: Path):
         self.name = str(path)

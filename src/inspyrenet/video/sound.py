@@ -21,10 +21,7 @@ class Track(Protocol):
 
 
 def add_track(container: Any, track: Any, encoding: Encoding, shift: Fraction) -> Track:
-    """A track of the result for a track of the source. shift: seconds that all times are moved by. Raises ValueError for a format
-    without sound."""
-    if encoding.sound is None:
-        raise ValueError(f"{encoding.container} holds no sound")
+    """A track of the result for a track of the source. shift: seconds that all times are moved by."""
     if track.codec_context.name in encoding.copied:
         return Copied(container, track, shift)
     return Encoded(container, track, encoding.sound, shift)

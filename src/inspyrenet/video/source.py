@@ -56,7 +56,8 @@ class Source(Protocol):
 
     name: for messages. is_camera: pictures come by the clock and are dropped where nobody has time for them. frames: their
     expected number, where it is known. rate: frames per second on average. aspect: of a pixel, upright.
-    tracks: PyAV's sound streams. shift: seconds by which all times are moved to begin near 0.
+    tracks: PyAV's sound streams. shift: seconds by which all times are moved to begin near 0. plays: how often an animation is
+    played, 0: again and again.
     warning: what was wrong with it, once it has been read. colors is known with the first picture.
     """
 
@@ -67,6 +68,7 @@ class Source(Protocol):
     aspect: Fraction
     tracks: tuple
     shift: Fraction
+    plays: int
     colors: Colors
     warning: str | None
 

@@ -47,9 +47,7 @@ class VideoWriter:
         self.seconds = float((picture.time + picture.duration) * self._source.time_base)
 
     def sound(self, sound: Sound) -> None:
-        """Take over a packet of sound, where the format has any."""
-        if self._encoding.sound is None:
-            return
+        """Take over a packet of sound."""
         if self._container is None:
             self._early.append(sound)
             return
@@ -77,9 +75,7 @@ class VideoWriter:
 
     @property
     def note(self) -> str | None:
-        """What the pictures' size became, where the codec could not keep it; and that sound is gone."""
-        if self._encoding.sound is None and self._source.tracks:
-            return f"{self._encoding.container} has no sound; mp4, webm and mov keep it"
+        """What the pictures' size became, where the codec could not keep it."""
         sides = self._size[::-1]  # width, height
         if not self._encoding.even or not any(side % 2 for side in sides):
             return None
@@ -111,8 +107,7 @@ class VideoWriter:
         context.color_range = self._range = FULL if self._colors.full and encoding.full else LIMITED
         context.colorspace = NUMBERS[self._colors.matrix]
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
-        tracks = source.tracks if encoding.sound else ()
-        self._tracks = [add_track(self._container, track, encoding, source.shift) for track in tracks]
+        self._tracks = [add_track(self._container, track, encoding, source.shift) for track in source.tracks]
         for sound in self._early:
             self._tracks[sound.track].put(sound.packet)
         self._early.clear()
@@ -120,18 +115,14 @@ class VideoWriter:
     def _frame(self, array: np.ndarray) -> Any:
         """A frame of the encoder's kind of pixels, at the size of the first."""
         av = load_av()
-        if array.shape[:2] != self._size:
-            array = np.asarray(Image.fromarray(array).resize(self._size[::-1], Image.Resampling.HAMMING))
-        array = np.ascontiguousarray(self._even(array))
-        pixels = self._encoding.pixels
-        if pixels in FORMATS.values() and array.ndim == 2:  # FFmpeg would take gray for one of limited range
-            array = np.repeat(array[..., None], 3, axis=2)
+        array = np.ascontiguousarray(self._even(fitted(array, self._size)))
         kind = FORMATS[array.shape[2] if array.ndim == 3 else 2]
         frame = av.VideoFrame.from_ndarray(array, format=kind)
-        if kind == pixels:
-            return frame
+        pixels = self._encoding.pixels
         frame = frame.reformat(format=pixels, dst_colorspace=self._colors.matrix, dst_color_range=self._range)
-        if hasattr(frame, "color_trc"):  # PyAV 16 and later; ProRes takes them from each frame, other codecs from the context
+        if hasattr(
+            frame, "color_trc"
+        ):  # PyAV 16 and later; ProRes takes them from each frame, other codecs from the context
             frame.color_primaries, frame.color_trc = self._colors.primaries, self._colors.transfer
         return frame
 
@@ -141,6 +132,13 @@ class VideoWriter:
             return array
         more = [(0, side % 2) for side in array.shape[:2]] + [(0, 0)] * (array.ndim - 2)
         return np.pad(array, more, mode="edge")
+
+
+def fitted(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A picture at the size (height, width) of the first one: a video may change its own."""
+    if array.shape[:2] == size:
+        return array
+    return np.asarray(Image.fromarray(array).resize(size[::-1], Image.Resampling.HAMMING))
 
 
 def _fine(denominator: int) -> int:

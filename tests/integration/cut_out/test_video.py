@@ -16,6 +16,7 @@ from inspyrenet.engine import presets
 from inspyrenet.networks.network import predict
 from inspyrenet.remover.compositing import composite
 from inspyrenet.video import camera
+from inspyrenet.video.animations.reading import AnimatedFile
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Picture
 from inspyrenet.video.writing import VideoWriter
@@ -130,6 +131,68 @@ def test_a_rotated_video_comes_out_upright(run, shared, tmp_path):
     upright = np.rot90(painted(0, 48, 96))
     expected = composite(upright, (255, 255, 255), shared.process(np.ascontiguousarray(upright), "map"))
     assert frame.shape == (96, 48, 3) and np.abs(frame.astype(int) - expected).mean() < 12
+
+
+# -- animations and folders of frames -----------------------------------------------------------------------------
+
+
+def film(path, count=3):
+    """An animated picture with a transparent right side; lasts 40, 80, … ms, and is played twice."""
+    frames = []
+    for number in range(count):
+        array = np.dstack([picture(48, 64, number), np.full((48, 64), 255, np.uint8)])
+        array[:, 44:] = 0
+        frames.append(Image.fromarray(array))
+    times = [40 * (number + 1) for number in range(count)]
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=times, loop=1 + (path.suffix != ".gif"), disposal=2
+    )
+    return path
+
+
+@pytest.mark.parametrize("form", ["gif", "webp", "apng"])
+@pytest.mark.parametrize("source", ["gif", "webp", "png"])
+def test_an_animation_stays_one_without_pyav(run, shared, tmp_path, monkeypatch, form, source):
+    monkeypatch.setitem(sys.modules, "av", None)
+    clip = film(tmp_path / f"film.{source}")
+    code, said = run(clip, tmp_path / f"cut.{form}")
+    assert code == 0 and "1 video" in said and ("no soft edges" in said) == (form == "gif")
+    originals, made = AnimatedFile(clip), AnimatedFile(tmp_path / f"cut.{form}")
+    assert made.plays == originals.plays == 2
+    for one, other in zip(originals, made, strict=True):
+        assert other.time == one.time and other.duration == one.duration
+        assert other.array[:, 44:, 3].max() == 0  # what was transparent stays so
+        expected = shared.process(Image.fromarray(one.array), "map")
+        alpha = np.asarray(expected)[:, :40]
+        found = other.array[:, :40, 3].astype(int)
+        assert np.abs(found - (alpha if form != "gif" else 255 * (alpha >= 128))).mean() < 3
+    originals.close()
+    made.close()
+
+
+def test_an_animation_becomes_a_video_and_a_video_an_animation(run, tmp_path):
+    assert run(film(tmp_path / "film.gif"), tmp_path / "a.webm")[0] == 0
+    assert look(tmp_path / "a.webm").times == pytest.approx([0, 0.04, 0.12])
+    code, said = run(make_video(tmp_path / "clip.mp4", 4, sound="aac"), tmp_path / "b.gif")
+    assert code == 0 and "gif has no sound; mp4, webm and mov keep it" in said
+    with Image.open(tmp_path / "b.gif") as found:
+        assert found.n_frames == 4 and found.info["duration"] == 50 and found.info["loop"] == 0
+
+
+def test_frames_of_a_video_are_gone_on_with_by_the_same_command(run, shared, tmp_path, monkeypatch):
+    clip = make_video(tmp_path / "clip.mp4", 40)
+    interrupting(monkeypatch, 5)
+    code, said = run(clip, tmp_path / "cut", "--format", "png", "-t", "map")
+    part = tmp_path / "cut" / "clip.partial.frames"
+    assert code == 130 and f"stopped: 24 frames (1.2 s) are in {part}" in said
+    code, said = run(clip, tmp_path / "cut", "--format", "png", "-t", "map")
+    assert code == 0 and "clip.mp4: 8 frames are there already" in said
+    assert sorted({path.parent.name for path in (tmp_path / "cut").rglob("*.png")}) == ["clip.frames"]
+    found = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "cut" / "clip.frames").glob("*.png"))]
+    maps = shared.process_batch(pictures(clip), "map", batch_size=4)
+    assert len(found) == 40 and all(np.abs(a.astype(int) - b).max() <= 1 for a, b in zip(found, maps, strict=True))
+    code, said = run(clip, tmp_path / "cut", "--format", "png", "-t", "map")
+    assert code == 0 and "nothing to do: 1 there already" in said
 
 
 # -- folders ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from inspyrenet.data.images.encode import FormatError
 from inspyrenet.files import request
@@ -108,10 +109,11 @@ def test_formats():
     assert (
         check_video_format("webm", True) == "webm" and default_format(True) == "webm" and default_format(False) == "mp4"
     )
-    with pytest.raises(FormatError, match="mp4 has no transparency: take webm or mov or apng"):
+    assert check_video_format("PNG", True) == "frames"
+    with pytest.raises(FormatError, match="mp4 has no transparency: take webm or mov or webp or gif"):
         check_video_format("mp4", True)
-    with pytest.raises(FormatError, match="there is mp4, webm, mov, apng"):
-        check_video_format("gif")
+    with pytest.raises(FormatError, match="there is mp4, webm, mov, webp, gif, apng, frames"):
+        check_video_format("flv")
 
 
 def test_a_camera_is_encoded_faster():
@@ -187,6 +189,31 @@ def test_one_video(folder):
     assert targets("in/b.mp4", "cut.mov") == [("cut.mov", "video")]
 
 
+def test_what_moves_is_a_video_where_the_result_can_move(folder):
+    for name in ("still.gif", "film.gif", "film.webp", "film.png"):
+        frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")[: 1 + ("film" in name)]]
+        frames[0].save(folder / "in" / name, save_all=True, append_images=frames[1:])
+    found = dict(targets("in", "out", format="webp"))
+    assert found["out/still.webp"] == "image" and found["out/b.webp"] == "video"
+    assert [found[f"out/film.{name}.webp"] for name in ("gif", "png", "webp")] == ["video"] * 3
+    assert targets("in/film.gif", "cut.apng") == [("cut.apng", "video")]
+    assert targets("in/film.gif", format="gif") == [("in/film.gif.out.gif", "video")]
+    assert targets("in/film.png", format="png") == [("in/film.png.out.png", "image")]  # its first frame
+    assert dict(targets("in", "out"))["out/film.gif.png"] == "image"
+
+
+def test_frames_of_a_video_go_to_a_folder(folder):
+    assert targets("in/b.mp4", format="png") == [("in/b.out.frames", "video")]
+    assert targets("in/b.mp4", "shot.frames") == [("shot.frames", "video")]
+    assert dict(targets("in", "out", format="png"))["out/b.webm"] == "video"  # png is what the images become
+    (folder / "shot.frames").mkdir()
+    work = request.parse_request(request.Request("in/b.mp4", "shot.frames"))
+    assert not work.jobs and [job.target.name for job in work.skipped] == ["shot.frames"]
+    (folder / "in" / "b.out.frames").mkdir()
+    (folder / "in" / "b.out.frames" / "000001.png").write_bytes(b"content")
+    assert all("000001" not in name for name, _ in targets("in", "out"))  # results are no sources
+
+
 def test_a_camera(folder):
     assert targets("0") == [("camera0.out.webm", "camera")]
     assert targets("1", "cut", type="green") == [("cut/camera1.mp4", "camera")]
@@ -199,13 +226,14 @@ def test_a_camera(folder):
 @pytest.mark.parametrize(
     ("words", "options", "message"),
     [
-        (("in/b.mp4",), {"format": "png"}, "png is a format of images; for videos there is mp4, webm, mov"),
-        (("in/b.mp4",), {"format": "gif"}, "gif is unknown as a format; for videos"),
+        (("in/b.mp4", "b.png"), {}, "png is a format of images; for videos there is mp4, webm, mov"),
+        (("in/b.mp4",), {"format": "flv"}, "flv is unknown as a format; for videos"),
+        (("in/a.jpg",), {"format": "gif"}, "gif is a format of videos; for images"),
         (("in/b.mp4", "x.jpg"), {}, "jpg is a format of images"),
         (("in/b.mp4", "x.mp4"), {}, "mp4 has no transparency"),
         (("in/a.jpg", "x.mp4"), {}, "mp4 is a format of videos; for images"),
         (("in", "out"), {"format": "mp4"}, "mp4 has no transparency"),
-        (("0",), {"format": "webp"}, "webp is a format of images"),
+        (("0",), {"format": "tif"}, "tif is a format of images"),
         (("in/b.mp4", "in/b.mp4"), {"type": "map"}, "would replace the video itself"),
     ],
 )
