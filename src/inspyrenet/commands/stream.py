@@ -1,4 +1,4 @@
-"""Cut out raw pictures on stdin, as FFmpeg pipes them, and write raw pictures to stdout."""
+"""Cut out raw pictures on stdin, as FFmpeg pipes them, or of a camera, and write raw pictures to stdout."""
 
 import argparse
 import sys
@@ -13,11 +13,13 @@ from .parser import Parser
 
 if TYPE_CHECKING:
     from ..remover.compositing import OutputStyle
+    from ..video.source import Source
 
 EXAMPLE = """\
 example:
   ffmpeg -i clip.mp4 -f rawvideo -pix_fmt rgb24 - | inspyrenet b 1280 720 \\
     | ffmpeg -f rawvideo -pix_fmt rgba -s 1280x720 -r 25 -i - clip.out.mov
+  inspyrenet b 640 480 --camera 0 -t blur | ffplay -f rawvideo -pixel_format rgb24 -video_size 640x480 -
 """
 
 
@@ -31,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("width", type=int, metavar="WIDTH", help="of each picture, in pixels")
     add("height", type=int, metavar="HEIGHT", help="of each picture, in pixels")
     add("--pixels", default="rgb24", choices=("rgb24", "rgba"), help="on stdin (default: rgb24)")
+    add("--camera", type=int, metavar="NUMBER", help="pictures of a camera, the newest first, in place of stdin")
     add("-t", "--type", default="rgba", metavar="TYPE", help="rgba (default), map (gray), white (rgb24), … (see below)")
     add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
@@ -52,20 +55,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stream(options: argparse.Namespace) -> int:
-    from ..video.process import FrameOptions, cut_video
-    from ..video.raw import RawSource, RawWriter
+    from ..video.process import FrameOptions, cut_video, drops_of
+    from ..video.raw import RawWriter
     from ..video.stopping import Stop
 
-    source = RawSource(sys.stdin.buffer, (options.height, options.width), options.pixels)
     edges = None if options.edges == "auto" else options.edges
-    look = FrameOptions(_style(options), options.threshold, options.reverse, edges, options.steady, options.quality)
+    style, live = _style(options), options.camera is not None
+    look = FrameOptions(style, options.threshold, options.reverse, edges, options.steady, options.quality, live=live)
+    source = _source(options)
     remover = load(options)
     with Stop() as stop:
         outcome = cut_video(source, RawWriter(sys.stdout.buffer), remover, look, lambda: not stop.wanted)
-    print(f"{outcome.frames} pictures of {options.width}×{options.height}", file=sys.stderr)
+    drops = f"; {drops_of(outcome)}" if live else ""
+    print(f"{outcome.frames} pictures of {options.width}×{options.height}{drops}", file=sys.stderr)
     if outcome.warning:
         print(f"error: {source.name} {outcome.warning}", file=sys.stderr)
     return int(outcome.warning is not None)
+
+
+def _source(options: argparse.Namespace) -> "Source":
+    from ..video.camera import Camera
+    from ..video.raw import RawSource
+
+    size = (options.height, options.width)
+    if options.camera is not None:
+        return Camera(options.camera, size=size)
+    return RawSource(sys.stdin.buffer, size, options.pixels)
 
 
 def _style(options: argparse.Namespace) -> "OutputStyle":
@@ -78,7 +93,7 @@ def _style(options: argparse.Namespace) -> "OutputStyle":
         raise JobError(f"{', '.join(alone)}: for images alone; a stream keeps its size and its objects")
     if options.type == "debug":
         raise JobError("debug is a type of images and video files: its pictures have another size")
-    if sys.stdin.isatty() or sys.stdout.isatty():
+    if (options.camera is None and sys.stdin.isatty()) or sys.stdout.isatty():
         raise JobError("raw pictures come on stdin and go to stdout, none of which may be a terminal: see --help")
     check_threshold(options.threshold)
     return mended_style(style_of(options.type), mending, options.reverse)

@@ -12,7 +12,7 @@ from ..remover.output_paths import FileJob
 from ..video.animations.frames import FramesWriter, Later
 from ..video.camera import Camera
 from ..video.opening import open_file, open_writer
-from ..video.process import FrameOptions, Outcome, cut_video
+from ..video.process import FrameOptions, Outcome, cut_video, drops_of
 from ..video.source import Source
 from ..video.stopping import Stop
 from .report import FATAL_ERRNOS, Report, add_failure
@@ -90,6 +90,8 @@ def _request(job: FileJob, work: Work, remover: "Remover") -> str:
 def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:
     """Into the report, or out of the work where somebody stopped it."""
     kept = f"{outcome.frames} frames ({outcome.seconds:.1f} s) are in {outcome.path}"
+    if job.kind == "camera":
+        print(f"camera {job.source}: {drops_of(outcome)}", file=sys.stderr)
     if outcome.warning:
         report.failed.append((job.source, f"{outcome.warning}; {kept}"))
         return

@@ -30,14 +30,15 @@ class BoundedQueue(Generic[T]):
             self._changed.wait_for(lambda: self._abandoned or self._fits(weight))
             self._push(item, weight)
 
-    def offer(self, item: T) -> bool:
-        """As `put`, but drops the item instead of waiting; whether it was taken."""
-        weight = self.weigh(item)
+    def offer(self, item: T) -> int:
+        """As `put`, but drops what has waited longest instead of waiting; how many items."""
+        weight, dropped = self.weigh(item), 0
         with self._changed:
-            if not self._abandoned and not self._fits(weight):
-                return False
+            while not self._abandoned and not self._fits(weight):
+                self._weight -= self.weigh(self._items.popleft())
+                dropped += 1
             self._push(item, weight)
-            return True
+            return dropped
 
     def end(self, error: BaseException | None = None) -> None:
         """The sender has no more; with an error, the receiver gets it raised after the last item."""

@@ -12,7 +12,7 @@ from .source import Colors, Picture
 
 MILLISECONDS = Fraction(1, 1000)
 USUAL_RATE = 30
-FPS = 5  # cv2.CAP_PROP_FPS, without loading OpenCV for it
+FPS, WIDTH, HEIGHT = 5, 3, 4  # cv2.CAP_PROP_FPS and so on, without loading OpenCV for them
 
 
 class Capture(Protocol):
@@ -23,6 +23,8 @@ class Capture(Protocol):
     def read(self) -> "tuple[bool, np.ndarray | None]": ...
 
     def get(self, property: int) -> float: ...
+
+    def set(self, property: int, value: float) -> bool: ...
 
     def release(self) -> None: ...
 
@@ -35,7 +37,7 @@ def open_capture(number: int) -> Capture:
 class Camera:
     """A camera as a `Source`; it ends when the camera does, or when nobody wants more pictures.
 
-    Raises VideoError where there is no such camera.
+    size: (height, width) that it is asked for. Raises VideoError where there is no such camera, or it has no such size.
     """
 
     is_camera = True
@@ -46,7 +48,13 @@ class Camera:
     frames: int | None = None
     time_base = MILLISECONDS
 
-    def __init__(self, number: int, capture: Capture | None = None, clock: Callable[[], float] = time.monotonic):
+    def __init__(
+        self,
+        number: int,
+        capture: Capture | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        size: tuple[int, int] | None = None,
+    ):
         self.name, self.colors = f"camera {number}", Colors()
         self.warning: str | None = None
         self._clock = clock
@@ -56,8 +64,20 @@ class Camera:
             raise VideoError(
                 f"{self.name} is not there, is in use, or may not be opened: check the number, other programs, permissions"
             )
+        if size is not None:
+            self._resize(size)
         rate = self._capture.get(FPS)
         self.rate = Fraction(round(rate) if 1 <= rate <= 1000 else USUAL_RATE)
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        for side, pixels in zip((HEIGHT, WIDTH), size, strict=True):
+            self._capture.set(side, pixels)
+        height, width = (round(self._capture.get(side)) for side in (HEIGHT, WIDTH))
+        if (height, width) != size:
+            self._capture.release()
+            raise VideoError(
+                f"{self.name} has no pictures of {size[1]}×{size[0]}, but of {width}×{height}: ask for these"
+            )
 
     def __iter__(self) -> Iterator[Picture]:
         step = max(1, round(1000 / self.rate))

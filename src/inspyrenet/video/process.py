@@ -57,6 +57,7 @@ class FrameOptions:
 
     steady: maps hold still, see `steady.py`. quality: "fast", the network sees key frames alone, see `keys.py`; or "best", it sees
     every picture. mask: float32 (H, W) in 0..1, the object of the first picture, which is followed.
+    live: somebody watches, so that of a camera only the newest picture waits.
     """
 
     style: OutputStyle
@@ -66,12 +67,14 @@ class FrameOptions:
     steady: bool = False
     quality: str = "best"
     mask: "np.ndarray | None" = None
+    live: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of a video: the file, its frames and its length; what was wrong with the source, if anything; stopped:
-    somebody wanted it to end before; note: how the result differs from what was asked for."""
+    somebody wanted it to end before; note: how the result differs from what was asked for; dropped: pictures of a camera that
+    nobody had time for."""
 
     path: Path
     frames: int
@@ -79,6 +82,15 @@ class Outcome:
     warning: str | None = None
     stopped: bool = False
     note: str | None = None
+    dropped: int = 0
+
+
+def drops_of(outcome: Outcome) -> str:
+    """What became of a camera's pictures, in words."""
+    taken = outcome.frames + outcome.dropped
+    return (
+        f"{outcome.dropped} of {taken} pictures were dropped, since the network or the writer was not done with others"
+    )
 
 
 def cut_video(
@@ -97,7 +109,9 @@ def cut_video(
     cannot be written; then nothing is left behind.
     """
     try:
-        pipeline = Pipeline(source, writer, _network(remover, options), _batch_size(source, remover, options))
+        room = 0 if options.live else ROOM
+        batch = _batch_size(source, remover, options)
+        pipeline = Pipeline(source, writer, _network(remover, options), batch, room)
         failure = pipeline.run(wanted, on_progress)
         warning = failure or source.warning
         if not writer.frames:
@@ -106,20 +120,21 @@ def cut_video(
         whole = not warning and (source.is_camera or not stopped)
         path = writer.target if whole else partial(writer.target)
         writer.finish(path)
-        return Outcome(path, writer.frames, writer.seconds, warning, stopped, writer.note)
+        return Outcome(path, writer.frames, writer.seconds, warning, stopped, writer.note, pipeline.dropped)
     finally:
         writer.discard()
         source.close()
 
 
 class Pipeline:
-    """Three threads: reader, network (the caller's), writer."""
+    """Three threads: reader, network (the caller's), writer. room: bytes that may wait between two, one picture at least."""
 
-    def __init__(self, source: Source, writer: Writer, network: Callable, batch: int):
+    def __init__(self, source: Source, writer: Writer, network: Callable, batch: int, room: int):
         self.source, self.writer, self.network, self.batch = source, writer, network, batch
         self.ended = False  # the source was read to its end
-        self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
-        self._outgoing: BoundedQueue[Picture | Sound] = BoundedQueue(ROOM, _weight)
+        self.dropped = 0
+        self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(room, _weight)
+        self._outgoing: BoundedQueue[Picture | Sound] = BoundedQueue(room, _weight)
 
     def run(self, wanted: Callable[[], bool], on_progress: Callable[[int], object]) -> str | None:
         """Everything through, or until `wanted` says no; what the network failed with, if it did."""
@@ -174,10 +189,12 @@ class Pipeline:
             yield group
 
     def _read(self) -> None:
-        hand_over = self._incoming.offer if self.source.is_camera else self._incoming.put
         try:
             for item in self.source:
-                hand_over(item)
+                if self.source.is_camera:
+                    self.dropped += self._incoming.offer(item)
+                else:
+                    self._incoming.put(item)
             self._incoming.end()
         except Closed:
             return

@@ -40,12 +40,11 @@ def test_everything_arrives_in_order_and_never_more_than_the_room_waits(weights,
     assert all(weight <= max(room, *weights) for weight in waiting)
 
 
-def test_an_offer_is_dropped_where_there_is_no_room():
+def test_an_offer_drops_what_has_waited_longest_where_there_is_no_room():
     bounded_queue = BoundedQueue(10, lambda item: item)
-    assert bounded_queue.offer(50)  # one item always fits
-    assert not bounded_queue.offer(1)
+    assert [bounded_queue.offer(weight) for weight in (4, 5, 7, 50, 1)] == [0, 0, 2, 1, 1]  # one item always fits
     bounded_queue.end()
-    assert list(bounded_queue) == [50]
+    assert list(bounded_queue) == [1]
 
 
 def test_the_senders_error_comes_after_its_items():

@@ -319,6 +319,7 @@ def test_a_camera_drops_what_nobody_has_time_for(tmp_path, monkeypatch):
     remover = FakeRemover(fail=lambda number, size: ended.wait(10))  # the camera never waits for the network
     outcome = run(tmp_path, Quick(50, is_camera=True), remover)
     assert ended.is_set() and 1 <= outcome.frames < 6 and outcome.path.name == "made.mp4"
+    assert outcome.dropped == 50 - outcome.frames
 
 
 def test_a_network_that_fails_in_the_middle_costs_only_what_comes_after(tmp_path):
