@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ...data.images.encode import write_picture
+from ...data.images.encode import write_bytes, write_picture
 from ...data.whole_file import sync_file
 from ...remover.output_paths import partial
 from ..errors import explained_system
@@ -100,8 +100,9 @@ class FramesWriter:
         if not self._there:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._list = (self._folder / LIST).open("w", encoding="utf-8", newline="\n")
-        self._list.write("".join([self._head, *self._entries]))
+        listed = "".join([self._head, *self._entries])
+        write_bytes(listed.encode(), self._folder / LIST)  # in one step, so that a kill loses no entry
+        self._list = (self._folder / LIST).open("a", encoding="utf-8", newline="\n")
         self._entries = []
 
     def _enter(self, duration: int) -> None:
