@@ -326,6 +326,7 @@ def test_a_camera_is_recorded_until_it_ends(run, tmp_path, monkeypatch):
     monkeypatch.setattr(camera, "open_capture", lambda number: capture if number == 3 else None)
     code, said = run(3, tmp_path, "--type", "white", "--threshold", "1", "--reverse")  # nothing is cut away
     assert code == 0 and "recording to" in said and "1 done" in said and capture.released
+    assert "camera 3: 0 of 5 pictures were dropped" in said
     seen = look(tmp_path / "camera3.mp4")
     assert len(seen.frames) == 5 and seen.times == sorted(seen.times)
     assert np.abs(seen.frames[4][..., :3].astype(int) - painted(0)).mean() < 6  # red is red
@@ -412,3 +413,22 @@ def test_raw_pictures_of_wrong_sides_are_told(bundled, monkeypatch, capsys):
     assert cli.main(["b", "40", "40", "--device", "cpu"]) == 1
     assert "stdin ends within a picture" in capsys.readouterr().err and len(stdout.buffer.getvalue()) == 40 * 40 * 4
     assert cli.main(["b", "40", "40", "--crop"]) == 1 and "for images alone" in capsys.readouterr().err
+
+
+def test_a_camera_goes_to_stdout_as_it_comes(bundled, shared, monkeypatch, capsys):
+    class Sized(FakeCapture):
+        def get(self, property):
+            return {camera.HEIGHT: 48.0, camera.WIDTH: 64.0}.get(property, 20.0)
+
+        def set(self, property, value):
+            return True
+
+    stdout = Pipe()
+    monkeypatch.setattr(camera, "open_capture", lambda number: Sized(1))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert cli.main(["b", "64", "48", "--camera", "0", "-t", "map", "--device", "cpu", "--no-steady"]) == 0
+    found = np.frombuffer(stdout.buffer.getvalue(), np.uint8).reshape(48, 64)
+    assert np.abs(found.astype(int) - shared.process(painted(0), "map")).max() <= 1
+    assert "1 pictures of 64×48; 0 of 1 pictures were dropped" in capsys.readouterr().err
+    assert cli.main(["b", "80", "60", "--camera", "0", "--device", "cpu"]) == 1
+    assert "camera 0 has no pictures of 80×60, but of 64×48" in capsys.readouterr().err
