@@ -77,14 +77,15 @@ def _keeps_colors(style: OutputStyle) -> bool:
 
 
 def _request(job: FileJob, work: Work, remover: "Remover") -> str:
-    """All that the pictures of a video depend on."""
+    """All that the pictures of a video depend on. What cannot be gone on with is like no other: a recording, and an object that a
+    mask shows, since it is followed from the first picture on."""
+    if job.kind == "camera" or work.prompt is not None:
+        return uuid.uuid4().hex
     style, weights = work.style, remover.network.weights
     picture = None if style.picture is None else hashlib.sha256(style.picture.tobytes()).hexdigest()
     look = (replace(style, picture=None), picture, work.threshold, work.reverse, work.edges, work.steady, work.quality)
-    # a mask is followed from the first picture on: nothing of an earlier run is kept
-    prompt = None if work.prompt is None else uuid.uuid4().hex
     files = [(path.resolve(), path.stat().st_mtime_ns) for path in (job.source, weights) if path.exists()]
-    return repr((files, look, prompt, remover.describe()))
+    return repr((files, look, remover.describe()))
 
 
 def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:
