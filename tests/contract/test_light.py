@@ -119,7 +119,7 @@ def test_a_batch_needs_parquet_alone(tmp_path):
 
 def test_a_video_needs_video_alone(tmp_path):
     make_video(tmp_path / "clip.mp4", frames=2)
-    cut(["clip.mp4"], tmp_path, {"av"})
+    cut(["clip.mp4"], tmp_path, {"av", "cv2"})
     assert (tmp_path / "clip.out.webm").stat().st_size > 0
 
 
