@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 TYPES = f"""\
 type      rgba, map, green, white, blur, overlay, debug (levels), a color (red, #ff0000, [255,0,0]) or a background's path
 {HELP}"""
-HOW_OFTEN = "fast (default): the network sees key frames, maps move with the picture between them; best: every picture"
 SOURCES = """\
 source    a file, a folder (with everything below it), a pattern in quotes: 'photos/**/*.jpg', or a camera's number;
           images and videos (videos need the extra video)
@@ -66,7 +65,8 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("videos").add_argument
     what = "maps hold still from picture to picture (default); --no-steady: each by itself"
     add("--steady", action=argparse.BooleanOptionalAction, default=True, help=what)
-    add("--quality", choices=("fast", "best"), default="fast", help=HOW_OFTEN)
+    what = "fast (default): the network sees key frames alone; best: every picture"
+    add("--quality", choices=("fast", "best"), default="fast", metavar="HOW", help=what)
 
 
 def add_edges_option(group: argparse._ArgumentGroup) -> None:

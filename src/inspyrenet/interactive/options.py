@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from ..data.images.decoded import DecodedImage
     from .prompt import Prompt
 
-MASK = "a coarse mask of the object, gray or black and white, of any size; of a video: of its first picture, as large as it"
 NAMES = ("mask", "box", "keep", "remove")
 FLAGS = (*(f"--{name}" for name in NAMES), "--prompt-only")
 COLORED = 16  # levels between the channels of a pixel; compression makes fewer of gray ones
@@ -22,7 +21,7 @@ def add_prompt_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group(
         "prompts, for one image (--mask: or one video); positions in pixels from its upper left corner"
     ).add_argument
-    add("--mask", metavar="FILE", help=MASK)
+    add("--mask", metavar="FILE", help="a coarse mask of the object; for a video: of its first picture, as large")
     add("--box", action="append", type=_box, metavar="X,Y,W,H", help="the object lies in here; may be given again")
     add("--keep", action="append", type=_stroke, metavar="X,Y[,X,Y…]", help="object: a point, or a stroke of points")
     add("--remove", action="append", type=_stroke, metavar="X,Y[,X,Y…]", help="no object; later than every --keep")
