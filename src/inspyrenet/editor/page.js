@@ -76,7 +76,7 @@ class Page {
   #tell(image) {
     for (const id of ["download", "compare", "mask"]) $(id).disabled = !image.map;
     if (image.failed) say(image.failed, true);
-    else if (image.words) say(`Draw on what should stay, or go. ${image.words}.`);
+    else if (image.words) say(`Draw to mend it. ${image.words}.`);
     else say(this.images.length > 1 ? `Cutting out ${this.images.length} images…` : "Cutting out…");
   }
 
