@@ -1,6 +1,6 @@
 """What a manifest of many rows takes: bytes, seconds to write and to take up again, and memory. Rows are made up.
 
-    .venv/bin/python -m benchmarks.manifest_growth --rows 10000 100000 1000000 --json benchmarks/results/manifest.json
+    .venv/bin/python -m benchmarks.batch.manifest --rows 10000 100000 1000000 --json benchmarks/results/manifest.json
 
 Each number of rows runs in a process of its own, through the journal and the manifest of a batch. Images and results do not
 exist: what the file system costs is replaced by states as a listing gives them.

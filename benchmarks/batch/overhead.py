@@ -1,6 +1,6 @@
 """What `inspyrenet batch` costs beside `inspyrenet p` with the bundled model: wall and processor time, start-up told apart.
 
-    .venv/bin/python -m benchmarks.batch_overhead --images data/Test_Dataset/ECSSD/images --json FILE
+    .venv/bin/python -m benchmarks.batch.overhead --images data/Test_Dataset/ECSSD/images --json FILE
 
 Both commands do the same images in turn, `--few` of them and `--count` of them. The difference between the two is what an
 image costs; the rest is the start. The images are links, the results go to a temporary folder.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.batch import link
+from benchmarks.batch.workers import link
 from inspyrenet.commands.parser import Parser
 from inspyrenet.utils.system.timing import describe_machine
 

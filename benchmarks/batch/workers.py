@@ -1,6 +1,6 @@
 """Images per second of `inspyrenet batch` by executor and number of workers, and what a restart after a kill does again.
 
-    .venv/bin/python benchmarks/batch.py --images data/Test_Dataset/ECSSD/images --config configs/InSPyReNet_Light.yaml \\
+    .venv/bin/python benchmarks/batch/workers.py --images data/Test_Dataset/ECSSD/images --config configs/InSPyReNet_Light.yaml \\
         --ckpt snapshots/InSPyReNet_Light --executor local ray --json benchmarks/results/batch.json
 
 The images are links to those of a folder, as often as it takes. Results go to a temporary folder. What is in the file for
