@@ -172,6 +172,16 @@ def test_files_stay_readable(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= limit
 
 
+def test_no_merge_is_left_half_done():
+    kinds = ("*.md", "docs/**/*.md", "configs/**/*.yaml", *(f"src/**/*.{kind}" for kind in ("js", "css", "html")))
+    pages = [path for kind in kinds for path in ROOT.glob(kind)]
+    texts = {path: path.read_text(encoding="utf-8").splitlines() for path in [*pages, *FILES, *TESTS]}
+    assert len(pages) > 60
+    assert not [
+        str(path) for path, lines in texts.items() if any(line.startswith(("<" * 7, ">" * 7)) for line in lines)
+    ]
+
+
 def loaded_by(code: str) -> set[str]:
     """Heavy modules that are loaded after `code`."""
     heavy = ("torch", "numpy", "timm", "cv2", "PIL", "pandas", "matplotlib", "pydantic")
