@@ -19,8 +19,7 @@ TYPES = f"""\
 type      rgba, map, green, white, blur, overlay, debug (levels), a color (red, #ff0000, [255,0,0]) or a background's path
 {HELP}"""
 SOURCES = """\
-source    a file, a folder (with everything below it), a pattern in quotes: 'photos/**/*.jpg', or a camera's number;
-          images and videos (videos need the extra video)
+source    a file, folder (with all below it), pattern in quotes ('photos/**/*.jpg') or camera number; videos: extra video
 """
 
 
@@ -48,7 +47,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
     add = group.add_argument
     add("-t", "--type", default="rgba", metavar="TYPE", help="rgba (default), map, white, … (see below)")
     add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
-    names = "images: png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov, webp, gif, apng, png (a folder)"
+    names = "png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov, gif, apng, …"
     add("--format", metavar="NAME", help=names)
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
@@ -63,7 +62,7 @@ def add_output_options(parser: argparse.ArgumentParser) -> None:
 def add_video_options(parser: argparse.ArgumentParser) -> None:
     """What only moving pictures have."""
     add = parser.add_argument_group("videos").add_argument
-    what = "maps hold still from picture to picture (default); --no-steady: each by itself"
+    what = "maps hold still from picture to picture (default)"
     add("--steady", action=argparse.BooleanOptionalAction, default=True, help=what)
     what = "fast (default): the network sees key frames alone; best: every picture"
     add("--quality", choices=("fast", "best"), default="fast", metavar="HOW", help=what)

@@ -27,8 +27,7 @@ ANCHORS = {  # where on the canvas: shares of the free space to the left and abo
     "bottom-right": (1.0, 1.0),
 }
 HELP = """\
-mending   --clean, --grow PX, --shrink PX, --feather PX, --object largest|all|N, --crop [MARGIN], --size WxH,
-          --anchor WHERE, --shadow: specks, edges, single objects, framing; see docs/mending.md
+mending   --clean, --grow, --shrink, --feather, --object, --crop, --size, --anchor, --shadow: see docs/mending.md
 """
 
 Size = tuple[int, int]
