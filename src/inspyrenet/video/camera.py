@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from .errors import VideoError, load_cv2
-from .source import Colors, Picture
+from .source import Colors, Picture, PicturesOnly
 
 MILLISECONDS = Fraction(1, 1000)
 USUAL_RATE = 30
@@ -34,18 +34,13 @@ def open_capture(number: int) -> Capture:
     return load_cv2().VideoCapture(number)
 
 
-class Camera:
+class Camera(PicturesOnly):
     """A camera as a `Source`; it ends when the camera does, or when nobody wants more pictures.
 
     size: (height, width) that it is asked for. Raises VideoError where there is no such camera, or it has no such size.
     """
 
     is_camera = True
-    tracks: tuple = ()
-    shift = Fraction(0)
-    aspect = Fraction(1)
-    plays = 0
-    frames: int | None = None
     time_base = MILLISECONDS
 
     def __init__(

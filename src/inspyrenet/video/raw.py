@@ -8,20 +8,15 @@ from typing import BinaryIO
 import numpy as np
 
 from .errors import VideoError
-from .source import Colors, Picture, Sound
+from .source import Colors, Picture, PicturesOnly, Sound
 
 PIXELS = {"rgb24": 3, "rgba": 4}  # → bytes of a pixel
 
 
-class RawSource:
+class RawSource(PicturesOnly):
     """A stream of pictures (height, width) as a `Source`. Raises VideoError for sizes and pixels that cannot be."""
 
     is_camera = False
-    tracks: tuple = ()
-    shift = Fraction(0)
-    aspect = Fraction(1)
-    plays = 0
-    frames: int | None = None
     rate: Fraction | None = None
     time_base = Fraction(1, 25)  # the stream has no times
 

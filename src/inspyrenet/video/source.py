@@ -78,3 +78,13 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Picture | Sound]: ...
 
     def close(self) -> None: ...
+
+
+class PicturesOnly:
+    """What is the same of each `Source` without sound and without a container that says more."""
+
+    tracks: tuple = ()
+    shift = Fraction(0)
+    aspect = Fraction(1)
+    plays = 0
+    frames: int | None = None

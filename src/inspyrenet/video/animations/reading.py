@@ -13,7 +13,7 @@ from ...data.images.cost import CostError, check_cost
 from ...data.images.decoded import decode
 from ...data.images.read import ImageError, bytes_of, check_pixels, decoding, identify
 from ..errors import VideoError, reason_of
-from ..source import Colors, Picture
+from ..source import Colors, Picture, PicturesOnly
 from .webp import ALPHA
 
 TICKS = (
@@ -25,16 +25,13 @@ HASTY, USUAL = (
 )  # milliseconds: what is shown no longer than the first is shown as long as the other, as in browsers
 
 
-class AnimatedFile:
+class AnimatedFile(PicturesOnly):
     """An animated picture as a `Source`. Raises ImageError, VideoError for what is none.
 
     Of the file, its bytes and one picture are held. Damage is met on reading, as with `VideoFile`.
     """
 
     is_camera = False
-    tracks: tuple = ()
-    shift = Fraction(0)
-    aspect = Fraction(1)
     time_base = Fraction(1, TICKS)
 
     def __init__(self, path: Path):
