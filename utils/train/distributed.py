@@ -100,6 +100,24 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0")) if launched() else 0
 
 
+_store: "dist.Store | None" = None  # lives as long as the process, see _join
+_sessions = 0
+
+
+def _join() -> "tuple[dist.Store, int, int]":
+    """A part of the run's key-value store for one session, the rank and the number of processes.
+
+    The store is opened once: were the main process to close it after a session, a faster process that has begun the
+    next session would have connected to the store that closes.
+    """
+    global _store, _sessions
+    if _store is None:
+        _store, _, _ = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    _sessions += 1
+    own = dist.PrefixStore(f"inspyrenet/session_{_sessions}", _store)
+    return own, int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+
+
 @contextmanager
 def session(device: torch.device) -> Iterator[None]:
     """Join the group that torchrun has laid out, or be alone; leave it in order.
@@ -119,8 +137,9 @@ def session(device: torch.device) -> Iterator[None]:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         backend = "cpu:gloo,cuda:nccl"  # small agreements go over gloo and need not wait for the GPU
-    dist.init_process_group(backend, timeout=TIMEOUT)
-    heartbeat = Heartbeat(rank(), world_size())
+    store, number, size = _join()
+    dist.init_process_group(backend, store=store, rank=number, world_size=size, timeout=TIMEOUT)
+    heartbeat = Heartbeat(number, size, prefix=f"session_{_sessions}")
     try:
         yield
         barrier()

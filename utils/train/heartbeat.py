@@ -33,9 +33,10 @@ class Heartbeat:
     Args:
         rank: of this process.
         size: how many there are.
+        prefix: of its keys in the store; another one for each session of the same processes.
     """
 
-    def __init__(self, rank: int, size: int) -> None:
+    def __init__(self, rank: int, size: int, prefix: str = "") -> None:
         self.rank = rank
         self._peers = [peer for peer in range(size) if peer != rank]
         self._seen = {peer: ("", time.monotonic()) for peer in self._peers}
@@ -44,7 +45,7 @@ class Heartbeat:
             os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False, timeout=timedelta(seconds=20)
         )
         run_id = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-        self._key = f"inspyrenet/{run_id}/beat/"
+        self._key = f"inspyrenet/{run_id}/{prefix}/beat/"
         self._thread = threading.Thread(target=self._run, name="peer-watch", daemon=True)
         if self._peers:
             self._thread.start()
