@@ -146,6 +146,7 @@ class FineTuneSection(Section):
     strict: bool = True  # false: what fits is loaded, and what does not is said
     lora: LoRASection | None = None
     freeze_stages: Annotated[int, Field(ge=0, le=5)] = 0  # first encoder maps that do not learn
+    freeze: tuple[str, ...] = ()  # names of modules that do not learn, also with wildcards: [backbone, context*]
     freeze_batchnorm: bool = False  # keep running statistics
 
 

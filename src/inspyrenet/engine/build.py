@@ -1,6 +1,7 @@
 """From a validated config to finished objects: the one place that translates YAML into arguments."""
 
 import contextlib
+import fnmatch
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -174,6 +175,23 @@ def freeze(net: nn.Module, stages: int) -> None:
         raise ValueError(f"Train.FineTune.freeze_stages: {type(encoder).__name__} has no stages that can be frozen")
     for part in [module for group in encoder.stages()[:stages] for module in group]:
         part.requires_grad_(False)
+
+
+def freeze_parts(net: nn.Module, patterns: Sequence[str]) -> None:
+    """Take the modules with these names, which may have wildcards, out of training.
+
+    Raises ValueError for a pattern that fits no module, and where nothing is left to learn.
+    """
+    modules = dict(net.named_modules())
+    for pattern in patterns:
+        found = fnmatch.filter(modules, pattern)
+        if not found:
+            parts = ", ".join(name for name, _ in net.named_children())
+            raise ValueError(f"Train.FineTune.freeze: {type(net).__name__} has no module {pattern!r}; its parts are {parts}")
+        for name in found:
+            modules[name].requires_grad_(False)
+    if patterns and not any(parameter.requires_grad for parameter in net.parameters()):
+        raise ValueError("Train.FineTune.freeze leaves nothing to learn")
 
 
 def encoder_layers(net: nn.Module) -> list[list[nn.Parameter]]:

@@ -179,6 +179,7 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
         count = add_lora(model.get_submodule("backbone"), **train.FineTune.lora.model_dump())
         log.info("LoRA: the encoder learns corrections of %d linear layers, with the head's rate", count)
     build.freeze(model, train.FineTune.freeze_stages)
+    build.freeze_parts(model, train.FineTune.freeze)
     if train.activation_checkpointing:
         if not hasattr(model, "backbone"):
             raise ValueError(
