@@ -2,31 +2,40 @@
 
     .venv/bin/python -m benchmarks.live --size 720 1280 --seconds 20
 
-Painted pictures come 30 times a second, whoever has time for them; the bundled model cuts them out as `inspyrenet b --camera` does.
+Painted pictures of a moving object come 30 times a second, whoever has time for them; the bundled model cuts them out as
+`inspyrenet b --camera` does.
 """
 
+import json
 import sys
 import time
+from itertools import cycle
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
+from benchmarks.flicker.clips import painted_clip
 from inspyrenet.commands.parser import Parser
 from inspyrenet.remover.compositing import style_of
 from inspyrenet.remover.remover import Remover
+from inspyrenet.utils.system.timing import describe_machine
 from inspyrenet.video.camera import HEIGHT, WIDTH, Camera
 from inspyrenet.video.process import FrameOptions, cut_video, drops_of
 from inspyrenet.video.raw import RawWriter
 
-RATE = 30
+RATE, SEED = 30, 1
+MOMENTS = 60  # painted pictures, shown to and fro
 
 
 class Clock:
-    """Stands for OpenCV's capture; a picture's first pixels are the number of it."""
+    """Stands for OpenCV's capture; a picture's first pixel is the number of it. clip: uint8 (H, W, 3), BGR, shown to and fro."""
 
-    def __init__(self, size: tuple[int, int], seconds: float):
-        self.size, self.taken = size, []
-        self._count, self._start = round(seconds * RATE), time.perf_counter()
-        self._ground = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    def __init__(self, clip: list[np.ndarray], seconds: float):
+        self.size, self.taken = clip[0].shape[:2], []
+        self._clip, self._count = cycle([*clip, *clip[-2:0:-1]]), round(seconds * RATE)
+        self._start = time.perf_counter()
 
     def isOpened(self) -> bool:
         return True
@@ -46,7 +55,7 @@ class Clock:
         if number == self._count:
             return False, None
         time.sleep(max(0.0, self._start + number / RATE - time.perf_counter()))
-        picture = self._ground.copy()
+        picture = next(self._clip).copy()
         picture[0, 0] = number % 251, number // 251, 0
         self.taken.append(time.perf_counter())
         return True, picture
@@ -66,17 +75,14 @@ class Screen:
         pass
 
 
-class Marked:
-    """A remover whose results keep the first pixel, by which the screen knows them."""
+class Marked(Remover):
+    """Its results keep the first pixel, by which the screen knows them."""
 
-    def __init__(self, remover: Remover):
-        self._remover = remover
-        self.network, self.device, self.edges, self.quality = remover.network, remover.device, "none", None
-
-    def process_batch(self, pictures: list, *rest) -> list:
-        results = self._remover.process_batch(pictures, *rest)
-        for result, picture in zip(results, pictures, strict=True):
-            result[0, 0] = picture[0, 0]
+    def process_batch(self, images: list, *rest) -> list:
+        """See `Remover`."""
+        results = super().process_batch(images, *rest)
+        for result, image in zip(results, images, strict=True):
+            result[0, 0] = image[0, 0]
         return results
 
 
@@ -85,19 +91,35 @@ def main(argv: list[str] | None = None) -> int:
     parser = Parser(description=__doc__)
     parser.add_argument("--size", type=int, nargs=2, default=(720, 1280), metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--seconds", type=float, default=20)
-    parser.add_argument("--type", default="green")
+    parser.add_argument("--json", type=Path)
     options = parser.parse_args(argv)
-    remover = Remover(device="cpu", edges="none")
-    remover.process(np.zeros((*options.size, 3), np.uint8), "map")  # the first one takes longer
-    for live in (True, False):
-        capture = Clock(tuple(options.size), options.seconds)
-        screen = Screen(capture)
-        look = FrameOptions(style_of(options.type), steady=False, live=live)
-        outcome = cut_video(Camera(0, capture), RawWriter(screen), Marked(remover), look)
-        middle, high = np.percentile(screen.ages, [50, 95])
-        way = "live" if live else "recorded"
-        print(f"{way}: {middle * 1000:.0f} ms, 95 % below {high * 1000:.0f} ms; {drops_of(outcome)}", flush=True)
+    clip = [frame.image[..., ::-1] for frame in painted_clip(SEED, MOMENTS, tuple(options.size))]
+    remover = Marked(device="cpu", edges="none")
+    rows = [
+        measure(remover, Clock(clip, options.seconds), quality, live)
+        for quality, live in (("fast", True), ("best", True), ("fast", False))
+    ]
+    report = {"machine": describe_machine(torch.device("cpu")), "size": options.size, "rate": RATE, "rows": rows}
+    if options.json:
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
+
+
+def measure(remover: Remover, capture: Clock, quality: str, live: bool) -> dict[str, Any]:
+    """Ages of the results in ms and what became of the pictures; live: only the newest one waits, not 64 MiB of them."""
+    screen = Screen(capture)
+    look = FrameOptions(style_of("green"), steady=True, quality=quality, live=live)
+    outcome = cut_video(Camera(0, capture), RawWriter(screen), remover, look)
+    middle, high = (round(float(age) * 1000) for age in np.percentile(screen.ages, [50, 95]))
+    print(f"{quality}, {'live' if live else 'recorded'}: {middle} ms, 95 % below {high} ms; {drops_of(outcome)}", flush=True)
+    return {
+        "quality": quality,
+        "live": live,
+        "ms_median": middle,
+        "ms_95": high,
+        "shown": outcome.frames,
+        "dropped": outcome.dropped,
+    }
 
 
 if __name__ == "__main__":
