@@ -1,5 +1,6 @@
 """Which number format a run computes in."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -8,6 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .bfloat16 import is_faster_on_cpu
+
+LOG = logging.getLogger(__name__)
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -26,9 +30,15 @@ def flush_denormals() -> None:
 
 
 def choose_precision(name: str, device: torch.device) -> str:
-    """A number format by name; auto: bfloat16 on GPUs that have it, else float32. Raises PrecisionError for another name."""
+    """A number format by name; auto: bfloat16 where the device is faster in it, else float32.
+
+    Raises PrecisionError for another name.
+    """
     if name == "auto":
-        return "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        faster = {"cuda": torch.cuda.is_bf16_supported, "cpu": is_faster_on_cpu}.get(device.type, lambda: False)()
+        chosen = "bfloat16" if faster else "float32"
+        LOG.info("precision auto: %s on %s", chosen, device)
+        return chosen
     if name not in DTYPES:
         raise PrecisionError(f"precision is {', '.join(DTYPES)} or auto, not {name!r}")
     return name

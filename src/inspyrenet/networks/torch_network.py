@@ -65,7 +65,8 @@ class TorchNetwork:
 
     def describe(self) -> str:
         """See `Network`."""
-        return f"{self.name} on {describe_device(self.predictor.device)} by torch"
+        precision = "" if self.predictor.precision == "float32" else f" in {self.predictor.precision}"
+        return f"{self.name}{precision} on {describe_device(self.predictor.device)} by torch"
 
     def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
         """See `Network`. Raises RemoverError, with what to do, where the memory is too small or compiling fails."""

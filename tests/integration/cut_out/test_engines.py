@@ -90,7 +90,8 @@ def test_auto_takes_graphs_for_the_bundled_model_and_torch_where_only_torch_can(
 
 def test_what_an_engine_does_not_run_is_told(tmp_path):
     config, weights = write_tiny(tmp_path)
-    assert Remover(config, "cpu", weights).describe().endswith("by torch")
+    assert " in " not in Remover(config, "cpu", weights).describe().removesuffix("by torch")
+    assert " in bfloat16 on " in Remover(config, "cpu", weights, precision="bfloat16").describe()
     with pytest.raises(RemoverError, match=r"engine openvino runs the bundled model and exported networks: run/Export"):
         Remover(config, "cpu", weights, engine="openvino")
     with pytest.raises(RemoverError, match="engine torch does not run exported networks"):
