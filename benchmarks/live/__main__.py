@@ -111,7 +111,10 @@ def measure(remover: Remover, capture: Clock, quality: str, live: bool) -> dict[
     look = FrameOptions(style_of("green"), steady=True, quality=quality, live=live)
     outcome = cut_video(Camera(0, capture), RawWriter(screen), remover, look)
     middle, high = (round(float(age) * 1000) for age in np.percentile(screen.ages, [50, 95]))
-    print(f"{quality}, {'live' if live else 'recorded'}: {middle} ms, 95 % below {high} ms; {drops_of(outcome)}", flush=True)
+    print(
+        f"{quality}, {'live' if live else 'recorded'}: {middle} ms, 95 % below {high} ms; {drops_of(outcome)}",
+        flush=True,
+    )
     return {
         "quality": quality,
         "live": live,

@@ -18,6 +18,7 @@ from ..cloud.store import State
 from ..files.read_ahead import Reading, Room, read_ahead
 from ..files.report import FATAL_ERRNOS
 from ..remover.compositing import OutputStyle
+from ..utils.system.allocator import freed_memory_kept
 from ..utils.system.failures import one_line
 from .errors import BatchError
 from .fetch import AHEAD, Fetched
@@ -102,6 +103,8 @@ class Worker:
             raise BatchError(
                 f"a worker died {TRIES} times while it loaded the network: too little memory for so many workers?"
             )
+        self._memory = contextlib.ExitStack()  # as long as this worker lives
+        self._memory.enter_context(freed_memory_kept())
         self.remover = load(settings)
         self.in_flight.leave(key)
         self.batch_size = settings.batch_size or self.remover.batch_size

@@ -187,7 +187,9 @@ def freeze_parts(net: nn.Module, patterns: Sequence[str]) -> None:
         found = fnmatch.filter(modules, pattern)
         if not found:
             parts = ", ".join(name for name, _ in net.named_children())
-            raise ValueError(f"Train.FineTune.freeze: {type(net).__name__} has no module {pattern!r}; its parts are {parts}")
+            raise ValueError(
+                f"Train.FineTune.freeze: {type(net).__name__} has no module {pattern!r}; its parts are {parts}"
+            )
         for name in found:
             modules[name].requires_grad_(False)
     if patterns and not any(parameter.requires_grad for parameter in net.parameters()):

@@ -33,7 +33,10 @@ def test_parts_that_do_not_learn_are_named_also_with_wildcards():
 @pytest.mark.parametrize(
     ("patterns", "message"),
     [
-        (["backbone", "encoder"], "Module has no module 'encoder'; its parts are backbone, context1, context2, decoder"),
+        (
+            ["backbone", "encoder"],
+            "Module has no module 'encoder'; its parts are backbone, context1, context2, decoder",
+        ),
         (["*"], "leaves nothing to learn"),
     ],
 )
