@@ -55,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stream(options: argparse.Namespace) -> int:
+    from ..utils.system.allocator import freed_memory_kept
     from ..video.process import FrameOptions, cut_video, drops_of
     from ..video.raw import RawWriter
     from ..video.stopping import Stop
@@ -64,7 +65,7 @@ def _stream(options: argparse.Namespace) -> int:
     look = FrameOptions(style, options.threshold, options.reverse, edges, options.steady, options.quality, live=live)
     source = _source(options)
     remover = load(options)
-    with Stop() as stop:
+    with Stop() as stop, freed_memory_kept():
         outcome = cut_video(source, RawWriter(sys.stdout.buffer), remover, look, lambda: not stop.wanted)
     drops = f"; {drops_of(outcome)}" if live else ""
     print(f"{outcome.frames} pictures of {options.width}×{options.height}{drops}", file=sys.stderr)
