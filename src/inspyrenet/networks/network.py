@@ -1,5 +1,6 @@
 """What every network that is ready for images promises, and what it gives."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -12,10 +13,20 @@ ON_GPU = 8  # images of a batch
 SALIENCY, LAPLACIAN = ("S3", "S2", "S1", "S0"), ("U2", "U1", "U0")  # levels of the pyramid, coarse to fine
 NEARLY = 1e-6  # how near to 0 and 1 a probability counts
 DYNAMIC = 1280  # bound of the shorter side where neither config nor file says one
+NO_MEMORY = re.compile("allocate memory|not enough memory|out of memory|bad.alloc|alloc_failed", re.IGNORECASE)
 
 
 class RemoverError(RuntimeError):
     """An option that cannot be had here; the message says why."""
+
+
+class NotEnoughMemory(RemoverError):
+    """The memory does not hold what a batch of images takes. Fewer at once, or smaller ones, may fit."""
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether a runtime failed for lack of memory: torch, onnxruntime and OpenVINO have words for it, but no class in common."""
+    return NO_MEMORY.search(str(error)) is not None
 
 
 class NetworkMaps(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..utils.system.cores import usable_cores
 from ..utils.system.device import DeviceError
-from .network import ON_GPU
+from .network import ON_GPU, NotEnoughMemory, lacks_memory
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -66,8 +66,8 @@ class Graph(Protocol):
     def __init__(self, path: Path, device: str = "auto"): ...
 
     def run(self, inputs: Mapping[str, np.ndarray], outputs: Sequence[str]) -> list[np.ndarray]:
-        """The named outputs for float32 inputs, a batch of one image or more. Raises GraphError where the runtime fails, for lack
-        of memory for example."""
+        """The named outputs for float32 inputs, a batch of one image or more. Raises NotEnoughMemory, and GraphError where the
+        runtime fails otherwise."""
         ...
 
 
@@ -244,8 +244,12 @@ def _unreadable(runtime: str, path: Path, error: Exception) -> GraphError:
     return GraphError(f"{runtime} cannot load {path}: {_first_line(error)}")
 
 
-def _failed(runtime: str, inputs: Mapping[str, np.ndarray], error: Exception) -> GraphError:
+def _failed(runtime: str, inputs: Mapping[str, np.ndarray], error: Exception) -> GraphError | NotEnoughMemory:
     sizes = ", ".join(f"{name} {'×'.join(map(str, value.shape))}" for name, value in inputs.items())
+    if lacks_memory(error):
+        return NotEnoughMemory(
+            f"not enough memory for {sizes} in {runtime}: take a smaller batch, or smaller images ({_first_line(error)})"
+        )
     return GraphError(f"{runtime} failed on {sizes}: {_first_line(error)}")
 
 

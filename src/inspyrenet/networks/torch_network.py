@@ -18,7 +18,8 @@ from ..plugins.trained import family
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
-from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts, RemoverError
+from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts
+from .torch_errors import explained
 from .torch_parts import TorchParts, as_array
 
 UNBOUNDED = 2**31
@@ -69,17 +70,15 @@ class TorchNetwork:
         return f"{self.name}{precision} on {describe_device(self.predictor.device)} by torch"
 
     def __call__(self, image: np.ndarray, resized: np.ndarray | None = None, levels: bool = False) -> NetworkMaps:
-        """See `Network`. Raises RemoverError, with what to do, where the memory is too small or compiling fails."""
+        """See `Network`. Raises what `explained` does."""
         copies = None if resized is None else torch.from_numpy(resized)
-        try:
-            with flushed_denormals():
-                out: SaliencyPyramid = self.predictor(torch.from_numpy(image), copies, levels=levels)
-                probability = as_array(out.logits.sigmoid())
-        except RuntimeError as error:
-            raise _explained(error, image.shape, self.device) from error
-        if not levels:
-            return NetworkMaps(probability)
-        return NetworkMaps(probability, tuple(map(as_array, out.saliency)), tuple(map(as_array, out.laplacian)))
+        number, _, height, width = image.shape
+        with explained(number, height, width, self.device), flushed_denormals():
+            out: SaliencyPyramid = self.predictor(torch.from_numpy(image), copies, levels=levels)
+            probability = as_array(out.logits.sigmoid())
+            if not levels:
+                return NetworkMaps(probability)
+            return NetworkMaps(probability, tuple(map(as_array, out.saliency)), tuple(map(as_array, out.laplacian)))
 
 
 def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:
@@ -99,19 +98,3 @@ def _sizes(
     resize: str, base_size: tuple[int, int], copy: tuple[int, int] | None
 ) -> tuple[tuple[int, int] | int, tuple[int, int] | None]:
     return (DYNAMIC, copy) if resize == "dynamic" else (base_size, None)
-
-
-def _explained(error: RuntimeError, shape: tuple[int, ...], device: str) -> RuntimeError:
-    """What to do, where the memory was too small or compiling failed; any other error as it is."""
-    if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-        number, _, height, width = shape
-        return RemoverError(
-            f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {device}: take "
-            "resize static, a smaller batch, or patch merging (--PM)"
-        )
-    if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return RemoverError(
-            f"compiling the network failed ({reason[:200]}): leave jit out, or empty torch's compile cache"
-        )
-    return error

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ..networks.network import NotEnoughMemory
 from ..remover.background import resize_to_cover
 from ..remover.compositing import OutputStyle
 from ..remover.output_paths import partial
@@ -256,9 +257,9 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
         while True:
             try:
                 return remover.process_batch(pictures, style, options.threshold, options.reverse, most)
-            except RuntimeError as error:
+            except (NotEnoughMemory, MemoryError):
                 most = min(most, len(pictures)) // 2
-                if not most or "not enough memory" not in str(error):
+                if not most:
                     raise
 
     return cut

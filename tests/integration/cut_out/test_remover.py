@@ -14,6 +14,9 @@ from inspyrenet.data.images.encode import FormatError, encode
 from inspyrenet.data.images.read import ImageError, read_image
 from inspyrenet.engine.jit import CompilerMissing
 from inspyrenet.engine.presets import resolve_model
+from inspyrenet.lib.models.inspyrenet import InSPyReNet
+from inspyrenet.networks import torch_parts
+from inspyrenet.networks.network import LAPLACIAN, NotEnoughMemory
 from inspyrenet.remover.compositing import CutoutError
 from inspyrenet.remover.foreground import ForegroundError
 from inspyrenet.remover.remover import RemoverError
@@ -322,6 +325,24 @@ def test_too_little_memory_says_what_to_lower(remover, monkeypatch):
     monkeypatch.setattr(remover.network, "predictor", full)
     with pytest.raises(RemoverError, match="1 image of 64×64 on cpu: take resize static"):
         remover.process(picture())
+
+
+def test_too_little_memory_for_a_part_says_the_same(remover, monkeypatch):
+    def full(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    parts, images = remover.network.parts, np.zeros((2, 3, 64, 64), np.float32)
+    features, s3 = parts.encode(images)
+    details = parts.decode(features, s3, LAPLACIAN)
+    for owner, name in ((InSPyReNet, "decode"), (InSPyReNet, "reconstruct"), (torch_parts, "add_details")):
+        monkeypatch.setattr(owner, name, full)
+    for call in (
+        lambda: parts.encode(images),
+        lambda: parts.decode(features, s3, ["S0"]),
+        lambda: parts.blend(images[:, :1], s3, details, ["S0"]),
+    ):
+        with pytest.raises(NotEnoughMemory, match="2 images of 64×64 on cpu: take resize static"):
+            call()
 
 
 def test_a_compiler_that_fails_says_what_to_do(remover, monkeypatch):

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 
+from inspyrenet.networks.network import NotEnoughMemory
 from inspyrenet.remover.compositing import OutputStyle
 from inspyrenet.video import process
 from inspyrenet.video.errors import VideoError
@@ -271,7 +272,7 @@ def test_one_at_a_time_from_a_camera_and_with_merged_patches(tmp_path, is_camera
 def test_a_batch_that_the_memory_does_not_hold_is_halved_for_good(tmp_path):
     def fail(number, size):
         if size > 2:
-            raise RuntimeError(f"not enough memory for {size} images")
+            raise NotEnoughMemory(f"not enough memory for {size} images")
 
     remover = FakeRemover(fail=fail)
     assert run(tmp_path, Film(12), remover).frames == 12
