@@ -255,9 +255,12 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
         if style.picture is not None and pictures:  # scaled once, not for each picture
             style = replace(style, picture=resize_to_cover(style.picture, pictures[0].shape[:2]))
         while True:
+            network = remover.network
+            before = copy(network) if isinstance(network, SteadyNetwork) else network
             try:
                 return remover.process_batch(pictures, style, options.threshold, options.reverse, most)
             except (NotEnoughMemory, MemoryError):
+                remover.network = before  # it may have seen some of them, and sees them again
                 most = min(most, len(pictures)) // 2
                 if not most:
                     raise

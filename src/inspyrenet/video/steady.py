@@ -7,8 +7,9 @@ view, and everywhere after a cut. An InSPyReNet is joined twice: its coarse map 
 run on, and the map that they give. Networks without parts, and those that blend two sizes, are joined in the map alone.
 """
 
+from copy import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -110,6 +111,12 @@ class SteadyNetwork:
         self.merging: bool = network.merging
         self.batch_size: int = network.batch_size
         self._motion, self._coarse, self._map = MotionFinder(), Carried(keep_coarse), Carried(keep)
+
+    def __copy__(self) -> Self:
+        """The same network, which remembers the same; what one of them sees from now on, the other does not."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self), _motion=copy(self._motion), _coarse=copy(self._coarse), _map=copy(self._map))
+        return twin
 
     @property
     def parts(self) -> Parts | None:
