@@ -1,5 +1,6 @@
 """One video from its source to its file: reading, the network and writing overlap, in memory that its length does not change."""
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -246,14 +247,14 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
     remover.network = _through_time(remover.network, options)
     if options.edges is None:
         remover.edges = "none"
-    style, most = options.style, BATCH_GPU
+    fitted, most = _fitting(options.style), BATCH_GPU
     if isinstance(remover.network, KeyedNetwork):
         most //= 2  # it sees one after the other: so the first half is composed beside the second
 
     def cut(pictures: list["np.ndarray"]) -> list["np.ndarray"]:
-        nonlocal style, most
-        if style.picture is not None and pictures:  # scaled once, not for each picture
-            style = replace(style, picture=resize_to_cover(style.picture, pictures[0].shape[:2]))
+        nonlocal most
+        sizes = {picture.shape[:2] for picture in pictures}
+        style = fitted(*sizes) if len(sizes) == 1 else options.style
         while True:
             network = remover.network
             before = copy(network) if isinstance(network, SteadyNetwork) else network
@@ -266,3 +267,11 @@ def _network(remover: "Remover", options: FrameOptions) -> Callable[[list["np.nd
                     raise
 
     return cut
+
+
+def _fitting(style: OutputStyle) -> Callable[[tuple[int, int]], OutputStyle]:
+    """Of pictures of a size: the style with its background at this size, which is scaled once, not for each picture."""
+    original = style.picture
+    if original is None:
+        return lambda size: style
+    return functools.lru_cache(maxsize=1)(lambda size: replace(style, picture=resize_to_cover(original, size)))

@@ -5,11 +5,13 @@ import pytest
 
 from inspyrenet.data.images.preprocess import Preprocess
 from inspyrenet.networks.network import NotEnoughMemory
+from inspyrenet.remover.background import resize_to_cover
 from inspyrenet.remover.compositing import OutputStyle
 from inspyrenet.video.keys import KeyedNetwork
 from inspyrenet.video.process import FrameOptions, _network, _through_time
 from inspyrenet.video.steady import SteadyNetwork
 from tests.unit.video.noisy import Noisy, NoisyParts, images, scene
+from tests.unit.video.test_writing import FakeRemover
 
 
 class Large(Noisy):
@@ -30,6 +32,18 @@ class Large(Noisy):
 )
 def test_key_frames_where_they_are_wanted_and_maps_are_small(network, options, kind):
     assert type(_through_time(network(), FrameOptions(OutputStyle("map"), **options))) is kind
+
+
+def test_a_background_fits_every_size_of_a_video():
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    remover = FakeRemover()
+    cut = _network(remover, FrameOptions(OutputStyle("image", picture=picture)))
+    wide, high = np.zeros((20, 40, 3), np.uint8), np.zeros((40, 20, 3), np.uint8)
+    for group in ([wide] * 2, [wide, high], [high], []):
+        cut(group)
+    one, mixed, other, none = (style.picture for style, *_ in remover.seen)
+    assert np.array_equal(one, resize_to_cover(picture, (20, 40))) and mixed is none is picture
+    assert np.array_equal(other, resize_to_cover(picture, (40, 20)))
 
 
 class Failing(NoisyParts):
