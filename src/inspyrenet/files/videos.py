@@ -5,11 +5,10 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from ..remover.compositing import OutputStyle
 from ..remover.output_paths import FileJob
-from ..video.animations.frames import FramesWriter, Later
 from ..video.camera import Camera
 from ..video.opening import open_file, open_writer
 from ..video.process import FrameOptions, Outcome, cut_video, drops_of
@@ -61,12 +60,10 @@ def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool
     if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
     name = source.name if source.is_camera else job.source.name
-    began = writer.skipped if isinstance(writer, FramesWriter) else 0
-    if began:
-        print(f"{name}: {began} frames are there already", file=sys.stderr)
-        source = cast("Source", Later(source, began))
+    if writer.skipped:
+        print(f"{name}: {writer.skipped} frames are there already", file=sys.stderr)
     with tqdm(
-        total=source.frames, initial=began, unit="frame", desc=name, disable=not bar, file=sys.stderr
+        total=source.frames, initial=writer.skipped, unit="frame", desc=name, disable=not bar, file=sys.stderr
     ) as progress:
         return cut_video(source, writer, remover, options, lambda: not stop.wanted, progress.update)
 

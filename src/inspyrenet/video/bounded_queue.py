@@ -54,18 +54,28 @@ class BoundedQueue(Generic[T]):
             self._weight = 0
             self._changed.notify_all()
 
+    @property
+    def abandoned(self) -> bool:
+        """The receiver wants no more."""
+        return self._abandoned
+
     def __iter__(self) -> Iterator[T]:
         """Items in order, until the sender ends."""
+        return (item for item in self.polled(None) if item is not None)
+
+    def polled(self, seconds: float | None) -> Iterator[T | None]:
+        """The same, and None whenever nothing has come for so many seconds."""
         while True:
+            item = None
             with self._changed:
-                self._changed.wait_for(lambda: self._items or self._ended or self._abandoned)
-                if not self._items:
-                    if self._error is not None:
-                        raise self._error
-                    return
-                item = self._items.popleft()
-                self._weight -= self.weigh(item)
-                self._changed.notify_all()
+                if self._changed.wait_for(lambda: self._items or self._ended or self._abandoned, seconds):
+                    if not self._items:
+                        if self._error is not None:
+                            raise self._error
+                        return
+                    item = self._items.popleft()
+                    self._weight -= self.weigh(item)
+                    self._changed.notify_all()
             yield item
 
     def raise_error(self) -> None:

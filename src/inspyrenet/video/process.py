@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 ROOM = 64 * 2**20  # bytes that may wait between two threads
 BATCH = {"cpu": 4}  # pictures that go through the network together
 BATCH_GPU = 8
+PATIENCE = 0.25  # seconds without a picture, after which it is asked again whether more are wanted
+GRACE = 2.0  # seconds that a thread has to end when it is not wanted any more
 
 LOG = logging.getLogger("inspyrenet")
 
 
 class Writer(Protocol):
-    """Where results go, in order. frames, seconds: what it has. note: how the result differs from what was asked for."""
+    """Where results go, in order. skipped: so many pictures of the source need not come, with the sound between them.
+
+    frames, seconds: what it has. note: how the result differs from what was asked for.
+    """
 
     target: Path
+    skipped: int
     frames: int
     seconds: float
 
@@ -103,18 +109,17 @@ def cut_video(
     wanted: Callable[[], bool] = lambda: True,
     on_progress: Callable[[int], object] = lambda count: None,
 ) -> Outcome:
-    """Cut out every picture of `source`, which is closed at the end.
+    """Cut out every picture of `source` that the writer does not skip; the source is closed at the end.
 
-    The file takes its own name where all of the source went into it, NAME.partial.SUFFIX where not: because `wanted` (asked
-    before each batch) said no, the source was damaged, or the network failed. A camera has no end, so its file is whole.
-    on_progress: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where the file
-    cannot be written; then nothing is left behind.
+    The file takes its own name where all of the source went into it, NAME.partial.SUFFIX where not: because `wanted` (asked before
+    each batch, and while nothing comes) said no, the source was damaged, or the network failed. A camera has no end, so its file
+    is whole. on_progress: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where
+    the file cannot be written; then nothing is left behind.
     """
+    pipeline = Pipeline(source, writer, 0 if options.live else ROOM)
     try:
-        room = 0 if options.live else ROOM
         batch = _batch_size(source, remover, options)
-        pipeline = Pipeline(source, writer, _network(remover, options), batch, room)
-        failure = pipeline.run(wanted, on_progress)
+        failure = pipeline.run(_network(remover, options), batch, wanted, on_progress)
         warning = failure or source.warning
         if not writer.frames:
             raise VideoError(f"{source.name}: no frames could be had{f': it {warning}' if warning else ''}")
@@ -124,48 +129,61 @@ def cut_video(
         writer.finish(path)
         return Outcome(path, writer.frames, writer.seconds, warning, stopped, writer.note, pipeline.dropped)
     finally:
-        writer.discard()
-        source.close()
+        pipeline.close()
 
 
 class Pipeline:
     """Three threads: reader, network (the caller's), writer. room: bytes that may wait between two, one picture at least."""
 
-    def __init__(self, source: Source, writer: Writer, network: Callable, batch: int, room: int):
-        self.source, self.writer, self.network, self.batch = source, writer, network, batch
+    def __init__(self, source: Source, writer: Writer, room: int):
+        self.source, self.writer = source, writer
         self.ended = False  # the source was read to its end
         self.dropped = 0
         self._incoming: BoundedQueue[Picture | Sound] = BoundedQueue(room, _weight)
         self._outgoing: BoundedQueue[Picture | Sound] = BoundedQueue(room, _weight)
+        self._reading, self._writing = (
+            threading.Thread(target=part, daemon=True) for part in (self._read, self._write)
+        )
 
-    def run(self, wanted: Callable[[], bool], on_progress: Callable[[int], object]) -> str | None:
+    def run(
+        self, network: Callable, batch: int, wanted: Callable[[], bool], on_progress: Callable[[int], object]
+    ) -> str | None:
         """Everything through, or until `wanted` says no; what the network failed with, if it did."""
-        threads = [threading.Thread(target=part, daemon=True) for part in (self._read, self._write)]
-        for thread in threads:
-            thread.start()
-        failure = None
+        self._reading.start()
+        self._writing.start()
         try:
-            failure = self._compute(wanted, on_progress)
-        except Closed:
-            pass  # the writer failed: see below
-        except BaseException:
-            self._outgoing.abandon()
-            raise
-        finally:
+            failure = self._compute(network, batch, wanted, on_progress)
             self._incoming.abandon()
             self._outgoing.end()
-            for thread in threads:
-                thread.join()
+            self._writing.join()
+        except BaseException:
+            self._incoming.abandon()
+            self._outgoing.abandon()
+            raise
+        finally:  # a read may not return as long as nothing comes, and a write as long as nothing is taken
+            self._reading.join(GRACE)
+            self._writing.join(GRACE)
         self._outgoing.raise_error()
         return failure
 
-    def _compute(self, wanted: Callable[[], bool], on_progress: Callable[[int], object]) -> str | None:
-        for group in self._groups():
+    def close(self) -> None:
+        """Leave nothing open or unfinished behind, but for what a thread still works with: that ends with the process."""
+        if not self._writing.is_alive():
+            self.writer.discard()
+            if not self._reading.is_alive():
+                self.source.close()  # after the writer, which decodes sound with it
+
+    def _compute(
+        self, network: Callable, batch: int, wanted: Callable[[], bool], on_progress: Callable[[int], object]
+    ) -> str | None:
+        for group in self._groups(batch):
             if not wanted():
                 return None
+            if not group:
+                continue
             pictures = [item for item in group if isinstance(item, Picture)]
             try:
-                results = iter(self.network([picture.array for picture in pictures]))
+                results = iter(network([picture.array for picture in pictures]))
             except Exception as error:  # of any class: what was made so far is kept
                 LOG.debug("the network failed", exc_info=True)
                 return f"could not be taken further ({reason_of(error)})"
@@ -177,23 +195,32 @@ class Pipeline:
         self.ended = True
         return None
 
-    def _groups(self) -> Iterator[list[Picture | Sound]]:
-        """A batch of pictures, with the sound between them; fewer pictures where they are large."""
-        group, count = [], 0
-        for item in self._incoming:
+    def _groups(self, batch: int) -> Iterator[list[Picture | Sound]]:
+        """A batch of pictures, with the sound between them; fewer pictures where they are large. Empty while nothing comes."""
+        group: list[Picture | Sound] = []
+        count = 0
+        for item in self._incoming.polled(PATIENCE):
+            if item is None:
+                yield []
+                continue
             group.append(item)
             if isinstance(item, Picture):
                 count += 1
-                if count >= min(self.batch, max(1, ROOM // item.array.nbytes)):
+                if count >= min(batch, max(1, ROOM // item.array.nbytes)):
                     yield group
                     group, count = [], 0
         if group:
             yield group
 
     def _read(self) -> None:
+        left = self.writer.skipped
         try:
             for item in self.source:
-                if self.source.is_camera:
+                if self._incoming.abandoned:
+                    return
+                if left:
+                    left -= isinstance(item, Picture)
+                elif self.source.is_camera:
                     self.dropped += self._incoming.offer(item)
                 else:
                     self._incoming.put(item)

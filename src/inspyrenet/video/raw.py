@@ -44,6 +44,7 @@ class RawWriter:
     """Results as they are, see `process.Writer`."""
 
     note = None
+    skipped = 0
 
     def __init__(self, stream: BinaryIO, name: str = "stdout"):
         self.target, self.frames, self.seconds = Path(name), 0, 0.0

@@ -24,6 +24,8 @@ class VideoWriter:
     Raises OSError where it cannot be written, VideoError where the pictures cannot be encoded.
     """
 
+    skipped = 0
+
     def __init__(self, target: Path, encoding: Encoding, source: Source, colors: bool = True):
         self.target, self.frames, self.seconds = target, 0, 0.0
         self._encoding, self._source, self._keeps_colors = encoding, source, colors

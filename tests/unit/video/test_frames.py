@@ -1,5 +1,7 @@
 """A video as a folder of numbered PNG files: whole ones, with their times, and gone on with after a stop."""
 
+import threading
+import time
 from fractions import Fraction
 
 import av
@@ -7,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from inspyrenet.video import process
 from inspyrenet.video.animations import frames
-from inspyrenet.video.animations.frames import AGAIN, LIST, FramesWriter, Later
+from inspyrenet.video.animations.frames import AGAIN, LIST, FramesWriter
 from inspyrenet.video.process import FrameOptions, OutputStyle, cut_video
 from tests.moving import painted
 from tests.unit.video.test_writing import ColorRemover, Film
@@ -16,10 +19,10 @@ from tests.unit.video.test_writing import ColorRemover, Film
 
 def run(tmp_path, count=40, stop=10**9, request="white", times=None):
     """(outcome, the numbers of pictures that went through the network)"""
-    source, remover, left = Film(count, times=times), Counting(), iter(range(stop))
+    source, remover = Film(count, times=times), Counting()
     writer = FramesWriter(tmp_path / "a.frames", source, request)
-    wanted = lambda: next(left, None) is not None  # noqa: E731
-    outcome = cut_video(Later(source, writer.skipped), writer, remover, FrameOptions(OutputStyle("white")), wanted)
+    wanted = lambda: len(remover.sizes) < stop  # noqa: E731
+    outcome = cut_video(source, writer, remover, FrameOptions(OutputStyle("white")), wanted)
     return outcome, sum(remover.sizes)
 
 
@@ -73,6 +76,27 @@ def test_a_run_that_was_stopped_is_gone_on_with(tmp_path):
     assert count == 40 - (28 - AGAIN) and is_whole(outcome.path, 40)
     assert all((outcome.path / name).stat().st_mtime_ns == time for name, time in before.items())
     assert (outcome.path / LIST).read_text().count("duration 0.050000\n") == 40
+
+
+def test_a_wish_to_stop_is_heard_while_pictures_are_skipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(process, "PATIENCE", 0.01)
+    run(tmp_path, stop=7)
+    asked = threading.Event()
+
+    class Slow(Film):
+        def __iter__(self):
+            for picture in super().__iter__():
+                yield picture
+                if len(self.arrays) >= 5:
+                    asked.wait(5)
+                    time.sleep(0.02)
+
+    film = Slow(40)
+    writer = FramesWriter(tmp_path / "a.frames", film, "white")
+    outcome = cut_video(film, writer, Counting(), FrameOptions(OutputStyle("white")), lambda: bool(asked.set()))
+    assert outcome.stopped and len(film.arrays) < 40 and film.closed
+    assert (outcome.frames, outcome.seconds) == (28, pytest.approx(1.4))  # they are still there
+    assert is_whole(run(tmp_path)[0].path, 40)
 
 
 def test_after_a_kill_only_whole_pictures_count(tmp_path):

@@ -57,6 +57,16 @@ def test_the_senders_error_comes_after_its_items():
         next(items)
 
 
+def test_who_waits_can_look_up_now_and_then():
+    bounded_queue = BoundedQueue(10, lambda item: item)
+    items = bounded_queue.polled(0.001)
+    assert next(items) is None and next(items) is None
+    bounded_queue.put(5)
+    assert next(items) == 5
+    bounded_queue.end()
+    assert list(items) == []
+
+
 def test_a_receiver_that_is_gone_frees_a_waiting_sender():
     bounded_queue = BoundedQueue(1, lambda item: 1)
     bounded_queue.put("a")

@@ -1,5 +1,6 @@
 """Writing videos: formats, transparency, sizes, times, sound; and the three threads, with a network that is none."""
 
+import signal
 import threading
 import weakref
 from fractions import Fraction
@@ -16,6 +17,7 @@ from inspyrenet.video.errors import VideoError
 from inspyrenet.video.formats import FORMATS, encoding_of
 from inspyrenet.video.opening import open_writer
 from inspyrenet.video.process import FrameOptions, cut_video
+from inspyrenet.video.raw import RawWriter
 from inspyrenet.video.reading import VideoFile
 from inspyrenet.video.source import Colors, Picture
 from inspyrenet.video.writing import VideoWriter
@@ -295,16 +297,73 @@ def test_memory_does_not_grow_with_the_length(tmp_path, monkeypatch, form):
 
 
 def test_a_wish_to_stop_leaves_a_playable_part(tmp_path):
-    film = Film(40)
-    asked = iter([True, True, False])
-    outcome = run(tmp_path, film, wanted=lambda: next(asked))
+    film, remover = Film(40), FakeRemover()
+    outcome = run(tmp_path, film, remover, wanted=lambda: len(remover.batches) < 2)
     assert outcome.stopped and outcome.path.name == "made.partial.mp4" and outcome.frames == 8
     assert len(look(outcome.path).frames) == 8 and names(tmp_path) == ["made.partial.mp4"] and film.closed
 
 
+class Stalled(Film):
+    """After five pictures, nothing comes for a long time."""
+
+    def __init__(self):
+        super().__init__(6)
+        self.goes_on = threading.Event()
+
+    def __iter__(self):
+        for picture in super().__iter__():
+            yield picture
+            if len(self.arrays) == 5:
+                self.goes_on.wait(5)
+
+
+@pytest.fixture
+def stalled(monkeypatch):
+    monkeypatch.setattr(process, "PATIENCE", 0.01)
+    monkeypatch.setattr(process, "GRACE", 0.05)
+    film = Stalled()
+    yield film
+    film.goes_on.set()
+
+
+def test_a_wish_to_stop_is_heard_while_no_picture_comes(tmp_path, stalled):
+    remover = FakeRemover()
+    outcome = run(tmp_path, stalled, remover, wanted=lambda: not remover.batches)
+    assert outcome.stopped and outcome.frames == 4 and names(tmp_path) == ["made.partial.mp4"]
+    assert len(stalled.arrays) == 5 and not stalled.closed  # a thread is still in it
+
+
+def test_an_interrupt_does_not_wait_for_the_next_picture(tmp_path, stalled):
+    remover = FakeRemover()
+
+    def interrupted():
+        if remover.batches:
+            raise KeyboardInterrupt
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, stalled, remover, wanted=interrupted)
+    assert len(stalled.arrays) == 5 and names(tmp_path) == []
+
+
+def test_an_interrupt_does_not_wait_for_a_writer_that_is_stuck(stalled, monkeypatch):
+    """Nobody takes what goes to stdout."""
+    main, written = threading.main_thread().ident, []
+
+    class Stuck:
+        def write(self, data):
+            signal.pthread_kill(main, signal.SIGINT)
+            stalled.goes_on.wait(5)
+            written.append(data)
+
+    with pytest.raises(KeyboardInterrupt):
+        cut_video(stalled, RawWriter(Stuck()), FakeRemover(), FrameOptions(OutputStyle("map")))
+    assert written == []
+
+
 def test_a_camera_that_is_stopped_is_whole(tmp_path):
-    asked = iter([True] * 3 + [False])
-    outcome = run(tmp_path, Film(40, is_camera=True), wanted=lambda: next(asked), form="webm", style="map")
+    remover, camera = FakeRemover(), Film(40, is_camera=True)
+    outcome = run(tmp_path, camera, remover, "webm", wanted=lambda: len(remover.batches) < 3)
     assert outcome.stopped and outcome.path.name == "made.webm" and len(look(outcome.path).frames) == 3
 
 

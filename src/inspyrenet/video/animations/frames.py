@@ -8,7 +8,6 @@ import hashlib
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,24 +22,25 @@ LIST = "frames.ffconcat"
 AGAIN = 16  # pictures before the first new one go through the network once more, so that maps hold still from the start
 HEAD = "ffconcat version 1.0\n# made for {}\n"
 NAME = "{:06}.png"
-ENTRY = re.compile(r"file \d+\.png\noption framerate \d+\nduration [\d.]+\n")
+ENTRY = re.compile(r"file \d+\.png\noption framerate \d+\nduration (?P<seconds>[\d.]+)\n")
 RATE = 1000  # FFmpeg rounds durations to the time between two pictures at this rate; 25 if it is not told
 
 
 class FramesWriter:
     """See `process.Writer`. The folder is called as one that is not whole until `finish`.
 
-    request: what results depend on; pictures that were made for another are made again. skipped: so many pictures of the source
-    need not come. Raises OSError where a file cannot be written.
+    request: what results depend on; pictures that were made for another are made again. Raises OSError where a file cannot be
+    written.
     """
 
     def __init__(self, target: Path, source: Source, request: str):
-        self.target, self.seconds = target, 0.0
+        self.target = target
         self._source, self._folder = source, partial(target)
         self._head = HEAD.format(hashlib.sha256(request.encode("utf-8", "surrogateescape")).hexdigest()[:24])
         self._entries = self._found()
-        self._there = len(self._entries)
-        self.skipped = self.frames = max(0, self._there - AGAIN)
+        self.frames = self._there = len(self._entries)
+        self.seconds = sum(float(entry["seconds"]) for entry in self._entries)
+        self.skipped = self._number = max(0, self._there - AGAIN)
         self._waiting: Picture | None = None
         self._list: Any = None
 
@@ -51,11 +51,12 @@ class FramesWriter:
                 self._begin()
             if self._waiting is not None:
                 self._enter(picture.time - self._waiting.time)
-            self.frames += 1
-            self.seconds = float((picture.time + picture.duration) * self._source.time_base)
-            if self.frames <= self._there:
+            self._number += 1
+            if self._number <= self._there:
                 return
-        write_picture(picture.array, self._folder / NAME.format(self.frames))
+            self.frames = self._number
+            self.seconds = float((picture.time + picture.duration) * self._source.time_base)
+        write_picture(picture.array, self._folder / NAME.format(self._number))
         self._waiting = picture
 
     def sound(self, sound: Sound) -> None:
@@ -85,13 +86,13 @@ class FramesWriter:
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
-    def _found(self) -> list[str]:
+    def _found(self) -> list[re.Match[str]]:
         """Entries of an earlier run for the same request, whose pictures are there."""
         try:
             text = (self._folder / LIST).read_text(encoding="utf-8")
         except (OSError, ValueError):
             return []
-        entries = ENTRY.findall(text) if text.startswith(self._head) else []
+        entries = list(ENTRY.finditer(text)) if text.startswith(self._head) else []
         names = (self._folder / NAME.format(number) for number in range(1, len(entries) + 1))
         absent = next((number for number, name in enumerate(names) if not name.is_file()), len(entries))
         return entries[:absent]
@@ -100,7 +101,7 @@ class FramesWriter:
         if not self._there:
             shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True, exist_ok=True)
-        listed = "".join([self._head, *self._entries])
+        listed = "".join([self._head, *(entry[0] for entry in self._entries)])
         write_bytes(listed.encode(), self._folder / LIST)  # in one step, so that a kill loses no entry
         self._list = (self._folder / LIST).open("a", encoding="utf-8", newline="\n")
         self._entries = []
@@ -108,30 +109,12 @@ class FramesWriter:
     def _enter(self, duration: int) -> None:
         """The picture that waits, with its duration in units of the source's time base."""
         seconds = float(Fraction(duration) * self._source.time_base)
-        self._list.write(f"file {NAME.format(self.frames)}\noption framerate {RATE}\nduration {seconds:.6f}\n")
+        self._list.write(f"file {NAME.format(self._number)}\noption framerate {RATE}\nduration {seconds:.6f}\n")
         self._list.flush()
 
     def _close(self) -> None:
         if self._list is not None:
             self._list.close()
-
-
-class Later:
-    """A source without its first pictures."""
-
-    def __init__(self, source: Source, skipped: int):
-        self._source, self._skipped = source, skipped
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._source, name)
-
-    def __iter__(self) -> Iterator[Picture | Sound]:
-        left = self._skipped
-        for item in self._source:
-            if left and isinstance(item, Picture):
-                left -= 1
-            else:
-                yield item
 
 
 def _replace(folder: Path, name: Path) -> None:

@@ -46,6 +46,8 @@ class AnimationWriter:
     Raises OSError where the file cannot be written, FormatError for pictures that are too large for the format.
     """
 
+    skipped = 0
+
     def __init__(self, target: Path, kind: str, source: Source):
         self.target, self.frames, self.seconds = target, 0, 0.0
         self._kind, self._source = kind, source
