@@ -196,19 +196,21 @@ class Pipeline:
         return None
 
     def _groups(self, batch: int) -> Iterator[list[Picture | Sound]]:
-        """A batch of pictures, with the sound between them; fewer pictures where they are large. Empty while nothing comes."""
+        """A batch of pictures, with the sound between them; fewer where they are large, or where there is much sound. Empty while
+        nothing comes."""
         group: list[Picture | Sound] = []
-        count = 0
+        count, weight, most = 0, 0, batch
         for item in self._incoming.polled(PATIENCE):
             if item is None:
                 yield []
                 continue
             group.append(item)
+            weight += _weight(item)
             if isinstance(item, Picture):
-                count += 1
-                if count >= min(batch, max(1, ROOM // item.array.nbytes)):
-                    yield group
-                    group, count = [], 0
+                count, most = count + 1, min(batch, max(1, ROOM // item.array.nbytes))
+            if count >= most or weight > ROOM:
+                yield group
+                group, count, weight = [], 0, 0
         if group:
             yield group
 

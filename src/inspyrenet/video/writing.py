@@ -9,12 +9,14 @@ import numpy as np
 from PIL import Image
 
 from ..data.whole_file import sync_file
+from .bounded_queue import BoundedQueue
 from .errors import explained_writing, load_av
 from .formats import Encoding
 from .sound import Track, add_track
 from .source import FULL, LIMITED, MATRICES, Colors, Picture, Sound, Source
 
 NUMBERS = {swscale: number for number, swscale in MATRICES.items() if number not in (5, 10)}  # swscale's → H.273's
+EARLY = 64 * 2**20  # bytes of sound that are kept until the first picture comes
 FORMATS = {2: "gray", 3: "rgb24", 4: "rgba"}
 
 
@@ -34,7 +36,9 @@ class VideoWriter:
         self._container: Any = None
         self._stream: Any = None
         self._tracks: list[Track] = []
-        self._early: list[Sound] = []  # before the first picture, which says how large the video is
+        # before the first picture, which says how large the video is
+        self._early: BoundedQueue[Sound] = BoundedQueue(EARLY, lambda sound: sound.nbytes)
+        self._lost = 0
         self._size = (0, 0)
 
     def picture(self, picture: Picture) -> None:
@@ -51,7 +55,7 @@ class VideoWriter:
     def sound(self, sound: Sound) -> None:
         """Take over a packet of sound."""
         if self._container is None:
-            self._early.append(sound)
+            self._lost += self._early.offer(sound)
             return
         with explained_writing(self.target):
             self._tracks[sound.track].put(sound.packet)
@@ -77,14 +81,18 @@ class VideoWriter:
 
     @property
     def note(self) -> str | None:
-        """What the pictures' size became, where the codec could not keep it."""
-        sides = self._size[::-1]  # width, height
-        if not self._encoding.even or not any(side % 2 for side in sides):
-            return None
-        was, now = (f"{width}×{height}" for width, height in (sides, [side + side % 2 for side in sides]))
-        return (
-            f"{was} became {now}: H.264 in MP4 has even sides, the last line is there twice; webm and mov keep the size"
-        )
+        """What the pictures' size became, where the codec could not keep it; and how much sound was left out."""
+        parts, sides = [], self._size[::-1]  # width, height
+        if self._encoding.even and any(side % 2 for side in sides):
+            was, now = (f"{width}×{height}" for width, height in (sides, [side + side % 2 for side in sides]))
+            parts.append(
+                f"{was} became {now}: H.264 in MP4 has even sides, the last line is there twice; webm and mov keep the size"
+            )
+        if self._lost:
+            parts.append(
+                f"{self._lost} packets of sound left out: before the first picture, {EARLY / 2**20:g} MiB are kept"
+            )
+        return "; ".join(parts) or None
 
     # -- parts ------------------------------------------------------------------------------------------------------
 
@@ -110,9 +118,9 @@ class VideoWriter:
         context.colorspace = NUMBERS[self._colors.matrix]
         context.color_primaries, context.color_trc = self._colors.primaries, self._colors.transfer
         self._tracks = [add_track(self._container, track, encoding, source.shift) for track in source.tracks]
+        self._early.end()
         for sound in self._early:
             self._tracks[sound.track].put(sound.packet)
-        self._early.clear()
 
     def _frame(self, array: np.ndarray) -> Any:
         """A frame of the encoder's kind of pixels, at the size of the first."""

@@ -1,5 +1,6 @@
 """Writing videos: formats, transparency, sizes, times, sound; and the three threads, with a network that is none."""
 
+import io
 import signal
 import threading
 import weakref
@@ -12,14 +13,14 @@ import pytest
 
 from inspyrenet.networks.network import NotEnoughMemory
 from inspyrenet.remover.compositing import OutputStyle
-from inspyrenet.video import process
+from inspyrenet.video import process, writing
 from inspyrenet.video.errors import VideoError
 from inspyrenet.video.formats import FORMATS, encoding_of
 from inspyrenet.video.opening import open_writer
 from inspyrenet.video.process import FrameOptions, cut_video
 from inspyrenet.video.raw import RawWriter
 from inspyrenet.video.reading import VideoFile
-from inspyrenet.video.source import Colors, Picture
+from inspyrenet.video.source import Colors, Picture, Sound
 from inspyrenet.video.writing import VideoWriter
 from tests.moving import look, make_tagged, make_video, painted
 
@@ -294,6 +295,40 @@ def test_memory_does_not_grow_with_the_length(tmp_path, monkeypatch, form):
         assert writer.frames == count
         most.append(max(held))
     assert max(most) < 22  # six wait on each side, four are in the network, two in the writer, a few are on their way
+
+
+def test_memory_does_not_grow_with_the_sound_between_two_pictures(monkeypatch):
+    monkeypatch.setattr(process, "ROOM", 10_000)
+    held, alive = [], weakref.WeakSet()
+
+    class Loud(Film):
+        def __iter__(self):
+            yield from super().__iter__()
+            for _ in range(200):
+                sound = Sound(0, SimpleNamespace(size=1000))
+                alive.add(sound)
+                held.append(len(alive))
+                yield sound
+
+    cut_video(Loud(1), RawWriter(io.BytesIO()), FakeRemover(), FrameOptions(OutputStyle("map")))
+    assert len(held) == 200 and max(held) < 40  # ten wait on each side, eleven are in a group, a few are on their way
+
+
+def test_sound_before_the_first_picture_is_kept_as_far_as_there_is_room(tmp_path, monkeypatch):
+    file = VideoFile(make_video(tmp_path / "in.mp4", 20, sound="aac"))
+    items = list(file)
+    sounds = [item for item in items if isinstance(item, Sound)]
+    monkeypatch.setattr(writing, "EARLY", sum(sound.nbytes for sound in sounds[-10:]))
+    writer = VideoWriter(tmp_path / "a.mp4", encoding_of("mp4", False), file)
+    for sound in sounds:
+        writer.sound(sound)
+    for item in items:
+        if isinstance(item, Picture):
+            writer.picture(item)
+    writer.finish(tmp_path / "a.mp4")
+    file.close()
+    assert look(tmp_path / "a.mp4").sound == look(tmp_path / "in.mp4").sound[-10:]
+    assert f"{len(sounds) - 10} packets of sound left out" in writer.note
 
 
 def test_a_wish_to_stop_leaves_a_playable_part(tmp_path):
