@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..remover.compositing import OutputStyle
 from ..remover.output_paths import FileJob
+from ..utils.system.failures import one_line
 from ..video.camera import Camera
 from ..video.opening import open_file, open_writer
 from ..video.process import FrameOptions, Outcome, cut_video, drops_of
@@ -38,13 +39,16 @@ def cut_videos(
             try:
                 outcome = _cut_one(job, work, remover, stop, bar)
             except Exception as error:  # of any class: decoders and networks are other people's code
-                if stop.wanted and not isinstance(error, OSError):
-                    raise KeyboardInterrupt from error  # stopped before the first picture
                 add_failure(report, job.source, error, say)
                 if getattr(error, "errno", None) in FATAL_ERRNOS:
                     return
+                if stop.wanted and job.kind != "camera":
+                    print(f"stopped: {job.source}: {one_line(error).removeprefix(f'{job.source}: ')}", file=sys.stderr)
+                    raise KeyboardInterrupt from error
                 continue
         _note(job, outcome, report, say)
+        if stop.wanted and job is not jobs[-1]:  # while the last pictures of this one were done
+            raise KeyboardInterrupt
 
 
 def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:

@@ -113,17 +113,19 @@ def cut_video(
 
     The file takes its own name where all of the source went into it, NAME.partial.SUFFIX where not: because `wanted` (asked before
     each batch, and while nothing comes) said no, the source was damaged, or the network failed. A camera has no end, so its file
-    is whole. on_progress: is told how many pictures were done. Raises VideoError where there is not one picture, OSError where
-    the file cannot be written; then nothing is left behind.
+    is whole. on_progress: is told how many pictures were done. Raises KeyboardInterrupt where it was stopped before the first
+    picture, VideoError where there is not one, OSError where the file cannot be written; then nothing is left behind.
     """
     pipeline = Pipeline(source, writer, 0 if options.live else ROOM)
     try:
         batch = _batch_size(source, remover, options)
         failure = pipeline.run(_network(remover, options), batch, wanted, on_progress)
         warning = failure or source.warning
-        if not writer.frames:
-            raise VideoError(f"{source.name}: no frames could be had{f': it {warning}' if warning else ''}")
         stopped = not pipeline.ended and failure is None
+        if not writer.frames:
+            if stopped:
+                raise KeyboardInterrupt
+            raise VideoError(f"{source.name}: no frames could be had{f': it {warning}' if warning else ''}")
         whole = not warning and (source.is_camera or not stopped)
         path = writer.target if whole else partial(writer.target)
         writer.finish(path)

@@ -17,12 +17,15 @@ from PIL import Image
 from inspyrenet import Remover, cli
 from inspyrenet.commands import cut_out
 from inspyrenet.data.images import encode
+from inspyrenet.data.images.encode import FormatError
 from inspyrenet.data.images.read import read_image
 from inspyrenet.engine import presets
 from inspyrenet.files import videos
 from inspyrenet.files.report import Report
 from inspyrenet.remover import writing
 from inspyrenet.remover.output_paths import FileJob
+from inspyrenet.utils.system.failures import one_line
+from inspyrenet.video.process import Outcome
 from tests.tiny_network import picture, write_tiny
 
 torch.set_num_threads(1)
@@ -323,6 +326,37 @@ def test_whatever_a_video_raises_ends_that_video(tmp_path, monkeypatch):
     ]
     assert errors == [] and report.exit_code == 1  # the full disk ended the work before the third
     assert len(said) == 1 and said[0].startswith("Traceback")
+
+
+@pytest.fixture
+def stopped_videos(tmp_path, monkeypatch):
+    """Cut out two videos, of which the first one, after a Ctrl-C, ends as is said."""
+
+    def cut(end):
+        def cut_one(job, work, remover, stop, bar):
+            tried.append(job)
+            stop.wanted = True
+            if isinstance(end, Exception):
+                raise end
+            return end
+
+        tried, jobs = [], [FileJob(tmp_path / f"{name}.mp4", tmp_path / name, "video") for name in "ab"]
+        monkeypatch.setattr(videos, "_cut_one", cut_one)
+        with pytest.raises(KeyboardInterrupt):
+            videos.cut_videos(jobs, None, None, Report())
+        assert tried == jobs[:1]
+
+    return cut
+
+
+@pytest.mark.parametrize("error", [FormatError("a.mp4 ends at 4 GB"), OSError(errno.EIO, "the disk is gone")])
+def test_what_goes_wrong_after_ctrl_c_is_told(stopped_videos, tmp_path, capsys, error):
+    stopped_videos(error)
+    assert capsys.readouterr().err == f"stopped: {tmp_path / 'a.mp4'}: {one_line(error)}\n"
+
+
+def test_ctrl_c_at_the_end_of_a_video_ends_the_work(stopped_videos, tmp_path):
+    stopped_videos(Outcome(tmp_path / "a", 4, 0.2))
 
 
 # -- the whole way ------------------------------------------------------------------------------------------------

@@ -396,6 +396,13 @@ def test_an_interrupt_does_not_wait_for_a_writer_that_is_stuck(stalled, monkeypa
     assert written == []
 
 
+def test_a_stop_before_the_first_picture_is_no_error_of_the_video(tmp_path):
+    film = Film(4)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, film, wanted=lambda: False)
+    assert names(tmp_path) == [] and film.closed
+
+
 def test_a_camera_that_is_stopped_is_whole(tmp_path):
     remover, camera = FakeRemover(), Film(40, is_camera=True)
     outcome = run(tmp_path, camera, remover, "webm", wanted=lambda: len(remover.batches) < 3)
