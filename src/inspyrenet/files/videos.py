@@ -1,5 +1,6 @@
 """Videos of a request, one after the other; each fails for itself."""
 
+import contextlib
 import hashlib
 import sys
 import uuid
@@ -54,13 +55,15 @@ def cut_videos(
 def _cut_one(job: FileJob, work: Work, remover: "Remover", stop: Stop, bar: bool) -> Outcome:
     from tqdm import tqdm
 
-    source: Source = Camera(int(job.source.name)) if job.kind == "camera" else open_file(job.source)
     edges = None if work.edges == "auto" else work.edges
     mask = None if work.prompt is None else work.prompt.probability
     options = FrameOptions(work.style, work.threshold, work.reverse, edges, work.steady, work.quality, mask)
-    writer = open_writer(
-        job.target, source, work.style.transparent, _keeps_colors(work.style), _request(job, work, remover)
-    )
+    with contextlib.ExitStack() as opened:
+        source: Source = Camera(int(job.source.name)) if job.kind == "camera" else open_file(job.source)
+        opened.callback(source.close)
+        request, transparent = _request(job, work, remover), work.style.transparent
+        writer = open_writer(job.target, source, transparent, _keeps_colors(work.style), request)
+        opened.pop_all()  # from here on, cut_video closes it
     if source.is_camera:
         print(f"{source.name}: recording to {job.target}, Ctrl-C ends it", file=sys.stderr)
     name = source.name if source.is_camera else job.source.name

@@ -52,11 +52,14 @@ class VideoFile:
         self._av = load_av()
         self._container = _open(self._av, path)
         try:
-            self._stream = _picture_stream(self._container, path)
-        except VideoError:
+            self._begin(path)
+        except BaseException:
             self._container.close()
             raise
-        stream = self._stream
+
+    def _begin(self, path: Path) -> None:
+        """What the file says of itself."""
+        self._stream = stream = _picture_stream(self._container, path)
         self._decoder = _decoder_of(self._av, stream, path)
         self._decoder.thread_type = "AUTO"
         self.time_base: Fraction = stream.time_base

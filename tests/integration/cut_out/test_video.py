@@ -13,6 +13,7 @@ from PIL import Image
 from inspyrenet import Remover, cli
 from inspyrenet.commands import cut_out
 from inspyrenet.engine import presets
+from inspyrenet.files import videos
 from inspyrenet.networks.network import predict
 from inspyrenet.remover.compositing import composite
 from inspyrenet.video import camera
@@ -344,6 +345,13 @@ def test_a_camera_that_is_not_there_is_one_line(run, tmp_path, monkeypatch):
     monkeypatch.setattr(camera, "open_capture", lambda number: FakeCapture(0, opened=False))
     code, said = run(9, tmp_path)
     assert code == 1 and "9: camera 9 is not there" in said and tree(tmp_path) == []
+
+
+def test_a_camera_is_given_back_where_nothing_can_be_written(run, tmp_path, monkeypatch):
+    capture = FakeCapture(5)
+    monkeypatch.setattr(camera, "open_capture", lambda number: capture)
+    monkeypatch.setattr(videos, "open_writer", lambda *_: (_ for _ in ()).throw(OSError(errno.EROFS, "read-only")))
+    assert run(0, tmp_path)[0] == 1 and capture.released
 
 
 def test_a_camera_without_a_picture(run, tmp_path, monkeypatch):

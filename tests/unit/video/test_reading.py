@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspyrenet.video import reading
 from inspyrenet.video.camera import Camera
 from inspyrenet.video.errors import VideoError, VideoExtraMissing
 from inspyrenet.video.reading import VideoFile, display_matrix, turned
@@ -29,6 +30,17 @@ def read(path):
 
 def seconds(pictures, file):
     return [float(picture.time * file.time_base) for picture in pictures]
+
+
+def test_a_file_that_cannot_be_decoded_is_closed(tmp_path, monkeypatch):
+    closed = []
+    container = SimpleNamespace(close=lambda: closed.append(True))
+    monkeypatch.setattr(reading, "_open", lambda av, path: container)
+    monkeypatch.setattr(reading, "_picture_stream", lambda container, path: None)
+    monkeypatch.setattr(reading, "_decoder_of", lambda *_: (_ for _ in ()).throw(VideoError("built without libvpx")))
+    with pytest.raises(VideoError, match="built without libvpx"):
+        VideoFile(tmp_path / "a.webm")
+    assert closed == [True]
 
 
 # -- pictures -----------------------------------------------------------------------------------------------------
