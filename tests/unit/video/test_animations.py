@@ -142,6 +142,18 @@ def test_pictures_that_gif_would_show_slowly_are_left_out_and_counted(tmp_path):
     assert writer.frames == len(found)
 
 
+@pytest.mark.parametrize("after", [(), (1200,)])
+def test_a_picture_that_comes_at_once_after_another_stays_as_long_as_it_should(tmp_path, after):
+    """10 ms after the one before, for two seconds; the last one, or not."""
+    writer = write(
+        tmp_path / "a.gif", [moving(number, 3) for number in range(3 + len(after))], (0, 60, 66, *after), 1200 - 66
+    )
+    found, durations, _ = read(tmp_path / "a.gif")
+    assert writer.frames == len(found) == 2 + len(after) and "1 pictures left out" in writer.note
+    assert np.abs(found[1][..., :3].astype(int) - moving(2, 3)).max() <= 2
+    assert durations[:2] == pytest.approx([0.1, 1.9])
+
+
 @pytest.mark.parametrize(("kind", "seconds"), [("gif", 1000), ("webp", 1000), ("apng", 1000)])
 def test_a_picture_may_last_long(tmp_path, kind, seconds):
     write(tmp_path / f"a.{kind}", [moving(0), moving(1)], (0, 600 * seconds))

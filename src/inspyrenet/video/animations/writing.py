@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -63,14 +64,15 @@ class AnimationWriter:
             if self._container is None:
                 self._container = self._start(picture.array)
             self.seconds = float((picture.time + picture.duration) * self._source.time_base)
-            if self._waiting is not None:
-                steps = self._steps(picture.time) - self._steps(self._waiting.time)
-                if steps < self._container.shortest:
-                    self._left_out += 1
-                    return
+            if self._waiting is None:
+                self.frames += 1
+            elif (steps := self._steps(picture.time) - self._steps(self._waiting.time)) < self._container.shortest:
+                picture = _in_place_of(self._waiting, picture)
+                self._left_out += 1
+            else:
                 self._add(self._waiting, steps)
+                self.frames += 1
             self._waiting = picture
-        self.frames += 1
 
     def sound(self, sound: Sound) -> None:
         """Animations have none, see `note`."""
@@ -124,3 +126,8 @@ class AnimationWriter:
     def _steps(self, time: int) -> int:
         """A time of the source in steps; of times, not of durations, so that what is rounded never adds up."""
         return round(time * self._source.time_base / self._container.step)
+
+
+def _in_place_of(earlier: Picture, later: Picture) -> Picture:
+    """The later picture from the start of the earlier one on: of two, it is the one that may stay for long."""
+    return replace(later, time=earlier.time, duration=later.time + later.duration - earlier.time)
