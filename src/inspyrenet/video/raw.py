@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -25,11 +25,13 @@ class RawSource(PicturesOnly):
             raise VideoError(f"{name}: pictures are 1×1 at least, of {' or '.join(PIXELS)}, not {size} of {pixels}")
         self.name, self.colors = name, Colors()
         self.warning: str | None = None
-        self._stream, self._shape = stream, (*size, PIXELS[pixels])
+        self._shape = (*size, PIXELS[pixels])
+        # past Python's buffer: a thread that waits in it has its lock, without which the process aborts at its end
+        self._stream: Any = getattr(stream, "raw", stream)
 
     def __iter__(self) -> Iterator[Picture | Sound]:
         whole, number = int(np.prod(self._shape)), 0
-        while data := self._stream.read(whole):
+        while data := self._read(whole):
             if len(data) < whole:
                 self.warning = f"ends within a picture: {len(data)} of {whole} bytes; are the sides right?"
                 return
@@ -38,6 +40,14 @@ class RawSource(PicturesOnly):
 
     def close(self) -> None:
         """The stream is its owner's."""
+
+    def _read(self, count: int) -> bytearray:
+        """So many bytes; fewer at the end."""
+        data, there = bytearray(count), 0
+        while there < count and (more := self._stream.readinto(memoryview(data)[there:])):
+            there += more
+        del data[there:]
+        return data
 
 
 class RawWriter:

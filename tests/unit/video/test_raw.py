@@ -1,6 +1,8 @@
 """Raw pictures in and out."""
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -30,6 +32,37 @@ def test_gray_is_one_byte_of_a_pixel():
 def test_a_part_of_a_picture_at_the_end_is_told():
     source = RawSource(io.BytesIO(bytes(2 * 12 + 5)), (2, 2))
     assert len(list(source)) == 2 and "ends within a picture: 5 of 12 bytes" in source.warning
+
+
+def test_a_pipe_gives_a_picture_in_pieces():
+    class Pipe:
+        """At most five bytes at a time."""
+
+        def __init__(self, data):
+            self.raw, self.left = self, data
+
+        def readinto(self, room):
+            part, self.left = self.left[: min(5, len(room))], self.left[min(5, len(room)) :]
+            room[: len(part)] = part
+            return len(part)
+
+    data = bytes(range(43))
+    source = RawSource(Pipe(data), (3, 4))
+    assert [picture.array.tobytes() for picture in source] == [data[:36]] and "7 of 36 bytes" in source.warning
+
+
+def test_a_process_ends_while_a_thread_waits_for_a_picture():
+    code = """
+import sys, threading
+from inspyrenet.video.raw import RawSource
+begun, pictures = threading.Event(), iter(RawSource(sys.stdin.buffer, (1, 1)))
+threading.Thread(target=lambda: [begun.set() for _ in pictures], daemon=True).start()
+assert begun.wait(20)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdin.write(bytes(3))
+        process.stdin.flush()
+        assert process.wait(30) == 0, process.stderr.read().decode()
 
 
 @pytest.mark.parametrize(("size", "pixels"), [((0, 4), "rgb24"), ((4, 4), "yuv420p")])
