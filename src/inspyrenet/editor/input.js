@@ -63,8 +63,7 @@ export class Input {
   }
 
   #cancel(event) {
-    this.points = null;
-    this.page.drawn(null);
+    this.#give(null); // nothing was drawn, also where its answer is there already
     this.#up(event);
   }
 

@@ -228,6 +228,16 @@ def test_two_fingers_zoom_and_draw_nothing(browser, server, photo):
     assert np.abs(browser.stage() - whole).mean() < 1
 
 
+def test_a_stroke_that_the_system_takes_away_is_not_in_the_result(browser, server, photo, own, tmp_path):
+    browser.show(server.port, photo, True)
+    drawing.fingers(browser, "touchStart", browser.on_screen(*CORNER))
+    drawing.fingers(browser, "touchMove", browser.on_screen(60, 40))
+    browser.wait_for(f"{STATUS}.startsWith('Answered')")
+    assert browser.prompt()["strokes"]
+    drawing.fingers(browser, "touchCancel")
+    assert np.array_equal(browser.download(tmp_path), own) and browser.prompt()["strokes"] == []
+
+
 def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
     desktop.evaluate("document.querySelector('#canvas').focus()")
     drawing.key(desktop, "r")
