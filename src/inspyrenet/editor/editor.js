@@ -34,6 +34,7 @@ export class Editor {
   // Shows the photo, and the cut-out where there is a map already. Returns once all is seen.
   async show(image) {
     const known = image.map;
+    this.input.drop();
     this.image = image;
     this.view.show(null, this.view.size);
     this.#compare(0);

@@ -18,7 +18,7 @@ export class Input {
     listen("pointerleave", () => this.#mark(null));
     canvas.addEventListener("wheel", event => this.#wheel(event), { passive: false });
     listen("keydown", this.#key);
-    listen("blur", () => { this.view.marks.cross = null; this.corner = null; this.view.paint(); });
+    listen("blur", this.#leave);
     listen("contextmenu", event => event.preventDefault());
   }
 
@@ -124,6 +124,17 @@ export class Input {
     else return;
     event.preventDefault();
     event.stopPropagation();
+  }
+
+  // Another image comes: what is half drawn belongs to this one, and nothing comes of it.
+  drop() {
+    this.#give(null);
+    this.#leave();
+  }
+
+  #leave() {
+    this.corner = this.view.marks.cross = this.view.current = null;
+    this.view.paint();
   }
 
   #moveCross([dx, dy], step) {

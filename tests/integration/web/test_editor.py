@@ -256,6 +256,16 @@ def test_keys_draw_and_zoom_and_take_back(desktop, remover, own, tmp_path):
     assert np.array_equal(desktop.download(tmp_path), own)
 
 
+def test_a_box_that_is_half_made_is_forgotten_with_the_focus(desktop):
+    before = desktop.stage()
+    desktop.evaluate("document.querySelector('#canvas').focus()")
+    for name in ("b", "Enter", "ArrowLeft", "ArrowUp"):
+        drawing.key(desktop, name)
+    assert not np.array_equal(desktop.stage(), before)
+    desktop.evaluate("document.querySelector('#canvas').blur()")
+    assert np.array_equal(desktop.stage(), before)
+
+
 def test_the_image_as_it_was_is_compared(desktop):
     x, y = (round(value) for value in desktop.on_screen(*CORNER))
 
