@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from ..utils.system.page_files import read_text
 
 PAGE = "page.html"
-SHARED = ("page.css", "page.js", "editor.js", "input.js", "drawing.js", "view.js", "asking.js", "gray.js")
+SHARED = ("page.css", "page.js", "editor.js", "input.js", "drawing.js", "line.js", "view.js", "asking.js", "gray.js")
 SERVED = {  # what the page says where the server computes
     "head": "",
     "title": "Cut out an image, and mend what is wrong",

@@ -1,5 +1,7 @@
 // What was drawn on an image, in its pixels, and what was drawn before: {kind: "stroke", points, keep, width} and
 // {kind: "box", box: [x, y, width, height]}, and a mask. Each state is a new object; none is ever changed.
+import { distanceToLine } from "./line.js";
+
 const NOTHING = Object.freeze({ items: [], mask: null });
 const FINENESS = 0.08; // of a stroke's width: how far its simplified line may lie beside it
 
@@ -65,23 +67,16 @@ function simplified(points, tolerance) {
   const [first, last] = [points[0], points.at(-1)];
   let [farthest, most] = [0, tolerance];
   for (let at = 1; at < points.length - 1; at++) {
-    const distance = toSegment(points[at], first, last);
+    const distance = distanceToLine(...points[at], [first, last]);
     if (distance > most) [farthest, most] = [at, distance];
   }
   if (!farthest) return [first, last];
   return [...simplified(points.slice(0, farthest + 1), tolerance).slice(0, -1), ...simplified(points.slice(farthest), tolerance)];
 }
 
-function toSegment([x, y], [ax, ay], [bx, by]) {
-  const [dx, dy] = [bx - ax, by - ay];
-  const share = Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy || 1), 0), 1);
-  return Math.hypot(x - ax - share * dx, y - ay - share * dy);
-}
-
 function distanceTo(item, point) {
   const [line, half] = item.kind === "box" ? [outline(item.box), 0] : [item.points, item.width / 2];
-  const from = line.length > 1 ? line.slice(0, -1) : line;
-  return Math.min(...from.map((start, at) => toSegment(point, start, line[at + 1] ?? start))) - half;
+  return distanceToLine(...point, line) - half;
 }
 
 function outline([x, y, width, height]) {

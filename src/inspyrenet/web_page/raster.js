@@ -1,6 +1,7 @@
 // Strokes and boxes on a grid of cells that lies over the image, as interactive/raster.py has them. A grid and an image are
 // {width, height}; values of cells lie row by row.
 import { enlarged } from "./bilinear.js";
+import { distanceToLine } from "./line.js";
 import { resized } from "./resize.js";
 
 // A pen's strokes {points, keep, width} → which cells they go over: 1 keep, −1 remove, 0 neither; later strokes lie on top.
@@ -22,19 +23,8 @@ function distancesTo(points, image, grid, window = { left: 0, top: 0, right: gri
   const distance = new Float32Array(Math.max(0, (window.right - window.left) * (window.bottom - window.top)));
   for (let y = window.top, at = 0; y < window.bottom; y++)
     for (let x = window.left; x < window.right; x++, at++)
-      distance[at] = toLine((x + 0.5) * across, (y + 0.5) * down, points);
+      distance[at] = distanceToLine((x + 0.5) * across, (y + 0.5) * down, points);
   return distance;
-}
-
-function toLine(x, y, points) {
-  let nearest = Infinity;
-  for (let at = 0; at < Math.max(points.length - 1, 1); at++) {
-    const [ax, ay] = points[at], [bx, by] = points[at + 1] ?? points[at];
-    const dx = bx - ax, dy = by - ay;
-    const share = Math.min(Math.max(((x - ax) * dx + (y - ay) * dy) / Math.max(dx * dx + dy * dy, 1e-12), 0), 1);
-    nearest = Math.min(nearest, (x - ax - share * dx) ** 2 + (y - ay - share * dy) ** 2);
-  }
-  return Math.sqrt(nearest);
 }
 
 // Boxes [x, y, width, height] → how much of each cell lies in one of them, 0 to 1.
