@@ -201,5 +201,9 @@ async function picture(file, most) {
   const scale = most / Math.max(whole.width, whole.height);
   if (scale >= 1) return whole;
   const [resizeWidth, resizeHeight] = [whole.width, whole.height].map(side => Math.max(1, Math.round(side * scale)));
-  return createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  try {
+    return await createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" });
+  } finally {
+    whole.close();
+  }
 }

@@ -1,17 +1,26 @@
 const COLORED = 16; // levels between the channels of a pixel
 
 // What is drawn, as a map: its brightest channel, on black where it is transparent; of a picture with transparency that is in
-// color, or black, as a cut-out is, how opaque it is. As the server's interactive.options.gray_of has it.
-export function grayOf(picture, width = picture.width, height = picture.height) {
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(picture, 0, 0, width, height);
-  const { data } = context.getImageData(0, 0, width, height);
+// color, or black, as a cut-out is, how opaque it is. As the server's interactive.options.gray_of has it. Closes the bitmap.
+export function grayOf(bitmap) {
+  const { width, height, data } = pixelsOf(bitmap);
   const alphaAlone = isCutOut(data);
   const gray = new Uint8Array(width * height);
   for (let at = 0, from = 0; at < gray.length; at++, from += 4)
     gray[at] = alphaAlone ? data[from + 3] : Math.min(Math.max(data[from], data[from + 1], data[from + 2]), data[from + 3]);
   return { width, height, gray };
+}
+
+function pixelsOf(bitmap) {
+  const { width, height } = bitmap;
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  try {
+    context.drawImage(bitmap, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  } finally {
+    bitmap.close();
+  }
 }
 
 function isCutOut(data) {

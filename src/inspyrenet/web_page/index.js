@@ -7,7 +7,7 @@ function ask(name, ...values) {
   const id = ++questions;
   return new Promise((resolve, reject) => {
     waiting.set(id, { resolve, reject });
-    worker.postMessage({ id, name, values });
+    worker.postMessage({ id, name, values }, values.filter(value => value instanceof ImageBitmap)); // these move there
   });
 }
 

@@ -8,11 +8,14 @@ export async function read(source) {
     throw new Error(`not an image that this browser can read (${error.message})`);
   });
   const { width, height } = bitmap;
-  if (width * height > MOST) throw new Error(`${width}×${height} pixels are more than the ${MOST / 1e6} million allowed`);
-  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
-  context.drawImage(bitmap, 0, 0);
-  if (source !== bitmap) bitmap.close();
-  return context.getImageData(0, 0, width, height);
+  try {
+    if (width * height > MOST) throw new Error(`${width}×${height} pixels are more than the ${MOST / 1e6} million allowed`);
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+    context.drawImage(bitmap, 0, 0);
+    return context.getImageData(0, 0, width, height);
+  } finally {
+    bitmap.close();
+  }
 }
 
 // As the network sees it: on a plain ground where it is transparent.

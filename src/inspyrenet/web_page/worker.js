@@ -73,6 +73,7 @@ const answers = {
   },
 
   close(number) {
+    images.get(number)?.source.close?.(); // of a bitmap
     images.delete(number);
     if (last.number === number) last = {};
   },

@@ -202,6 +202,18 @@ def test_a_stroke_is_seen_at_once_and_its_answer_follows(page):
     page.wait_for(f"{STATUS}.startsWith('Answered')")
 
 
+def test_no_bitmap_is_left_open(desktop, tmp_path):
+    desktop.evaluate(
+        "window.bitmaps = []; { const make = createImageBitmap; window.createImageBitmap = (...words) =>"
+        " make(...words).then(one => { bitmaps.push(one); return one; }); }"
+    )
+    Image.new("L", (800, 400), 255).save(tmp_path / "mask.png")  # larger than the page keeps a mask
+    desktop.choose_file("#mask", tmp_path / "mask.png")
+    desktop.wait_for("!document.querySelector('#clear').disabled")
+    desktop.download(tmp_path)
+    assert desktop.evaluate("bitmaps.map(one => one.width)") == [0, 0, 0]  # closed: mask, smaller one, answer
+
+
 def test_it_fits_a_phone(browser, server, photo):
     browser.show(server.port, photo, True)
     assert browser.evaluate("document.documentElement.scrollWidth") == 390

@@ -71,3 +71,8 @@ def test_the_script_example_works(site, tmp_path):
 def test_the_module_says_what_is_wrong(browser, host, image, options, message):
     script = f"import('./index.js').then(one => one.removeBackground({image}{options})).then(() => '', error => error.message)"
     assert message in browser.evaluate(script)
+
+
+def test_a_bitmap_stays_open_for_the_caller(browser, host):
+    script = "import('./index.js').then(one => one.removeBackground(image)).then(() => image.width)"
+    assert browser.evaluate(f"createImageBitmap(new ImageData(9, 9)).then(image => {script})") == 9
