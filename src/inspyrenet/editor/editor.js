@@ -12,7 +12,8 @@ const $ = id => document.getElementById(id);
 export class Editor {
   // say(words, wrong = false) tells the person.
   constructor(say) {
-    Object.assign(this, { say, view: new View($("canvas")), image: null, changes: 0 });
+    Object.assign(this, { say, view: new View($("canvas")), image: null });
+    this.refining = new Asking(question => this.#picture(question), () => {}, error => this.say(error.message, true));
     this.input = new Input($("canvas"), this);
     this.#connectButtons();
     this.#connectKeys();
@@ -23,12 +24,12 @@ export class Editor {
   get tool() { return document.querySelector("[name=tool]:checked").value; }
   get width() { return Number($("width").value); }
 
-  // -- an image comes. It is {file, network}, gets {drawing, asking} here, and {size, map} from its network
+  // -- an image comes. It is {file, network}, gets {drawing, asking, changes} here, and {size, map} from its network
 
   prepare(image) {
     const failed = error => this.say(error.message, true);
     const asking = new Asking(prompt => image.network.ask(prompt), (map, ms) => this.#answered(image, map, ms), failed);
-    return Object.assign(image, { drawing: new Drawing(), asking });
+    return Object.assign(image, { drawing: new Drawing(), asking, changes: 0 });
   }
 
   // Shows the photo, and the cut-out where there is a map already. Returns once all is seen.
@@ -88,12 +89,13 @@ export class Editor {
 
   async #ask() {
     this.#refresh();
-    await this.#put();
-    await this.#refine();
+    const answer = this.#put(), isNew = this.#sinceNow();
+    await answer;
+    if (isNew()) await this.#refine();
   }
 
   #put(item) {
-    this.changes++;
+    this.image.changes++;
     return this.image.asking.put(this.image.drawing.prompt(item));
   }
 
@@ -106,15 +108,21 @@ export class Editor {
 
   // With the object's own colors in its edges, where the network finds them in the browser: that takes longer than a stroke may.
   async #refine() {
-    const { image, changes } = this;
-    if (!image.network.picture) return;
-    try {
-      const refined = await image.network.picture(PHOTO_SIDE);
-      if (image === this.image && changes === this.changes) this.view.setPicture(refined);
-      else refined.close();
-    } catch (error) {
-      this.say(error.message, true);
-    }
+    const { network } = this.image;
+    if (network.picture) await this.refining.put({ network, isNew: this.#sinceNow() });
+  }
+
+  async #picture({ network, isNew }) {
+    if (!isNew()) return;
+    const refined = await network.picture(PHOTO_SIDE);
+    if (isNew()) this.view.setPicture(refined);
+    else refined.close();
+  }
+
+  // What says whether the same image is shown as now, and nothing was drawn on it since.
+  #sinceNow() {
+    const { image } = this, { changes } = image;
+    return () => image === this.image && changes === image.changes;
   }
 
   #show(current = null) {
