@@ -27,7 +27,7 @@ export class Editor {
   // -- an image comes. It is {file, network}, gets {drawing, asking, changes} here, and {size, map} from its network
 
   prepare(image) {
-    const failed = error => this.say(error.message, true);
+    const failed = ({ message }) => this.say(image === this.image ? message : `${image.file.name}: ${message}`, true);
     const asking = new Asking(prompt => image.network.ask(prompt), (map, ms) => this.#answered(image, map, ms), failed);
     return Object.assign(image, { drawing: new Drawing(), asking, changes: 0 });
   }
@@ -39,7 +39,7 @@ export class Editor {
     this.image = image;
     this.view.show(null, this.view.size);
     this.#compare(0);
-    document.body.classList.toggle("busy", !known);
+    this.#refresh();
     this.loading = picture(image.file, PHOTO_SIDE).then(photo => {
       if (image === this.image) this.view.show(photo, image.size ?? photo);
       else photo.close();
@@ -53,7 +53,6 @@ export class Editor {
     if (image !== this.image) return;
     await this.loading;
     if (image !== this.image) return;
-    document.body.classList.remove("busy");
     this.view.size = image.size;
     this.view.setMap(image.map);
     this.#refresh();
@@ -61,9 +60,10 @@ export class Editor {
   }
 
   async openMask(file) {
+    const { image } = this; // until the mask is read, another may be shown
     try {
-      this.image.drawing.change({ mask: grayOf(await picture(file, MASK_SIDE)) });
-      await this.#ask();
+      image.drawing.change({ mask: grayOf(await picture(file, MASK_SIDE)) });
+      await this.#ask(image);
     } catch (error) {
       this.say(error.message, true);
     }
@@ -74,7 +74,7 @@ export class Editor {
   drawn(item) {
     if (!this.image.map) return;
     this.#show(item);
-    if (item?.kind === "stroke") this.#put(item);
+    if (item?.kind === "stroke") this.#put(this.image, item);
   }
 
   erase(point, radius) {
@@ -87,16 +87,16 @@ export class Editor {
     this.#ask();
   }
 
-  async #ask() {
+  async #ask(image = this.image) {
     this.#refresh();
-    const answer = this.#put(), isNew = this.#sinceNow();
+    const answer = this.#put(image), isNew = this.#sinceNow(image);
     await answer;
     if (isNew()) await this.#refine();
   }
 
-  #put(item) {
-    this.image.changes++;
-    return this.image.asking.put(this.image.drawing.prompt(item));
+  #put(image, item) {
+    image.changes++;
+    return image.asking.put(image.drawing.prompt(item));
   }
 
   #answered(image, map, milliseconds) {
@@ -109,7 +109,7 @@ export class Editor {
   // With the object's own colors in its edges, where the network finds them in the browser: that takes longer than a stroke may.
   async #refine() {
     const { network } = this.image;
-    if (network.picture) await this.refining.put({ network, isNew: this.#sinceNow() });
+    if (network.picture) await this.refining.put({ network, isNew: this.#sinceNow(this.image) });
   }
 
   async #picture({ network, isNew }) {
@@ -119,9 +119,9 @@ export class Editor {
     else refined.close();
   }
 
-  // What says whether the same image is shown as now, and nothing was drawn on it since.
-  #sinceNow() {
-    const { image } = this, { changes } = image;
+  // What says whether this image is shown, and nothing was drawn on it since now.
+  #sinceNow(image) {
+    const { changes } = image;
     return () => image === this.image && changes === image.changes;
   }
 
@@ -141,6 +141,7 @@ export class Editor {
   // -- buttons and keys
 
   #step(name) {
+    if (!this.image?.map) return;
     this.image.drawing[name]();
     this.#ask();
   }

@@ -40,6 +40,7 @@ class Page {
       await this.ready;
       const { map, ...size } = await image.network.open(image.file);
       Object.assign(image, { map, size });
+      this.#tell(image);
       if (!this.many) this.images.filter(one => one !== image).forEach(one => this.#forget(one));
       await this.editor.opened(image);
       image.words = `${size.width}×${size.height}, cut out in ${((performance.now() - begun) / 1000).toFixed(1)} s`;
@@ -48,7 +49,7 @@ class Page {
       image.button.classList.add("wrong");
     }
     image.button.classList.remove("waiting");
-    if (image === this.shown) this.#tell(image);
+    this.#tell(image);
     $("all").hidden = this.images.filter(one => one.words).length < 2;
   }
 
@@ -69,11 +70,13 @@ class Page {
       await this.editor.show(image);
     } catch (error) {
       image.failed ??= `${image.file.name}: ${error.message}`;
-      if (image === this.shown) this.#tell(image);
+      this.#tell(image);
     }
   }
 
   #tell(image) {
+    if (image !== this.shown) return;
+    document.body.classList.toggle("busy", !image.map && !image.failed);
     for (const id of ["download", "compare", "mask"]) $(id).disabled = !image.map;
     if (image.failed) say(image.failed, true);
     else if (image.words) say(`Draw to mend it. ${image.words}.`);

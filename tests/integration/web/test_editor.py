@@ -315,6 +315,7 @@ def test_what_is_no_image_is_told(browser, server, photo, tmp_path):
     (tmp_path / "text.png").write_bytes(b"no image")
     browser.choose_file("#file", tmp_path / "text.png")
     browser.wait_for(f"{STATUS}.includes('cannot show this file') || {STATUS}.includes('not an image')")
+    assert not browser.evaluate("document.body.classList.contains('busy')")
 
 
 def test_nothing_is_loaded_from_elsewhere(desktop, server):
