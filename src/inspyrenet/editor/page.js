@@ -118,7 +118,9 @@ class Page {
       this.add(event.dataTransfer.files);
     });
     addEventListener("paste", event => this.add(event.clipboardData.files));
-    addEventListener("pagehide", () => this.images.forEach(one => one.network.close()));
+    addEventListener("pagehide", event => { // for good: from the back/forward cache it comes again as it is
+      if (!event.persisted) this.images.forEach(one => one.network.close());
+    });
   }
 }
 
