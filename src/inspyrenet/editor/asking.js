@@ -15,8 +15,10 @@ export class Asking {
     await this.running;
   }
 
+  // Nobody wants an answer any more.
   forget() {
     this.next = null;
+    this.answered = this.failed = () => {};
   }
 
   async #run() {

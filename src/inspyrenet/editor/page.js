@@ -41,7 +41,7 @@ class Page {
       const { map, ...size } = await image.network.open(image.file);
       Object.assign(image, { map, size });
       this.#tell(image);
-      if (!this.many) this.images.filter(one => one !== image).forEach(one => this.#forget(one));
+      if (!this.many) this.#replaceOthers(image);
       await this.editor.opened(image);
       image.words = `${size.width}×${size.height}, cut out in ${((performance.now() - begun) / 1000).toFixed(1)} s`;
     } catch (error) {
@@ -53,7 +53,14 @@ class Page {
     $("all").hidden = this.images.filter(one => one.words).length < 2;
   }
 
+  // Those that came after it are still to be opened.
+  #replaceOthers(image) {
+    for (const one of this.images.slice(0, this.images.indexOf(image))) this.#forget(one);
+    if (!this.images.includes(this.shown)) this.show(image);
+  }
+
   #forget(image) {
+    image.asking.forget();
     image.network.close();
     image.button.remove();
     URL.revokeObjectURL(image.url);

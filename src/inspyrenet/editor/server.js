@@ -37,7 +37,7 @@ export class ServerNetwork {
 
   close() {
     if (this.id) fetch(`${this.address}images/${this.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
-    this.id = null;
+    this.id = this.file = null;
   }
 
   async #open() {
@@ -57,7 +57,7 @@ export class ServerNetwork {
     try {
       return await (await send()).blob();
     } catch (error) {
-      if (error.status !== GONE) throw error;
+      if (error.status !== GONE || !this.file) throw error; // without a file, it was closed here
       await this.#open();
       return (await send()).blob();
     }

@@ -318,6 +318,26 @@ def test_what_is_no_image_is_told(browser, server, photo, tmp_path):
     assert not browser.evaluate("document.body.classList.contains('busy')")
 
 
+def test_of_images_that_come_at_once_the_last_one_is_kept(desktop):
+    desktop.draw(CORNER, (60, 40))
+    before = len(desktop.requests)
+    undo = desktop.evaluate("""(async () => {
+        const canvas = new OffscreenCanvas(40, 30);
+        canvas.getContext("2d").fillRect(5, 5, 20, 20);
+        const blob = await canvas.convertToBlob();
+        for (const name of ["first.png", "last.png"]) {
+          const files = new DataTransfer();
+          files.items.add(new File([blob], name, { type: "image/png" }));
+          dispatchEvent(new DragEvent("drop", { dataTransfer: files }));
+        }
+        return document.querySelector("#undo").disabled; })()""")
+    assert undo is True  # what is shown is not open yet
+    desktop.wait_for(f"{STATUS}.includes('40×30, cut out in')")
+    assert desktop.evaluate("[...document.querySelectorAll('#list img')].map(one => one.alt)") == ["last.png"]
+    closed = [one for one in desktop.requests[before:] if one.rpartition("/")[0].endswith("/editor/images")]
+    assert len(closed) == 2
+
+
 def test_nothing_is_loaded_from_elsewhere(desktop, server):
     own = (f"http://127.0.0.1:{server.port}/editor/", "data:", "blob:", "about:")
     assert len(desktop.requests) > 10 and [one for one in desktop.requests if not one.startswith(own)] == []
