@@ -93,16 +93,18 @@ class Page {
   async download(images) {
     const [type, format] = [$("type").value, $("format").value];
     say("Making the picture…");
-    try {
-      for (const { file, network, asking } of images) {
+    const failed = [];
+    for (const { file, network, asking } of images) {
+      try {
         await asking.settled();
         const blob = await network.result(type === "color" ? $("color").value : type, format);
         save(blob, `${file.name.replace(/\.[^.]*$/, "") || "image"}.out.${format}`);
         say(`Downloaded, ${Math.round(blob.size / 1024)} kB.`);
+      } catch (error) {
+        failed.push(`${file.name}: ${error.message}`);
       }
-    } catch (error) {
-      say(error.message, true);
     }
+    if (failed.length) say(failed.join("; "), true);
   }
 
   #connect() {

@@ -36,9 +36,14 @@ def wait_for_images(browser, number):
 def saved(browser, folder, name) -> np.ndarray:
     browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder))
     browser.evaluate("document.querySelector('#download').click()")
-    file, end = folder / name, time.monotonic() + 20
+    return arrived(folder / name)
+
+
+def arrived(file) -> np.ndarray:
+    """The picture in a download, once it is there, as RGBA."""
+    end = time.monotonic() + 20
     while not file.is_file():
-        assert time.monotonic() < end, [path.name for path in folder.iterdir()]
+        assert time.monotonic() < end, [path.name for path in file.parent.iterdir()]
         time.sleep(0.05)
     with Image.open(file) as image:
         return np.asarray(image.convert("RGBA")).astype(int)
@@ -152,6 +157,34 @@ def test_several_images_are_dropped_or_pasted_at_once(browser, host, tmp_path, e
         assert np.abs(found[..., 3] - Remover(device="cpu").saliency(image)).max() <= 1
         browser.evaluate("document.querySelector('#list button').click()")
         browser.wait_for(f"{STATUS}.includes('80×60')")
+
+
+def test_the_network_is_asked_once_and_all_are_downloaded_that_can_be(browser, host, photo, tmp_path):
+    opened(browser, host)
+    browser.evaluate("""{ window.posted = [];
+        const post = Worker.prototype.postMessage;
+        Worker.prototype.postMessage = function (message, ...more) {
+          posted.push(message.name);
+          if (message.name === "result" && message.values[0] === 1) message.values[1] = "blue"; // of the first image
+          post.call(this, message, ...more);
+        }; }""")
+    choose(browser, photo)
+    refined = "posted.filter(name => name === 'picture').length"
+    before = browser.evaluate(refined)
+    browser.evaluate("""{ const canvas = document.querySelector("#canvas");
+        for (const key of ["Enter", "Enter", "Enter"]) canvas.dispatchEvent(new KeyboardEvent("keydown", { key })); }""")
+    browser.wait_for(f"{refined} > {before}")
+    assert browser.evaluate(refined) == before + 1
+    browser.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")  # into the cache
+    assert "close" not in browser.evaluate("posted")
+    Image.fromarray(painted(3, 60, 80)).save(tmp_path / "other.png")
+    browser.choose_file("#file", tmp_path / "other.png")
+    wait_for_images(browser, 2)
+    browser.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(tmp_path))
+    browser.evaluate("document.querySelector('#all').click()")
+    browser.wait_for("document.querySelector('#status').matches('.wrong')")
+    assert browser.evaluate(STATUS).startswith("my photo.png: a type is ")
+    assert arrived(tmp_path / "other.out.png").shape == (60, 80, 4)
 
 
 @pytest.mark.parametrize("touch", [False, True], ids=["mouse", "touch"])
