@@ -14,13 +14,16 @@ function ask(name, ...values) {
 function start() {
   const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
   started.addEventListener("message", ({ data: { id, value, error } }) => {
+    if (started !== worker) return; // one that has failed
     const { resolve, reject } = waiting.get(id);
     waiting.delete(id);
     error === undefined ? resolve(value) : reject(new Error(error));
   });
   started.addEventListener("error", event => {
+    if (started !== worker) return;
     for (const { reject } of waiting.values()) reject(new Error(`worker.js failed: ${event.message ?? "it could not be loaded"}`));
     waiting.clear();
+    started.terminate();
     worker = null;
   });
   return started;
@@ -33,8 +36,10 @@ export const ready = () => ask("ready");
 export class BrowserNetwork {
   async open(image) {
     this.close();
-    this.number = ++images;
-    return ask("open", this.number, await sourceOf(image));
+    const number = this.number = ++images;
+    const source = await sourceOf(image);
+    if (number !== this.number) throw new Error("the image was closed before it was open");
+    return ask("open", number, source);
   }
 
   ask(prompt) {
@@ -50,7 +55,7 @@ export class BrowserNetwork {
   }
 
   close() {
-    if (this.number) ask("close", this.number);
+    if (this.number && worker) ask("close", this.number).catch(() => {}); // without a worker, it is forgotten already
     this.number = null;
   }
 }

@@ -44,12 +44,12 @@ const answers = {
   },
 
   async open(number, source) {
-    const network = await opening;
-    images.set(number, { source });
-    const pixels = await pixelsOf(number);
+    const image = { source };
+    images.set(number, image);
+    const [network, pixels] = [await opening, await pixelsOf(number)];
     const seen = await network.see(opaque(pixels));
     if (last.number === number) last.seen = seen;
-    images.set(number, { source, values: seen.own });
+    image.values = seen.own;
     return { width: pixels.width, height: pixels.height, map: mapOf(network, seen.own) };
   },
 
