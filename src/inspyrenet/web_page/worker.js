@@ -84,6 +84,6 @@ addEventListener("message", async ({ data: { id, name, values } }) => {
     const value = await answers[name](...values);
     postMessage({ id, value }, value instanceof ImageBitmap ? [value] : []);
   } catch (error) {
-    postMessage({ id, error: error.message });
+    postMessage({ id, error: error?.message || `the network failed with ${error}` });
   }
 });

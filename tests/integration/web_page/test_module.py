@@ -12,6 +12,7 @@ from tests.integration.web_page.static_host import asked, painted, serving
 
 pytestmark = pytest.mark.system
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "web.md"
+THROWING = "export async function openNetwork() { throw 7; }"  # as onnxruntime-web throws
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +77,20 @@ def test_the_module_says_what_is_wrong(browser, host, image, options, message):
 def test_a_bitmap_stays_open_for_the_caller(browser, host):
     script = "import('./index.js').then(one => one.removeBackground(image)).then(() => image.width)"
     assert browser.evaluate(f"createImageBitmap(new ImageData(9, 9)).then(image => {script})") == 9
+
+
+def test_what_fails_in_the_worker_is_told_once(folder, tmp_path):
+    site = tmp_path / "site"
+    for name, file, text in (("ends", "worker.js", "throw 7;"), ("throws", "network.js", THROWING)):
+        (site / name).mkdir(parents=True)
+        for script in folder.glob("*.js"):
+            (site / name / script.name).write_bytes(script.read_bytes())
+        (site / name / file).write_text(text)
+    (site / "index.html").write_text('<link rel="icon" href="data:,">')
+    script = "import('./{}/index.js').then(one => one.removeBackground(new ImageData(9, 9))).then(() => '', error => error.message)"
+    with serving(site) as server, Browser(tmp_path / "profile") as other:
+        other.open(server.address)
+        other.wait_for("document.readyState == 'complete' && document.querySelector('link') !== null")
+        assert other.evaluate(script.format("ends")).startswith("worker.js failed: ")
+        assert other.evaluate(script.format("throws")) == "the network failed with 7"
+        assert server.asked.count("GET /ends/worker.js") == 1 and other.said == []
