@@ -31,7 +31,8 @@ addEventListener("fetch", event => {
 
 async function answered(request) {
   const cache = await caches.open(NAME + VERSION);
-  const found = await cache.match(request, { ignoreSearch: true }) ?? await fetch(request);
+  const found = await cache.match(request, { ignoreSearch: true, ignoreVary: true });
+  if (!found) return fetch(request); // of another page that lies below this one
   const headers = new Headers(found.headers);
   for (const [name, value] of Object.entries(HEADERS)) headers.set(name, value);
   return new Response(found.body, { status: found.status, statusText: found.statusText, headers });

@@ -254,6 +254,15 @@ def test_nothing_leaves_and_the_console_is_empty(browser, host, photo):
     assert refused == "TypeError"
 
 
+def test_pages_below_it_stay_as_they_are(browser, host, folder):
+    (folder / "blog").mkdir()
+    page = '<link rel="icon" href="data:,"><script>document.title = "it runs"</script>'
+    (folder / "blog" / "index.html").write_text(page)
+    browser.open(f"{host.address}blog")  # from where the host leads to blog/
+    browser.wait_for("document.title == 'it runs'")
+    assert not browser.evaluate("crossOriginIsolated")
+
+
 def test_it_works_offline_after_the_first_visit(browser, host, photo):
     """The last test, since it ends the server."""
     opened(browser, host)
