@@ -19,7 +19,7 @@ export interface Prompt {
   boxes?: [number, number, number, number][];
   /** Lines that a pen went along, later ones on top; one point is a click. width: of the pen, a fortieth of the longer side. */
   strokes?: { points: [number, number][]; keep?: boolean; width?: number }[];
-  /** Of any size, stretched over the image: it takes the place of the network's map. */
+  /** Of any size, stretched over the image: it takes the place of the network's map. Gray levels, or labels 0 and 1. */
   mask?: SaliencyMap | null;
 }
 

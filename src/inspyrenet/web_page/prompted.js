@@ -1,12 +1,9 @@
 // One image that the network has seen, and what a prompt makes of its map: interactive/session.py in the browser.
-// A prompt is {boxes: [[x, y, width, height]], strokes: [{points: [[x, y]], keep, width}], mask: {width, height, gray}}, each of
-// them optional, in pixels of the image.
 import { bytes } from "./bilinear.js";
 import { edited } from "./coarse.js";
+import { checked } from "./prompt.js";
 import { boxCover, brush, meanInCells, spreadOut } from "./raster.js";
 import { resized } from "./resize.js";
-
-const DEFAULT_WIDTH = 1 / 40; // of a stroke, in longer sides of the image
 
 export class PromptedImage {
   // pixels: opaque; seen: as of network.see.
@@ -23,9 +20,9 @@ export class PromptedImage {
     };
   }
 
-  // Probabilities, float32 (height, width) of the network.
+  // Probabilities, float32 (height, width) of the network. words: a prompt, see prompt.js.
   async answer(words) {
-    const prompt = this.#checked(words);
+    const prompt = checked(words, this.image);
     const { start, s3, changed, strokes } = await edited(this.scene, prompt);
     const { network, seen, scene, image, size } = this;
     const values = start === scene.s3 ? seen.own.slice() : await network.finest(seen.features, start);
@@ -38,22 +35,5 @@ export class PromptedImage {
     if (!prompt.boxes.length) return values;
     const cover = boxCover(prompt.boxes, image, size);
     return values.map((value, at) => value * cover[at]);
-  }
-
-  #checked({ boxes = [], strokes = [], mask = null }) {
-    const { width, height } = this.image;
-    const inside = ([x, y], [left, top, across, down]) => x >= left && y >= top && x < left + across && y < top + down;
-    const whole = [0, 0, width, height];
-    for (const { points, keep = true } of strokes) {
-      const name = `${keep ? "keep" : "remove"} at ${points[0]}`;
-      if (!points.some(point => inside(point, whole)))
-        throw new Error(`${name} lies outside the image, which has ${width}×${height} pixels`);
-      if (keep && boxes.length && !points.some(point => boxes.some(box => inside(point, box))))
-        throw new Error(`${name} lies outside the boxes: nothing outside them is kept`);
-    }
-    if (mask && !boxes.length && !strokes.some(({ keep = true }) => keep) && !mask.gray.some(value => value > 127))
-      throw new Error("the mask marks nothing: no value of it is a half or more");
-    const standard = DEFAULT_WIDTH * Math.max(width, height);
-    return { boxes, mask, strokes: strokes.map(one => ({ ...one, keep: one.keep ?? true, width: one.width ?? standard })) };
   }
 }

@@ -1,12 +1,14 @@
 """Strokes, boxes and masks do in the browser what `InteractiveImage` does with them."""
 
+import base64
 import json
 
 import numpy as np
 import pytest
 
 from inspyrenet import Remover
-from inspyrenet.interactive.prompt import Prompt, Stroke
+from inspyrenet.editor.fields import prompt_of_json
+from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke
 from tests.integration.web_page.static_host import PRELUDE, cut_out, in_script, painted, picture_of, png
 
 pytestmark = pytest.mark.system
@@ -29,8 +31,25 @@ PROMPTS = {
     "a box beside the object": Prompt(boxes=((7, 9, 60, 50),)),
     "a box and a stroke": Prompt(boxes=((20, 20, 260, 200),), strokes=(REMOVE,)),
     "a mask": Prompt(MASK),
+    "a mask of labels": Prompt(MASK // 255),
     "a mask and a stroke": Prompt(MASK, strokes=(KEEP,)),
 }
+DARK, HALF = ({"width": 2, "height": 1, "gray": base64.b64encode(gray).decode()} for gray in (b"\x7f\x00", b"\xff\x00"))
+REFUSED = [
+    {"strokes": [{"points": []}]},
+    {"strokes": [{"points": [[5, 5]], "width": -0.5}]},
+    {"strokes": [{"points": [[5, 5]] * 10_001}]},
+    {"strokes": [{"points": [[-9, 5.25]]}]},
+    {"strokes": [{"points": [[9, 300]], "keep": False}]},
+    {"boxes": [[0, 0, 50, 50]], "strokes": [{"points": [[90, 90]]}]},
+    {"boxes": [[0, 0, 50, 0]]},
+    {"boxes": [[420, 10, 50, 50]]},
+    {"boxes": [[-10, 5, 10.5, 20]]},
+    {"mask": DARK},
+    {"mask": DARK, "strokes": [{"points": [[5, 5]], "keep": False}]},
+    {"mask": HALF, "boxes": [[211, 0, 50, 50]]},
+    {"mask": {**HALF, "width": 3}},
+]
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +95,14 @@ def test_maps_with_prompts_are_those_of_python(opened, interactive, name):
     assert name == "no prompt" or np.abs(expected.astype(int) - own).max() > 50
 
 
-def test_prompts_that_cannot_be_are_told(opened):
-    for said, reason in {
-        "{strokes: [{points: [[-9, 5]]}]}": "keep at -9,5 lies outside the image, which has 420×300 pixels",
-        "{boxes: [[0, 0, 50, 50]], strokes: [{points: [[90, 90]]}]}": "keep at 90,90 lies outside the boxes",
-        "{mask: {width: 1, height: 1, gray: new Uint8Array(1)}}": "the mask marks nothing",
-    }.items():
-        assert reason in opened.evaluate(f"one.ask({said}).then(() => '', error => error.message)")
+@pytest.mark.parametrize("said", REFUSED)
+def test_prompts_that_cannot_be_are_told_as_in_python(opened, said):
+    with pytest.raises(PromptError) as told:
+        prompt_of_json(json.dumps(said).encode()).check((HEIGHT, WIDTH))
+    script = f"""(async () => {{ {PRELUDE} const said = {json.dumps(said)};
+        if (said.mask) said.mask.gray = bytesOf(said.mask.gray);
+        return one.ask(said).then(() => "", error => error.message); }})()"""
+    assert opened.evaluate(script) == str(told.value)
 
 
 def test_an_image_is_drawn_on_after_another_was_opened(opened, image, interactive):
