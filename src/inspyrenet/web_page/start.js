@@ -5,11 +5,11 @@ import { say, start } from "./page.js";
 
 async function load() {
   say("Loading the network, once…");
-  const alone = await isolate(() => page.images.length > 0);
+  const { offline, alone } = await isolate(() => page.images.length > 0);
   const { threads } = await ready();
   const engine = document.getElementById("engine");
   engine.textContent = threads > 1 ? `${threads} threads` : `One thread: ${alone ?? "this device has one core"}.`;
-  if (!page.images.length) say(alone ? "Ready." : "Ready, also offline.");
+  if (!page.images.length) say(offline ? "Ready, also offline." : "Ready.");
 }
 
 const loading = Promise.resolve().then(load);

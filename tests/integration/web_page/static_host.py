@@ -3,7 +3,7 @@
 import base64
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,16 +16,21 @@ from tests.browser import Browser
 
 
 class Quiet(SimpleHTTPRequestHandler):
-    """A static host; `server.asked` are the requests."""
+    """A static host; `server.asked` are the requests, `server.headers` go with each answer."""
+
+    def end_headers(self):
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        super().end_headers()
 
     def log_message(self, *words):
         self.server.asked.append(f"{self.command} {self.path}")
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[ThreadingHTTPServer]:
+def serving(folder: Path, headers: Mapping[str, str] | None = None) -> Iterator[ThreadingHTTPServer]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    server.asked = []
+    server.asked, server.headers = [], headers or {}
     threading.Thread(target=server.serve_forever, daemon=True).start()
     server.address = f"http://127.0.0.1:{server.server_port}/"
     yield server

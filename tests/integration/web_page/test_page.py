@@ -14,6 +14,7 @@ from tests.integration.web_page.static_host import asked, in_script, painted, pn
 
 pytestmark = pytest.mark.system
 STATUS = "document.querySelector('#status').textContent"
+ISOLATING = {"Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp"}
 
 
 def opened(browser, host):
@@ -68,14 +69,17 @@ def test_without_a_service_worker_it_says_that_there_is_one_thread(host, photo, 
 
 
 def test_where_a_file_is_missing_for_offline_use_it_works_once(folder, photo, tmp_path):
-    shutil.copytree(folder, tmp_path / "web")
-    (tmp_path / "web" / "index.html").rename(tmp_path / "web" / "start.html")
-    with serving(tmp_path / "web") as server, Browser(tmp_path / "profile") as other:
-        other.open(f"{server.address}start.html")
+    web = shutil.copytree(folder, tmp_path / "web")
+    (web / "index.html").rename(web / "start.html")
+    with serving(web) as plain, serving(web, ISOLATING) as isolating, Browser(tmp_path / "profile") as other:
+        other.open(f"{plain.address}start.html")
         wait_until_ready(other)
         choose(other, photo)
         said = other.evaluate("document.querySelector('#engine').textContent")
         assert said == "One thread: the service worker does not start (not every file could be kept)."
+        other.open(f"{isolating.address}start.html")
+        wait_until_ready(other)
+        assert other.evaluate("crossOriginIsolated") and other.evaluate(STATUS) == "Ready."
 
 
 def test_a_photo_is_cut_out_and_downloaded(browser, host, photo, tmp_path):
