@@ -182,15 +182,17 @@ export class Editor {
   }
 
   #connectKeys() {
+    let compared = null; // percent, until the key is released
     const keys = {
       "[": () => { $("width").value = this.width - 4; }, "]": () => { $("width").value = this.width + 4; },
       "+": () => this.view.zoom(1.25), "-": () => this.view.zoom(0.8), "0": () => this.view.fit(),
-      c: () => this.#compare(100),
+      c: () => { compared ??= $("compare").value; this.#compare(100); },
     };
     addEventListener("keydown", event => {
       if (!this.image?.map || event.target.matches("select, input:not([type=radio], [type=range])")) return;
       const key = event.key.toLowerCase();
-      if (event.ctrlKey || event.metaKey) {
+      if (event.altKey && key !== "[" && key !== "]") return; // many keyboards make brackets with it
+      if (!event.altKey && (event.ctrlKey || event.metaKey)) {
         if (key !== "z" && key !== "y") return;
         this.#step(key === "y" || event.shiftKey ? "redo" : "undo");
       } else if (TOOLS[key]) this.#chooseTool(TOOLS[key]);
@@ -198,7 +200,11 @@ export class Editor {
       else return;
       event.preventDefault();
     });
-    addEventListener("keyup", event => { if (event.key.toLowerCase() === "c") this.#compare(0); });
+    addEventListener("keyup", event => {
+      if (event.key.toLowerCase() !== "c" || compared === null) return;
+      this.#compare(compared);
+      compared = null;
+    });
   }
 }
 

@@ -294,6 +294,10 @@ def test_the_image_as_it_was_is_compared(desktop):
     assert np.abs(patch() - whole).mean() < 1
     desktop.send("Input.dispatchKeyEvent", type="keyUp", key="c")
     assert np.abs(patch() - cut).mean() < 1
+    drawing.key(desktop, "c", modifiers=2)  # Ctrl: it copies
+    drawing.key(desktop, "r", modifiers=1)  # Alt
+    chosen = "['#compare', '[name=tool]:checked'].map(one => document.querySelector(one).value)"
+    assert desktop.evaluate(chosen) == ["2", "keep"]
 
 
 def test_an_image_that_the_server_forgot_is_sent_again(browser, server, photo, tmp_path):
