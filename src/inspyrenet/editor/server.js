@@ -67,8 +67,8 @@ export class ServerNetwork {
 async function answered(request) {
   const answer = await request.catch(error => { throw new Error(`the server does not answer: ${error.message}`); });
   if (answer.ok) return answer;
-  const said = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-  throw Object.assign(new Error(said.error), { status: answer.status });
+  const said = await answer.json().catch(() => null); // a proxy may say anything
+  throw Object.assign(new Error(said?.error ?? `the server answered ${answer.status}`), { status: answer.status });
 }
 
 async function mapOf(blob) {

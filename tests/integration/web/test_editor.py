@@ -342,6 +342,12 @@ def test_of_images_that_come_at_once_the_last_one_is_kept(desktop):
     assert len(closed) == 2
 
 
+def test_an_answer_that_is_not_of_the_server_is_told(desktop):
+    desktop.evaluate("window.fetch = () => Promise.resolve(new Response('{}', {status: 502})), 0")
+    desktop.draw(CORNER, (60, 40))
+    desktop.wait_for(f"{STATUS} == 'the server answered 502'")
+
+
 def test_nothing_is_loaded_from_elsewhere(desktop, server):
     own = (f"http://127.0.0.1:{server.port}/editor/", "data:", "blob:", "about:")
     assert len(desktop.requests) > 10 and [one for one in desktop.requests if not one.startswith(own)] == []
