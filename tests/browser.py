@@ -45,6 +45,8 @@ class Browser:
         self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "DOM", "Log"):
             self.send(f"{domain}.enable")
+        still = [{"name": "prefers-reduced-motion", "value": "reduce"}]  # pictures are taken of what lasts
+        self.send("Emulation.setEmulatedMedia", features=still)
         self.size(width, height)
 
     def __enter__(self) -> "Browser":
