@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..data.images.read import ImageError, upright_size
 from .errors import BatchError
 from .inputs import Item
-from .manifest import SKIPPED, Row
+from .manifest import FAILED, SKIPPED, Row
 from .places import AnyState, Look, local_copy, state_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ class Known:
 
     path: str
     output: str
+    status: str
     source_bytes: int | None
     source_mtime_ns: int | None
     bytes: int | None  # of the result
@@ -45,8 +46,9 @@ def plan_resume(
     """Finished: the result is there, is no older than `since` (ns), and its image is the one that it was made from.
 
     Where a row tells, the result's size and the image's size and time of change must still be as recorded; else the result
-    must be a picture, as far as its first bytes tell, and not older than the image. Raises BatchError where a result belongs
-    to another image that still exists. look: tells the state of an image or result.
+    must be a picture, as far as its first bytes tell, and not older than the image. Where the row says that it failed, what
+    is there is of an earlier run, and not finished. Raises BatchError where a result belongs to another image that still
+    exists. look: tells the state of an image or result.
     """
     known = _known(table)
     _refuse_foreign(items, known, since, look)
@@ -68,7 +70,7 @@ def plan_resume(
 
 
 def _known(table: "pyarrow.Table") -> list[Known]:
-    names = ("path", "output", "source_bytes", "source_mtime_ns", "bytes")
+    names = ("path", "output", "status", "source_bytes", "source_mtime_ns", "bytes")
     return [Known(*values) for values in zip(*(table[name].to_pylist() for name in names), strict=True)]
 
 
@@ -122,13 +124,16 @@ def _sort_slice(
 
 def _is_finished(item: Item, row: Known | None, since: int | None, look: Look) -> tuple[AnyState, AnyState] | None:
     """State of image and result, where the result is whole and of this image."""
+    row = row if row is not None and row.output == item.output else None
+    if row is not None and row.status == FAILED:
+        return None
     try:
         output, source = look(item.output), look(item.path)
     except OSError:
         return None  # not made, or no image: trying says what is wrong
     if not output.st_size or (since is not None and output.st_mtime_ns < since):
         return None
-    if row is not None and row.output == item.output and row.source_mtime_ns is not None:
+    if row is not None and row.source_mtime_ns is not None:
         if row.bytes is not None and row.bytes != output.st_size:
             return None  # cut short since, or written by something else
         same = (row.source_bytes, row.source_mtime_ns) == (source.st_size, source.st_mtime_ns)

@@ -237,7 +237,8 @@ def item(place, name="a", output=None):
 
 def recorded(place, name="a", output=None, **changes):
     one = item(place, name, output)
-    return table_of([Row(one.path, one.output, DONE, **({"source_bytes": 1, "source_mtime_ns": 10**9} | changes))])
+    words = {"status": DONE, "source_bytes": 1, "source_mtime_ns": 10**9} | changes
+    return table_of([Row(one.path, one.output, **words)])
 
 
 def todo(place, table=None, since=None, names="ab"):
@@ -272,6 +273,12 @@ def test_an_image_that_changed_is_done_again(place):
     assert todo(place, recorded(place, source_mtime_ns=1))[0] == "ab"
     os.utime(place / "in" / "a.jpg", ns=(2 * 10**9, 2 * 10**9))
     assert todo(place)[0] == "ab"  # the result is older than the image
+
+
+def test_what_is_there_of_an_image_that_failed_is_of_an_earlier_run(place):
+    """Its image may be as the row says, or never have been reached."""
+    assert todo(place, recorded(place, status=FAILED)) == ("ab", [])
+    assert todo(place, recorded(place, status=FAILED, source_bytes=None, source_mtime_ns=None)) == ("ab", [])
 
 
 def test_results_from_before_an_overwriting_run_do_not_count(place):
