@@ -1,11 +1,14 @@
 """A batch whose images, results and manifest are objects: what holds for files holds for them."""
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow.parquet
 import pytest
 
 from inspyrenet.batch import job
+from inspyrenet.batch.fetch import AHEAD, Fetched
+from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import Manifest
 from inspyrenet.batch.places import write_result
 from inspyrenet.cloud.errors import CloudError
@@ -59,6 +62,16 @@ def test_a_batch_from_store_to_store_goes_on_where_it_ended(pictures, capfd):
     written = capfd.readouterr()
     assert object_store.SECRET not in written.out + written.err
     assert object_store.SECRET.encode() not in object_store.get("out/manifest.parquet")
+
+
+def test_a_group_may_be_larger_than_what_is_fetched_ahead(bucket):
+    items = [Item(f"{IN}/{number:02d}.png", "") for number in range(2 * AHEAD + 1)]
+    for number, item in enumerate(items):
+        object_store.put(item.path.removeprefix("s3://photos/"), object_store.picture(number))
+    with ThreadPoolExecutor(AHEAD) as pool:
+        fetched = Fetched(items, pool)
+        assert [fetched.pixels(item.path) for item in items] == [8 * 12] * len(items)
+        assert fetched.take(items[-1].path)[1] == object_store.picture(len(items) - 1)
 
 
 def test_results_without_a_row_are_found_again(pictures):
