@@ -22,11 +22,15 @@ class Conflict(CloudError):
     """The condition of a write was not met: another one was there before."""
 
 
+class Busy(CloudError):
+    """Another write of the same object was under way."""
+
+
 KINDS: dict[str, type[CloudError]] = {
     "404": NoSuchObject,
     "NoSuchKey": NoSuchObject,
     "PreconditionFailed": Conflict,
-    "ConditionalRequestConflict": Conflict,
+    "ConditionalRequestConflict": Busy,
 }
 
 

@@ -4,15 +4,18 @@ An object appears whole or not at all: S3 shows it when its last byte is there. 
 every tool for S3 finds them (environment, profiles, the machine's role), and go nowhere else.
 """
 
+import contextlib
 import functools
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..utils.system.extras import how_to_install
-from .errors import CloudExtraMissing, NoSuchObject, reported
+from .errors import Busy, CloudExtraMissing, NoSuchObject, reported
 
 ATTEMPTS = 6  # of each request: botocore waits up to 1, 2, 4, 8 and 16 s between them
 PATIENCE = {"connect_timeout": 10, "read_timeout": 60}  # seconds
+BUSY = 0.5, 1.0, 2.0  # seconds before a conditional write that met another one (409) is tried again, as S3 asks for
 CLOCK = 10**9  # ns: some stores tell times to the second in one answer and finer in another
 
 
@@ -79,11 +82,16 @@ def write(url: str, data: bytes) -> None:
 def write_if(url: str, data: bytes, tag: str | None) -> str:
     """Put the object where the one that is there has this tag, or where there is none (None); the tag of the new one.
 
-    Raises Conflict where that is not so, CloudError.
+    Raises Conflict where that is not so, Busy where others write it all the time, CloudError.
     """
     bucket, key = split(url)
     condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}
-    return _call("write", url, "put_object", Bucket=bucket, Key=key, Body=data, **condition)["ETag"]
+    put = functools.partial(_call, "write", url, "put_object", Bucket=bucket, Key=key, Body=data, **condition)
+    for pause in BUSY:
+        with contextlib.suppress(Busy):
+            return put()["ETag"]
+        time.sleep(pause)
+    return put()["ETag"]
 
 
 def remove(url: str) -> None:

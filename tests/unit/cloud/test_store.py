@@ -161,3 +161,54 @@ def test_a_lost_lease_is_noticed(bucket, monkeypatch):
         held.check()
     held.release()
     assert object_store.get("out/lock") == b"{}"  # it is the other's
+
+
+def test_a_request_that_is_sent_twice_meets_its_own_note(bucket, monkeypatch):
+    """As a library does where the answer to the first was lost."""
+    call = store._call
+
+    def twice(doing, url, method, **words):
+        if method == "put_object":
+            call(doing, url, method, **words)
+        return call(doing, url, method, **words)
+
+    monkeypatch.setattr(store, "_call", twice)
+    held = Lease(CloudPath(f"{URL}/out/lock"))
+    held.check()
+    held.release()
+    assert object_store.names("out") == []
+
+
+def test_what_was_renewed_meanwhile_is_not_taken_over(bucket, monkeypatch):
+    place = CloudPath(f"{URL}/out/lock")
+    first, write = Lease(place), store.write
+
+    def write_late(url, data):
+        write(url, data)
+        first.check()
+
+    monkeypatch.setattr(lease, "ENDS", 0)
+    monkeypatch.setattr(store, "write", write_late)  # of the clock, after the look at the lease
+    with pytest.raises(CloudError, match="on s3://photos/out just now: run the same command again"):
+        Lease(place)
+    first.check()
+    first.release()
+
+
+def test_a_store_that_is_busy_is_asked_again(bucket, monkeypatch):
+    said = {"Error": {"Code": "ConditionalRequestConflict"}}
+    answers = [object_store.client().exceptions.ClientError(said, "PutObject")] * len(store.BUSY)
+    call = store._store().call_s3
+
+    def busy(*words, **more):
+        if answers:
+            raise answers.pop()
+        return call(*words, **more)
+
+    monkeypatch.setattr(store, "BUSY", [0] * len(store.BUSY))
+    monkeypatch.setattr(store._store(), "call_s3", busy)
+    tag = store.write_if(f"{URL}/a", b"1", None)
+    assert store.write_if(f"{URL}/a", b"2", tag) != tag and object_store.get("a") == b"2"
+    answers += [object_store.client().exceptions.ClientError(said, "PutObject")] * (len(store.BUSY) + 1)
+    with pytest.raises(CloudError, match="ConditionalRequestConflict"):
+        store.write_if(f"{URL}/a", b"3", None)
