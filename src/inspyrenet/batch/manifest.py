@@ -191,20 +191,22 @@ class Manifest:
         return merge_rows(tables)
 
     def save(self, table: "pyarrow.Table") -> None:
-        """Replace the snapshot; the parts are in it."""
+        """Replace the snapshot; the parts are in it. Raises CloudError where another command took the lease."""
+        self._check_lease()
         write_table(table, self.file, self.made_with)
         self._remove_parts()
 
     def add_part(self, shard: int, rows: Sequence[Row]) -> None:
-        if isinstance(self._lock, Lease):
-            self._lock.check()
+        """Write the rows of a shard. Raises CloudError where another command took the lease."""
+        self._check_lease()
         write_table(table_of(rows), self.folder / f"part-{shard:05d}.parquet", self.made_with)
 
     def finish(self) -> "pyarrow.Table":
-        """Fold everything into the snapshot and close; the parts' folder goes."""
+        """Fold everything into the snapshot and close; the parts' folder goes. Raises CloudError as `save` does."""
         table = merge_rows(self._read_all()[0])
         self.save(table)
-        remove_tree(self.folder)  # a worker of a killed run may still be leaving a mark
+        self._check_lease()
+        remove_tree(self.folder, LOCK)  # a worker of a killed run may still be leaving a mark
         self.close()
         return table
 
@@ -212,10 +214,15 @@ class Manifest:
         """Let others in. A folder with nothing to remember goes."""
         if self._lock is None:
             return
-        if not (self.folder / RUN).exists():
-            remove_tree(self.folder)
+        held = self._lock.renew() if isinstance(self._lock, Lease) else True
+        if held and not (self.folder / RUN).exists():
+            remove_tree(self.folder, LOCK)
         self._lock.release() if isinstance(self._lock, Lease) else os.close(self._lock)
         self._lock = None
+
+    def _check_lease(self) -> None:
+        if isinstance(self._lock, Lease):
+            self._lock.check()
 
     # -- parts ------------------------------------------------------------------------------------------------------
 

@@ -102,11 +102,11 @@ def write_result(result: "Result", path: Path, form: str) -> int:
     return len(data)
 
 
-def remove_tree(folder: Path) -> None:
-    """As far as that is possible: what stays harms nobody."""
+def remove_tree(folder: Path, lock: str) -> None:
+    """As far as that is possible: what stays harms nobody. lock: stays in a store, where it keeps others out until its end."""
     if isinstance(folder, CloudPath):
         with contextlib.suppress(OSError):
-            folder.remove_tree()
+            folder.remove_tree(but=lock)
     else:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -63,11 +63,13 @@ class CloudPath(PurePosixPath):
         for page in store.pages(beginning):
             yield from (one for url, _ in page if (one := CloudPath(url)).parent == self and one.match(pattern))
 
-    def remove_tree(self) -> None:
-        """All objects below."""
+    def remove_tree(self, but: str) -> None:
+        """All objects below, except the one of this name."""
+        kept = str(self / but)
         for page in store.pages(f"{self}/"):
             for url, _ in page:
-                store.remove(url)
+                if url != kept:
+                    store.remove(url)
 
     def check_writable(self) -> None:
         """Try to write below, and to remove it again. Raises CloudError."""

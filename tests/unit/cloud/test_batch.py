@@ -11,6 +11,7 @@ from inspyrenet.batch.fetch import AHEAD, Fetched
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import Manifest
 from inspyrenet.batch.places import write_result
+from inspyrenet.cloud import store
 from inspyrenet.cloud.errors import CloudError
 from inspyrenet.cloud.lease import Lease
 from inspyrenet.cloud.path import CloudPath
@@ -102,6 +103,28 @@ def test_a_second_command_and_a_missing_bucket_are_refused(pictures):
         fake_worker.run(request(output="s3://nowhere/out"))
     with pytest.raises(CloudError, match="there is no bucket nowhere"):
         fake_worker.run(request(input="s3://nowhere/in"))
+
+
+def test_a_lost_lease_ends_the_work_and_nothing_of_the_next_one_is_touched(bucket):
+    manifest = Manifest(CloudPath(f"{OUT}/manifest.parquet"))
+    table = manifest.open({"type": "map"})
+    object_store.put("out/manifest.parts/lock", b"{}")
+    for act in (lambda: manifest.save(table), manifest.finish):
+        with pytest.raises(CloudError, match=r"another inspyrenet batch took s3://photos/out/manifest\.parts/lock"):
+            act()
+    object_store.client().delete_object(Bucket=object_store.BUCKET, Key="out/manifest.parts/run.json")
+    manifest.close()
+    assert object_store.names("out") == ["out/manifest.parts/clock", "out/manifest.parts/lock"]
+
+
+def test_the_lock_of_a_finished_batch_goes_last(bucket, monkeypatch):
+    removed, remove = [], store.remove
+    monkeypatch.setattr(store, "remove", lambda url: removed.append(url) or remove(url))
+    manifest = Manifest(CloudPath(f"{OUT}/manifest.parquet"))
+    manifest.open({"type": "map"})
+    manifest.finish()
+    assert [url.rpartition("/")[2] for url in removed] == ["clock", "run.json", "lock"]
+    assert object_store.names("out") == ["out/manifest.parquet"]
 
 
 def test_results_of_the_second_before_overwriting_are_made_again(bucket):
