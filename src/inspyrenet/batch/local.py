@@ -120,14 +120,23 @@ class LocalExecutor:
             self.slots = [slot for slot in self.slots if not slot.line.closed]
 
     def _handle_worker_death(self, slot: _Slot, left: deque[Task]) -> None:
-        code = slot.process.exitcode
-        why = signal.Signals(-code).name if code is not None and code < 0 else f"exit code {code}"
         if slot.task:
             left.appendleft(slot.task)
+        cause = _cause(slot.process.exitcode)
         self.say(
-            f"worker {slot.name} died ({why}); " + ("its images are done again" if slot.task else "it starts again")
+            f"worker {slot.name} died ({cause}); {'its images are done again' if slot.task else 'it starts again'}"
         )
         slot.task = None
+
+
+def _cause(code: int | None) -> str:
+    """SIGKILL, or exit code 1, by what a process left behind."""
+    if code is None or code >= 0:
+        return f"exit code {code}"
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # most real-time signals have no name
+        return f"signal {-code}"
 
 
 def _end_with_parent() -> None:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 import time
 
+from inspyrenet.batch import local
+
 SCRIPT = """
 import fcntl, sys, time
 from inspyrenet.batch.inputs import Item
@@ -58,3 +60,7 @@ def test_a_worker_ends_when_its_command_is_killed(tmp_path):
     finally:
         command.kill()
         command.wait()
+
+
+def test_a_worker_may_die_of_any_signal():
+    assert [local._cause(code) for code in (1, -9, -40)] == ["exit code 1", "SIGKILL", "signal 40"]
