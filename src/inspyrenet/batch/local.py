@@ -18,6 +18,7 @@ from ..networks.choose import graph_of
 from ..utils.system.cores import usable_cores
 from ..utils.system.signals import ignore
 from .errors import BatchError
+from .in_flight import TRIES
 from .inputs import Item
 from .layout import Layout, Node
 from .manifest import Row
@@ -34,6 +35,7 @@ class _Slot:
     process: BaseProcess
     line: Connection
     task: Task | None = None
+    starts: int = 1  # of its place in a row, this one included, before a worker was ready; 0: this one is
 
 
 def _gpus(device: str) -> int:
@@ -80,18 +82,18 @@ class LocalExecutor:
         return [Node(usable_cores(), _gpus(device))]
 
     def run(self, tasks: Sequence[Task], make: MakeWorker, layout: Layout) -> Generator[list[Row]]:
-        """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start."""
+        """Rows of each task, in the order in which they end. Raises BatchError where a worker cannot start, or dies of it."""
         context = multiprocessing.get_context("spawn")
         left = deque(tasks)
 
-        def begin(place: int) -> _Slot:
+        def begin(place: int, starts: int = 1) -> _Slot:
             here, there = context.Pipe()
             name = f"{place + 1} of {layout.workers}"
             words = (there, make, name, layout.device(place), layout.threads)
             process = context.Process(target=_work, args=words, daemon=True)
             process.start()
             there.close()
-            return _Slot(name, process, here)
+            return _Slot(name, process, here, starts=starts)
 
         self.slots = [begin(place) for place in range(min(layout.workers, len(tasks)))]
         while left or any(slot.task for slot in self.slots):
@@ -106,11 +108,11 @@ class LocalExecutor:
                     self._handle_worker_death(slot, left)
                     slot.line.close()
                     if left:
-                        self.slots[place] = begin(place)
+                        self.slots[place] = begin(place, slot.starts + 1)
                     continue
                 if kind == "error":
                     raise BatchError(content)
-                slot.task = None
+                slot.task, slot.starts = None, 0
                 if kind == "rows":
                     yield content
                 if left:
@@ -123,6 +125,12 @@ class LocalExecutor:
         if slot.task:
             left.appendleft(slot.task)
         cause = _cause(slot.process.exitcode)
+        if left and slot.starts >= TRIES:
+            raise BatchError(
+                f"worker {slot.name} died {TRIES} times before it was ready ({cause}), see what it said above: take fewer "
+                "--workers where memory is short; run the same command again where the package was changed meanwhile; in a "
+                "script, start the batch below if __name__ == '__main__'"
+            )
         self.say(
             f"worker {slot.name} died ({cause}); {'its images are done again' if slot.task else 'it starts again'}"
         )

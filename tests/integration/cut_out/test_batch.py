@@ -146,7 +146,7 @@ def test_an_image_that_kills_every_worker_is_given_up(tmp_path, capsys):
     ("make", "message"),
     [
         (fake_worker.make_broken_worker, "the weights do not fit"),
-        (fake_worker.make_dying_worker, "died 3 times while it loaded the network"),
+        (fake_worker.make_dying_worker, "died 3 times before it was ready"),
     ],
 )
 def test_workers_that_cannot_start_end_the_batch(tmp_path, monkeypatch, make, message):

@@ -1,11 +1,18 @@
 """Workers as processes of this machine."""
 
 import fcntl
+import os
 import subprocess
 import sys
 import time
 
+import pytest
+
 from inspyrenet.batch import local
+from inspyrenet.batch.errors import BatchError
+from inspyrenet.batch.inputs import Item
+from inspyrenet.batch.layout import Layout
+from inspyrenet.engine.network_options import NetworkOptions
 
 SCRIPT = """
 import fcntl, sys, time
@@ -64,3 +71,24 @@ def test_a_worker_ends_when_its_command_is_killed(tmp_path):
 
 def test_a_worker_may_die_of_any_signal():
     assert [local._cause(code) for code in (1, -9, -40)] == ["exit code 1", "SIGKILL", "signal 40"]
+
+
+class Deadly:
+    """A `make` that ends its process before it can be called, as a module that is gone does."""
+
+    def __reduce__(self):
+        return os._exit, (7,)
+
+
+def test_a_worker_that_never_gets_ready_ends_the_batch():
+    said = []
+
+    def say(line):
+        said.append(line)
+        assert len(said) < local.TRIES, "it starts again and again"
+
+    with local.LocalExecutor(say, NetworkOptions(device="cpu")) as executor:
+        rows = executor.run([[Item("a.jpg", "a.png")]], Deadly(), Layout(1, 1))
+        with pytest.raises(BatchError, match=r"worker 1 of 1 died 3 times before it was ready \(exit code 7\)"):
+            next(rows)
+    assert said == ["worker 1 of 1 died (exit code 7); it starts again"] * 2
