@@ -6,10 +6,10 @@ import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..utils.system.cores import usable_cores
-from .errors import BatchError, load_ray
+from .errors import BatchError, guarded, load_ray
 from .inputs import Item
 from .layout import Layout, Node
 from .local import MakeWorker, Task
@@ -142,11 +142,7 @@ class Actor:
         import ray
 
         name = ray.get_runtime_context().get_actor_id() or ""  # the same after a restart
-        self.worker, self.error = None, ""
-        try:
-            self.worker = make(name, device, threads)
-        except (ValueError, RuntimeError, OSError, ImportError) as error:
-            self.error = str(error)
+        self.made = guarded(make, name, device, threads)  # "done" and the worker, or "error" and why there is none
 
     def __call__(self, batch: "pyarrow.Table") -> "pyarrow.Table":
         import pyarrow
@@ -154,20 +150,17 @@ class Actor:
         return pyarrow.table({"rows": [self._do(task) for task in batch["task"].to_pylist()]})
 
     def _do(self, packed: str) -> str:
-        if self.worker is None:
-            return json.dumps({"error": self.error})
-        try:
-            rows = self.worker([Item(**item) for item in json.loads(packed)])
-        except OSError as error:  # of the in-flight folder
-            return json.dumps({"error": str(error)})
-        return json.dumps({"rows": [asdict(row) for row in rows]})
+        return json.dumps(self.made if self.made[0] == "error" else guarded(self._rows, packed))
+
+    def _rows(self, packed: str) -> list[dict[str, Any]]:
+        return [asdict(row) for row in self.made[1]([Item(**item) for item in json.loads(packed)])]
 
 
 def _unpack(packed: str) -> list[Row]:
-    content = json.loads(packed)
-    if "error" in content:
-        raise BatchError(content["error"])
-    return [Row(**row) for row in content["rows"]]
+    kind, content = json.loads(packed)
+    if kind == "error":
+        raise BatchError(content)
+    return [Row(**row) for row in content]
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,8 +1,12 @@
-"""What can be wrong with a batch before its first image, and the places that load the packages of its extras."""
+"""What can be wrong with a batch as a whole, and the places that load the packages of its extras."""
 
+import traceback
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 from ..utils.system.extras import how_to_install
+from ..utils.system.failures import EXPECTED
 
 
 class BatchError(ValueError):
@@ -11,6 +15,19 @@ class BatchError(ValueError):
 
 class BatchExtraMissing(RuntimeError):
     """A package that a batch needs is not installed; the message names the extra."""
+
+
+def guarded(call: Callable[..., Any], *words: Any) -> tuple[str, Any]:
+    """("done", what the call returns) or ("error", why it failed, in words): what a worker raises ends the batch.
+
+    What nobody expects is told with its traceback.
+    """
+    try:
+        return "done", call(*words)
+    except EXPECTED as error:
+        return "error", str(error)
+    except Exception:
+        return "error", f"a worker failed:\n{traceback.format_exc()}"
 
 
 def load_arrow() -> ModuleType:

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from ..engine.network_options import NetworkOptions
 from ..networks.choose import graph_of
 from ..utils.system.cores import usable_cores
 from ..utils.system.signals import ignore
-from .errors import BatchError
+from .errors import BatchError, guarded
 from .in_flight import TRIES
 from .inputs import Item
 from .layout import Layout, Node
@@ -113,7 +112,7 @@ class LocalExecutor:
                 if kind == "error":
                     raise BatchError(content)
                 slot.task, slot.starts = None, 0
-                if kind == "rows":
+                if kind == "done":
                     yield content
                 if left:
                     slot.task = left.popleft()
@@ -160,15 +159,8 @@ def _work(line: Connection, make: MakeWorker, name: str, device: str, threads: i
     ignore(signal.SIGINT)  # the command answers it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        try:
-            worker = make(name, device, threads)
-            line.send(("ready", None))
-            while True:
-                task = line.recv()
-                line.send(("rows", worker(task)))
-        except (EOFError, BrokenPipeError, ConnectionResetError):
-            raise
-        except (ValueError, RuntimeError, OSError, ImportError) as error:
-            line.send(("error", str(error)))
-        except Exception:
-            line.send(("error", f"a worker failed:\n{traceback.format_exc()}"))
+        kind, worker = guarded(make, name, device, threads)
+        line.send((kind, worker) if kind == "error" else ("ready", None))
+        while kind != "error":
+            kind, content = guarded(lambda: worker(line.recv()))  # a task that cannot be read is told, too
+            line.send((kind, content))
