@@ -1,12 +1,14 @@
 """What can be wrong with a batch as a whole, and the places that load the packages of its extras."""
 
+import contextlib
+import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
 
 from ..utils.system.extras import how_to_install
-from ..utils.system.failures import EXPECTED
+from ..utils.system.failures import EXPECTED, one_line
 
 
 class BatchError(ValueError):
@@ -28,6 +30,15 @@ def guarded(call: Callable[..., Any], *words: Any) -> tuple[str, Any]:
         return "error", str(error)
     except Exception:
         return "error", f"a worker failed:\n{traceback.format_exc()}"
+
+
+@contextlib.contextmanager
+def cleaning_up() -> Iterator[None]:
+    """A step at the end of a batch. An OSError is printed, so that the next step and the batch's own error are not lost."""
+    try:
+        yield
+    except OSError as error:
+        print(f"while cleaning up: {one_line(error)}", file=sys.stderr, flush=True)
 
 
 def load_arrow() -> ModuleType:

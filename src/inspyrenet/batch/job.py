@@ -21,7 +21,7 @@ from ..remover.compositing import OutputStyle, check_threshold, mended_style, st
 from ..remover.foreground import choose_method
 from ..utils.system.signals import Handler
 from .cluster import RayExecutor
-from .errors import BatchError, load_arrow
+from .errors import BatchError, cleaning_up, load_arrow
 from .in_flight import InFlight
 from .inputs import Inputs, Item, find_inputs, lay_out, tasks_of
 from .layout import lay_out_workers
@@ -202,9 +202,10 @@ def _work(
     finally:
         summary.seconds = time.perf_counter() - started
         summary.left = progress.total - progress.count
-        InFlight(manifest.folder).clear()  # nobody died of anything: this process is here to say so
-        with contextlib.suppress(OSError):  # what cannot be written is found again from the results
+        with cleaning_up():  # rows that cannot be written are found again from the results
             journal.flush()
+        with cleaning_up():
+            InFlight(manifest.folder).clear()  # nobody died of anything: this process is here to say so
 
 
 def _executor(request: BatchRequest, say: Callable[[str], None]) -> "LocalExecutor | RayExecutor":

@@ -18,7 +18,7 @@ from ..cloud.errors import CloudError
 from ..cloud.lease import Lease
 from ..cloud.path import CloudPath
 from ..mending.components import Box
-from .errors import BatchError, load_arrow
+from .errors import BatchError, cleaning_up, load_arrow
 from .places import moment_of, readable, remove_tree, write_data, written
 
 if TYPE_CHECKING:
@@ -205,20 +205,23 @@ class Manifest:
         """Fold everything into the snapshot and close; the parts' folder goes. Raises CloudError as `save` does."""
         table = merge_rows(self._read_all()[0])
         self.save(table)
-        self._check_lease()
-        remove_tree(self.folder, LOCK)  # a worker of a killed run may still be leaving a mark
+        with cleaning_up():
+            self._check_lease()
+            remove_tree(self.folder, LOCK)  # a worker of a killed run may still be leaving a mark
         self.close()
         return table
 
     def close(self) -> None:
-        """Let others in. A folder with nothing to remember goes."""
-        if self._lock is None:
+        """Let others in. A folder with nothing to remember goes. What cannot be removed harms nobody, and is told."""
+        lock, self._lock = self._lock, None
+        if lock is None:
             return
-        held = self._lock.renew() if isinstance(self._lock, Lease) else True
-        if held and not (self.folder / RUN).exists():
-            remove_tree(self.folder, LOCK)
-        self._lock.release() if isinstance(self._lock, Lease) else os.close(self._lock)
-        self._lock = None
+        with cleaning_up():
+            held = lock.renew() if isinstance(lock, Lease) else True
+            if held and not (self.folder / RUN).exists():
+                remove_tree(self.folder, LOCK)
+        with cleaning_up():
+            lock.release() if isinstance(lock, Lease) else os.close(lock)
 
     def _check_lease(self) -> None:
         if isinstance(self._lock, Lease):

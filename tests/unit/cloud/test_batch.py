@@ -127,6 +127,19 @@ def test_the_lock_of_a_finished_batch_goes_last(bucket, monkeypatch):
     assert object_store.names("out") == ["out/manifest.parquet"]
 
 
+def test_a_finished_batch_does_not_fail_because_something_cannot_be_removed(bucket, monkeypatch, capsys):
+    def fail(url):
+        raise CloudError(f"cannot remove {url}: no connection")
+
+    manifest = Manifest(CloudPath(f"{OUT}/manifest.parquet"))
+    manifest.open({"type": "map"})
+    monkeypatch.setattr(store, "remove", fail)
+    manifest.finish()
+    manifest.close()  # nothing is left to do
+    said = capsys.readouterr().err
+    assert said == f"while cleaning up: cannot remove {OUT}/manifest.parts/lock: no connection\n"
+
+
 def test_results_of_the_second_before_overwriting_are_made_again(bucket):
     result = CloudPath(f"{OUT}/a.png")
     result.write_bytes(b"old")
