@@ -5,17 +5,15 @@ import os
 import socket
 import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cloud.path import as_path, is_url
-from ..cloud.store import State
-from ..files.read_ahead import Reading, Room, read_ahead
+from ..files.pipeline import Pipeline, Steps
 from ..files.report import FATAL_ERRNOS
 from ..remover.compositing import OutputStyle
 from ..utils.system.allocator import freed_memory_kept
@@ -88,7 +86,8 @@ def limit_threads(number: int) -> None:
 
 
 class Worker:
-    """Callable: items → rows, one for each. Nothing that is wrong with one image is raised.
+    """Callable: items → rows, one for each; fewer where nothing can be written any more. Nothing that is wrong with one
+    image is raised.
 
     name: stays the same when a worker that died is started again. Raises BatchError where loading the network killed it
     before, again and again, and whatever Remover raises.
@@ -165,72 +164,25 @@ class Worker:
     # -- the usual way ----------------------------------------------------------------------------------------------
 
     def _cut_all(self, items: Sequence[Item]) -> list[Row]:
-        """Reading, network and writing overlap."""
-        rows: list[Row] = []
-        pending: deque[tuple[Row, int, Future[float]]] = deque()
-        room = Room()
+        """Reading, network and writing overlap. Where nothing can be written any more, the rest has no rows."""
+        rows = [Row(item.path, item.output, DONE, shard=item.shard) for item in items]
         fetched = Fetched(items, self.fetchers)
-
-        def finish_one() -> None:
-            row, pixels, writing = pending.popleft()
-            _finish_writing(row, writing)
-            room.taken -= pixels
-
-        for group in read_ahead(
-            items, partial(_read, fetched), partial(_pixels, fetched), self.readers, room, finish_one, self.batch_size
-        ):
-            started = [(_new_row(reading.item, DONE), reading.pixels) for reading in group]
-            rows += [row for row, _ in started]
-            found = {id(row): (image, maps) for row, image, maps in self._predict([row for row, _ in started], group)}
-            group.clear()  # large images are gone before the next ones are read
-            for row, pixels in started:
-                if id(row) in found:
-                    pending.append((row, pixels, self.writers.submit(self._write, row, *found.pop(id(row)))))
-                else:  # it failed
-                    room.taken -= pixels
-            while len(pending) > PENDING:
-                finish_one()
-        while pending:
-            finish_one()
-        return rows
-
-    def _predict(
-        self, rows: Sequence[Row], group: "Sequence[Reading[Item]]"
-    ) -> "Iterator[tuple[Row, DecodedImage, NetworkMaps]]":
-        """What the network says of those images that can be read, and of which it says something."""
-        images = [(row, _result(row, reading.future)) for row, reading in zip(rows, group, strict=True)]
-        yield from self._through_network([(row, image) for row, image in images if image is not None])
-
-    def _through_network(
-        self, group: "list[tuple[Row, DecodedImage]]"
-    ) -> "Iterator[tuple[Row, DecodedImage, NetworkMaps]]":
-        """Several at once, or each for itself where that fails."""
         levels = self.settings.style.kind == "debug"
-        started = time.perf_counter()
-        if len(group) > 1:
-            try:
-                found = self.remover.predict([image for _, image in group], levels)
-            except Exception:  # memory, mostly: one by one below, where the reason is told
-                found = []
-            for (row, image), maps in zip(group, found, strict=False):
-                _spend(row, (time.perf_counter() - started) / len(group))
-                yield row, image, maps
-            if found:
-                return
-        for row, image in group:
-            started = time.perf_counter()
-            try:
-                (maps,) = self.remover.predict([image], levels)
-            except Exception as error:  # whatever it is, it does not stop the rest
-                _fail(row, error)
-                continue
-            _spend(row, time.perf_counter() - started)
-            yield row, image, maps
+        steps = Steps(
+            partial(_pixels, fetched),
+            partial(_read, fetched),
+            lambda images: self.remover.predict(images, levels),
+            self._make,
+            _finish,
+            _fail,
+        )
+        Pipeline(steps, self.readers, self.writers, self.batch_size, PENDING).run(rows)
+        return [row for row in rows if row.finished]
 
-    def _write(self, row: Row, image: "DecodedImage", maps: "NetworkMaps") -> float:
-        """Make the result and its file; the seconds that this took."""
+    def _make(self, row: Row, image: "DecodedImage", maps: "NetworkMaps", seconds: float) -> float:
+        """Make the result and its file; the seconds of the network and of this."""
         settings = self.settings
-        started = time.perf_counter()
+        started = time.perf_counter() - seconds
         result = self.remover.finish(
             image, maps, settings.style, settings.threshold, settings.reverse, settings.keep_metadata
         )
@@ -244,54 +196,45 @@ def _new_row(item: Item, status: str) -> Row:
     """A row with what the file system says about the image; a store says it with the content."""
     row = Row(item.path, item.output, status, shard=item.shard, finished=time.time())
     if not is_url(item.path):
-        with contextlib.suppress(OSError):  # reading it says what is wrong
-            _note(row, Path(item.path).stat())
+        _note_file(row)
     return row
+
+
+def _note_file(row: Row) -> None:
+    with contextlib.suppress(OSError):  # reading it says what is wrong
+        _note(row, Path(row.path).stat())
 
 
 def _note(row: Row, state: AnyState) -> None:
     row.source_bytes, row.source_mtime_ns = state.st_size, state.st_mtime_ns
 
 
-def _read(fetched: Fetched, item: Item) -> "tuple[DecodedImage, float, State | None]":
-    """The image, seconds, and of an object its state."""
+def _read(fetched: Fetched, row: Row) -> "DecodedImage":
+    """The image; its state from before it was read, its size and the seconds go into the row."""
     from ..remover.image_types import read_upright
 
     started = time.perf_counter()
-    state, source = fetched.take(item.path) if is_url(item.path) else (None, Path(item.path))
-    return read_upright(source), time.perf_counter() - started, state
-
-
-def _pixels(fetched: Fetched, item: Item) -> int:
-    from ..data.images.read import count_pixels
-
-    return fetched.pixels(item.path) if is_url(item.path) else count_pixels(item.path)
-
-
-def _result(row: Row, reading: "Future[tuple[DecodedImage, float, State | None]]") -> "DecodedImage | None":
-    """The image, where it can be read; its size and the time go into the row."""
-    try:
-        image, row.seconds, state = reading.result()
-    except Exception as error:  # decoders fail in many ways
-        _fail(row, error)
-        return None
-    row.height, row.width = image.array.shape[:2]
-    if state is not None:
+    source: Path | bytes = Path(row.path)
+    if is_url(row.path):
+        state, source = fetched.take(row.path)
         _note(row, state)
+    else:
+        _note_file(row)
+    image = read_upright(source)
+    row.height, row.width = image.array.shape[:2]
+    row.seconds = time.perf_counter() - started
     return image
 
 
-def _spend(row: Row, seconds: float) -> None:
+def _pixels(fetched: Fetched, row: Row) -> int:
+    from ..data.images.read import count_pixels
+
+    return fetched.pixels(row.path) if is_url(row.path) else count_pixels(row.path)
+
+
+def _finish(row: Row, seconds: float) -> None:
     row.seconds = (row.seconds or 0.0) + seconds
-
-
-def _finish_writing(row: Row, writing: "Future[float]") -> None:
-    try:
-        _spend(row, writing.result())
-        row.finished = time.time()
-    except Exception as error:
-        _fail(row, error)
-        row.fatal = getattr(error, "errno", None) in FATAL_ERRNOS
+    row.finished = time.time()
 
 
 def _fail(row: Row, error: BaseException) -> None:
@@ -300,4 +243,5 @@ def _fail(row: Row, error: BaseException) -> None:
         one_line(error).removeprefix(f"{row.path}: ").removeprefix("image bytes: "),
         None,
     )
+    row.fatal = getattr(error, "errno", None) in FATAL_ERRNOS
     row.finished = time.time()

@@ -15,9 +15,10 @@ from inspyrenet.batch.errors import BatchError
 from inspyrenet.batch.in_flight import TRIES, InFlight
 from inspyrenet.batch.inputs import Item
 from inspyrenet.batch.manifest import DONE, FAILED
-from inspyrenet.batch.worker import Settings, Worker
+from inspyrenet.batch.worker import PENDING, Settings, Worker
 from inspyrenet.engine.network_options import NetworkOptions
 from inspyrenet.engine.presets import MissingWeights
+from inspyrenet.remover import image_types
 from inspyrenet.remover.compositing import OutputStyle
 from tests.fake_worker import HEAVY, NETWORK, ODD, FakeRemover, write_pictures
 
@@ -81,15 +82,32 @@ def test_bad_images_do_not_stop_the_rest(place, batch_size):
     assert not any(row.fatal for row in rows.values())
 
 
+def test_a_row_tells_of_the_image_before_it_was_read(place, monkeypatch):
+    """What changes meanwhile is not in the result, and so has to be seen by the next run."""
+    read = image_types.read_upright
+
+    def read_and_change(source):
+        image = read(source)
+        os.utime(source, ns=(1, 1))
+        return image
+
+    monkeypatch.setattr(image_types, "read_upright", read_and_change)
+    wanted = items(place, a=12)
+    before = Path(wanted[0].path).stat().st_mtime_ns
+    (row,) = worker(place)(wanted)
+    assert row.status == DONE and row.source_mtime_ns == before != 1
+
+
 def test_a_full_disk_is_hopeless(place, monkeypatch):
     def fail(array, path, *more):
         raise OSError(errno.ENOSPC, f"cannot write {path} (No space left on device)")
 
     one = worker(place)
-    wanted = items(place, a=12)
+    wanted = items(place, **{f"p{number}": 12 for number in range(9)})
     one.in_flight.leave = one.in_flight.enter = lambda *_: 0
     monkeypatch.setattr("inspyrenet.remover.writing.write_picture", fail)
-    (row,) = one(wanted)
+    row, *more = one(wanted)
+    assert len(more) <= PENDING  # the rest is not tried
     assert row.status == FAILED and row.fatal and "No space left" in row.message and row.bytes is None
 
 

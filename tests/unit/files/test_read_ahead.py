@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.files import jobs
+from inspyrenet.files import jobs, pipeline
 from inspyrenet.files.read_ahead import Room, read_ahead
 from inspyrenet.files.request import Request, parse_request
 from inspyrenet.remover.image_types import Result
@@ -50,7 +50,7 @@ def test_a_folder_of_large_images_has_one_of_them_in_memory(tmp_path, monkeypatc
     (tmp_path / "in").mkdir()
     for number in range(4):
         Image.fromarray(np.zeros((20, 30, 3), np.uint8)).save(tmp_path / "in" / f"{number}.png")
-    monkeypatch.setattr(jobs, "Room", lambda: Room(100))
+    monkeypatch.setattr(pipeline, "Room", lambda: Room(100))
     alive, most, read = WeakSet(), [], jobs._read
 
     def watched(job):
