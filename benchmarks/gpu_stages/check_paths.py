@@ -12,6 +12,7 @@ from torch.nn.functional import interpolate
 from inspyrenet.engine.predictor import Predictor
 from inspyrenet.lib.inference.pyramid_blending import predict
 from inspyrenet.lib.inference.transition import STAGE_SIZES, dilate_minus_erode
+from inspyrenet.utils.system.bfloat16 import is_faster_on_cpu
 from inspyrenet.utils.system.precision import DTYPES, choose_precision
 from inspyrenet.utils.train import distributed
 
@@ -86,9 +87,9 @@ def max_pools(setting: Setting) -> float:
 def precision_auto(setting: Setting) -> float:
     """What precision auto chooses runs, and is near float32: mean difference of a pixel's probability."""
     chosen = choose_precision("auto", setting.device)
-    has = setting.device.type == "cuda" and torch.cuda.is_bf16_supported()
-    if chosen != ("bfloat16" if has else "float32"):
-        raise RuntimeError(f"auto chose {chosen} on a device {'with' if has else 'without'} bfloat16")
+    fast = torch.cuda.is_bf16_supported() if setting.device.type == "cuda" else is_faster_on_cpu()
+    if chosen != ("bfloat16" if fast else "float32"):
+        raise RuntimeError(f"auto chose {chosen} on a device {'with' if fast else 'without'} fast bfloat16")
     return against_float32(setting, "auto")
 
 
