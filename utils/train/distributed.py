@@ -100,7 +100,7 @@ def local_rank() -> int:
     return int(os.environ.get("LOCAL_RANK", "0")) if launched() else 0
 
 
-_store: "dist.Store | None" = None  # lives as long as the process, see _join
+_stores: "dict[tuple[str, str], dist.Store]" = {}  # by address and port; live as long as the process, see _join
 _sessions = 0
 
 
@@ -110,11 +110,12 @@ def _join() -> "tuple[dist.Store, int, int]":
     The store is opened once: were the main process to close it after a session, a faster process that has begun the
     next session would have connected to the store that closes.
     """
-    global _store, _sessions
-    if _store is None:
-        _store, _, _ = next(dist.rendezvous("env://", timeout=TIMEOUT))
+    global _sessions
+    place = os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"]
+    if place not in _stores:
+        _stores[place] = next(dist.rendezvous("env://", timeout=TIMEOUT))[0]
     _sessions += 1
-    own = dist.PrefixStore(f"inspyrenet/session_{_sessions}", _store)
+    own = dist.PrefixStore(f"inspyrenet/session_{_sessions}", _stores[place])
     return own, int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
 
 

@@ -36,7 +36,7 @@ class Heartbeat:
         prefix: of its keys in the store; another one for each session of the same processes.
     """
 
-    def __init__(self, rank: int, size: int, prefix: str = "") -> None:
+    def __init__(self, rank: int, size: int, prefix: str) -> None:
         self.rank = rank
         self._peers = [peer for peer in range(size) if peer != rank]
         self._seen = {peer: ("", time.monotonic()) for peer in self._peers}
