@@ -67,12 +67,10 @@ class Screen:
     def __init__(self, camera: Clock):
         self.camera, self.ages = camera, []
 
-    def write(self, data: memoryview) -> None:
+    def write(self, data: memoryview) -> int:
         _, green, blue = np.frombuffer(data, np.uint8)[:3]
         self.ages.append(time.perf_counter() - self.camera.taken[int(blue) + 251 * int(green)])
-
-    def flush(self) -> None:
-        pass
+        return len(data)
 
 
 class Marked(Remover):

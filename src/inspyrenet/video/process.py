@@ -158,18 +158,20 @@ class Pipeline:
             self._incoming.abandon()
             self._outgoing.end()
             self._writing.join()
-        except BaseException:
+        except BaseException as error:
             self._incoming.abandon()
             self._outgoing.abandon()
+            if isinstance(error, Exception):
+                self._writing.join()
             raise
-        finally:  # a read may not return as long as nothing comes, and a write as long as nothing is taken
+        finally:  # after an interrupt: a read may not return while nothing comes, nor a write while nothing is taken
             self._reading.join(GRACE)
             self._writing.join(GRACE)
         self._outgoing.raise_error()
         return failure
 
     def close(self) -> None:
-        """Leave nothing open or unfinished behind, but for what a thread still works with: that ends with the process."""
+        """Leave nothing open or unfinished behind, except what a thread still works with after an interrupt."""
         if not self._writing.is_alive():
             self.writer.discard()
             if not self._reading.is_alive():

@@ -1,5 +1,6 @@
 """Pictures without a container, one after the other, as FFmpeg's rawvideo has them: RGB24 or RGBA in, RGB24, RGBA or gray out."""
 
+import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -58,12 +59,16 @@ class RawWriter:
 
     def __init__(self, stream: BinaryIO, name: str = "stdout"):
         self.target, self.frames, self.seconds = Path(name), 0, 0.0
-        self._stream = stream
+        self._stream: Any = getattr(stream, "raw", stream)  # past Python's buffer, as in RawSource
 
     def picture(self, picture: Picture) -> None:
-        """Its bytes, at once."""
-        self._stream.write(np.ascontiguousarray(picture.array).data)
-        self._stream.flush()
+        """Its bytes, at once. Raises OSError where nobody takes them."""
+        left = memoryview(np.ascontiguousarray(picture.array)).cast("B")
+        while left:  # a pipe takes them in pieces
+            taken = self._stream.write(left)
+            if taken is None:
+                raise BlockingIOError(errno.EAGAIN, f"{self.target} is set not to wait until there is room")
+            left = left[taken:]
         self.frames += 1
 
     def sound(self, sound: Sound) -> None:

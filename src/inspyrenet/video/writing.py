@@ -90,7 +90,7 @@ class VideoWriter:
             )
         if self._lost:
             parts.append(
-                f"{self._lost} packets of sound left out: before the first picture, {EARLY / 2**20:g} MiB are kept"
+                f"{self._lost} packets of sound left out: until the first picture, {EARLY / 2**20:g} MiB are kept at most"
             )
         return "; ".join(parts) or None
 

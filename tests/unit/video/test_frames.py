@@ -1,7 +1,6 @@
 """A video as a folder of numbered PNG files: whole ones, with their times, and gone on with after a stop."""
 
 import threading
-import time
 from fractions import Fraction
 
 import av
@@ -81,19 +80,19 @@ def test_a_run_that_was_stopped_is_gone_on_with(tmp_path):
 def test_a_wish_to_stop_is_heard_while_pictures_are_skipped(tmp_path, monkeypatch):
     monkeypatch.setattr(process, "PATIENCE", 0.01)
     run(tmp_path, stop=7)
-    asked = threading.Event()
+    left, abandon = threading.Event(), process.BoundedQueue.abandon
+    monkeypatch.setattr(process.BoundedQueue, "abandon", lambda *given: (abandon(*given), left.set()))
 
     class Slow(Film):
         def __iter__(self):
             for picture in super().__iter__():
                 yield picture
-                if len(self.arrays) >= 5:
-                    asked.wait(5)
-                    time.sleep(0.02)
+                if len(self.arrays) == 5:
+                    left.wait(60)
 
     film = Slow(40)
     writer = FramesWriter(tmp_path / "a.frames", film, "white")
-    outcome = cut_video(film, writer, Counting(), FrameOptions(OutputStyle("white")), lambda: bool(asked.set()))
+    outcome = cut_video(film, writer, Counting(), FrameOptions(OutputStyle("white")), lambda: False)
     assert outcome.stopped and len(film.arrays) < 40 and film.closed
     assert (outcome.frames, outcome.seconds) == (28, pytest.approx(1.4))  # they are still there
     assert is_whole(run(tmp_path)[0].path, 40)

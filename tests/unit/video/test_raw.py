@@ -65,6 +65,47 @@ assert begun.wait(20)
         assert process.wait(30) == 0, process.stderr.read().decode()
 
 
+def test_a_process_ends_while_a_thread_waits_for_a_reader():
+    code = """
+import sys, threading
+import numpy as np
+from inspyrenet.video.raw import RawWriter
+from inspyrenet.video.source import Picture
+writer, picture = RawWriter(sys.stdout.buffer), Picture(np.zeros((1000, 1000, 3), np.uint8), 0, 1)
+threading.Thread(target=writer.picture, args=(picture,), daemon=True).start()
+sys.stdin.read()
+"""
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdout.read(1) == b"\0"  # the thread is at work, and a pipe holds less than a picture
+        process.stdin.close()
+        assert process.wait(30) == 0, process.stderr.read().decode()
+
+
+def test_a_pipe_takes_a_picture_in_pieces():
+    class Pipe(io.RawIOBase):
+        """At most five bytes at a time, and in the end nothing more."""
+
+        data = b""
+
+        def writable(self):
+            return True
+
+        def write(self, data):
+            if len(self.data) >= 36:
+                return None
+            self.data += bytes(data[:5])
+            return min(5, len(data))
+
+    array = np.arange(36, dtype=np.uint8).reshape(3, 4, 3)
+    pipe = Pipe()
+    writer = RawWriter(pipe)
+    writer.picture(Picture(array, 0, 1))
+    assert pipe.data == array.tobytes() and writer.frames == 1
+    with pytest.raises(BlockingIOError, match="stdout"):
+        writer.picture(Picture(array, 1, 1))
+
+
 @pytest.mark.parametrize(("size", "pixels"), [((0, 4), "rgb24"), ((4, 4), "yuv420p")])
 def test_sizes_and_pixels_that_cannot_be(size, pixels):
     with pytest.raises(VideoError, match="stdin: pictures are 1×1 at least, of rgb24 or rgba"):
