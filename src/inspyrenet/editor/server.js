@@ -36,14 +36,23 @@ export class ServerNetwork {
   }
 
   close() {
-    if (this.id) fetch(`${this.address}images/${this.id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+    if (this.id) this.#forget(this.id);
     this.id = this.file = null;
   }
 
+  #forget(id) {
+    fetch(`${this.address}images/${id}`, { method: "DELETE", keepalive: true }).catch(() => {});
+  }
+
   async #open() {
+    const { file } = this;
     const body = new FormData();
-    body.append("file", this.file);
+    body.append("file", file);
     const opened = await (await answered(fetch(`${this.address}images`, { method: "POST", body }))).json();
+    if (this.file !== file) { // it was closed or replaced meanwhile
+      this.#forget(opened.id);
+      throw new Error("the image was closed before it was open");
+    }
     this.id = opened.id;
     const png = Uint8Array.from(atob(opened.map), letter => letter.charCodeAt(0));
     return { width: opened.width, height: opened.height, map: await mapOf(new Blob([png], { type: "image/png" })) };

@@ -38,7 +38,10 @@ export class BrowserNetwork {
     this.close();
     const number = this.number = ++images;
     const source = await sourceOf(image);
-    if (number !== this.number) throw new Error("the image was closed before it was open");
+    if (number !== this.number) {
+      source.close?.();
+      throw new Error("the image was closed before it was open");
+    }
     return ask("open", number, source);
   }
 
