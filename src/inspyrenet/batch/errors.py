@@ -19,15 +19,15 @@ class BatchExtraMissing(RuntimeError):
     """A package that a batch needs is not installed; the message names the extra."""
 
 
-def guarded(call: Callable[..., Any], *words: Any) -> tuple[str, Any]:
+def guarded(call: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
     """("done", what the call returns) or ("error", why it failed, in words): what a worker raises ends the batch.
 
     What nobody expects is told with its traceback.
     """
     try:
-        return "done", call(*words)
+        return "done", call(*arguments)
     except EXPECTED as error:
-        return "error", str(error)
+        return "error", one_line(error)
     except Exception:
         return "error", f"a worker failed:\n{traceback.format_exc()}"
 

@@ -22,7 +22,7 @@ class Fetched:
     def __init__(self, items: Sequence[Item], pool: Executor):
         self._left = deque(item.path for item in items if is_url(item.path))
         self._pool = pool
-        self._lock = threading.RLock()  # several threads take
+        self._lock = threading.RLock()  # reentrant, since `pixels` calls `_start`; several threads call `take`
         self._started: dict[str, Future[tuple[State, bytes]]] = {}
         for _ in range(AHEAD):
             self._start()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..cloud.path import as_path
 from ..data.images.encode import check_format
@@ -19,6 +19,7 @@ from ..files.request import check_folder_name
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, check_threshold, mended_style, style_of
 from ..remover.foreground import choose_method
+from ..utils.system.allocator import freed_memory_kept
 from ..utils.system.signals import Handler
 from .cluster import RayExecutor
 from .errors import BatchError, cleaning_up, load_arrow
@@ -33,10 +34,8 @@ from .progress import Progress, Summary
 from .resume import plan_resume, without_replaced
 from .worker import Settings, Worker
 
-if TYPE_CHECKING:
-    pass
-
 EXECUTORS = ("local", "ray")
+_memory = contextlib.ExitStack()  # of a worker's process
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,8 @@ def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:
 
 
 def make_worker(settings: Settings, name: str, device: str, threads: int) -> Worker:
-    """For executors, in the worker's process."""
+    """For executors, in the worker's process, which keeps freed memory as long as it lives."""
+    _memory.enter_context(freed_memory_kept())
     return Worker(replace(settings, device=device, threads=threads), name)
 
 
@@ -205,6 +205,7 @@ def _work(
         with cleaning_up():  # rows that cannot be written are found again from the results
             journal.flush()
         with cleaning_up():
+            manifest.check_lease()  # else the marks are those of another command
             InFlight(manifest.folder).clear()  # nobody died of anything: this process is here to say so
 
 

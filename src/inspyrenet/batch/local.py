@@ -34,7 +34,7 @@ class _Slot:
     process: BaseProcess
     line: Connection
     task: Task | None = None
-    starts: int = 1  # of its place in a row, this one included, before a worker was ready; 0: this one is
+    starts: int = 1  # how often in a row a worker was started here without becoming ready; 0 once one is ready
 
 
 def _gpus(device: str) -> int:
@@ -137,7 +137,7 @@ class LocalExecutor:
 
 
 def _cause(code: int | None) -> str:
-    """SIGKILL, or exit code 1, by what a process left behind."""
+    """Why a process ended, by its exit code: the name of a signal, or the code."""
     if code is None or code >= 0:
         return f"exit code {code}"
     try:

@@ -192,13 +192,13 @@ class Manifest:
 
     def save(self, table: "pyarrow.Table") -> None:
         """Replace the snapshot; the parts are in it. Raises CloudError where another command took the lease."""
-        self._check_lease()
+        self.check_lease()
         write_table(table, self.file, self.made_with)
         self._remove_parts()
 
     def add_part(self, shard: int, rows: Sequence[Row]) -> None:
         """Write the rows of a shard. Raises CloudError where another command took the lease."""
-        self._check_lease()
+        self.check_lease()
         write_table(table_of(rows), self.folder / f"part-{shard:05d}.parquet", self.made_with)
 
     def finish(self) -> "pyarrow.Table":
@@ -206,24 +206,34 @@ class Manifest:
         table = merge_rows(self._read_all()[0])
         self.save(table)
         with cleaning_up():
-            self._check_lease()
+            self.check_lease()
             remove_tree(self.folder, LOCK)  # a worker of a killed run may still be leaving a mark
         self.close()
         return table
 
     def close(self) -> None:
-        """Let others in. A folder with nothing to remember goes. What cannot be removed harms nobody, and is told."""
+        """Let others in. A folder with nothing to remember goes. A lock that cannot be let go of is told."""
         lock, self._lock = self._lock, None
         if lock is None:
             return
+        held = True
+        if isinstance(lock, Lease):
+            held = False  # also where the store does not answer
+            with cleaning_up():
+                held = lock.renew()
         with cleaning_up():
-            held = lock.renew() if isinstance(lock, Lease) else True
             if held and not (self.folder / RUN).exists():
                 remove_tree(self.folder, LOCK)
         with cleaning_up():
-            lock.release() if isinstance(lock, Lease) else os.close(lock)
+            if not isinstance(lock, Lease):
+                os.close(lock)
+            elif held:
+                lock.release()
+            else:
+                lock.stop()
 
-    def _check_lease(self) -> None:
+    def check_lease(self) -> None:
+        """Raises CloudError where another command took the lease, or without a connection."""
         if isinstance(self._lock, Lease):
             self._lock.check()
 

@@ -103,7 +103,10 @@ def write_result(result: "Result", path: Path, form: str) -> int:
 
 
 def remove_tree(folder: Path, lock: str) -> None:
-    """As far as that is possible: what stays harms nobody. lock: stays in a store, where it keeps others out until its end."""
+    """Remove a folder with all below it, as far as possible; what stays harms nobody.
+
+    lock: name of an object that stays in a store, where it keeps others out until `Lease.release`.
+    """
     if isinstance(folder, CloudPath):
         with contextlib.suppress(OSError):
             folder.remove_tree(but=lock)

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..cloud.path import as_path, is_url
-from ..files.pipeline import Pipeline, Steps
-from ..files.report import FATAL_ERRNOS
+from ..files.pipeline import ImagePipeline, Steps
 from ..remover.compositing import OutputStyle
-from ..utils.system.allocator import freed_memory_kept
 from ..utils.system.failures import one_line
 from .errors import BatchError
 from .fetch import AHEAD, Fetched
@@ -102,8 +100,6 @@ class Worker:
             raise BatchError(
                 f"a worker died {TRIES} times while it loaded the network: too little memory for so many workers?"
             )
-        self._memory = contextlib.ExitStack()  # as long as this worker lives
-        self._memory.enter_context(freed_memory_kept())
         self.remover = load(settings)
         self.in_flight.leave(key)
         self.batch_size = settings.batch_size or self.remover.batch_size
@@ -120,7 +116,7 @@ class Worker:
         quick = [item for item in left if not (deaths or item.suspect)]
         rows += self._cut_all(quick)
         for item in left:
-            if deaths or item.suspect:
+            if (deaths or item.suspect) and not any(row.fatal for row in rows):
                 rows += self._cut_carefully(item)
         for row in rows:
             row.attempts, row.worker = deaths + 1, self.label
@@ -169,15 +165,18 @@ class Worker:
         fetched = Fetched(items, self.fetchers)
         levels = self.settings.style.kind == "debug"
         steps = Steps(
-            partial(_pixels, fetched),
-            partial(_read, fetched),
-            lambda images: self.remover.predict(images, levels),
-            self._make,
-            _finish,
-            _fail,
+            count_pixels=partial(_pixels, fetched),
+            read=partial(_read, fetched),
+            predict=lambda images: self.remover.predict(images, levels),
+            make=self._make,
+            done=_finish,
+            failed=_fail,
         )
-        Pipeline(steps, self.readers, self.writers, self.batch_size, PENDING).run(rows)
-        return [row for row in rows if row.finished]
+        writable = ImagePipeline(steps, self.readers, self.writers, self.batch_size, PENDING).run(rows)
+        tried = [row for row in rows if row.finished]
+        for row in tried:
+            row.fatal = not writable and row.status == FAILED
+        return tried
 
     def _make(self, row: Row, image: "DecodedImage", maps: "NetworkMaps", seconds: float) -> float:
         """Make the result and its file; the seconds of the network and of this."""
@@ -243,5 +242,4 @@ def _fail(row: Row, error: BaseException) -> None:
         one_line(error).removeprefix(f"{row.path}: ").removeprefix("image bytes: "),
         None,
     )
-    row.fatal = getattr(error, "errno", None) in FATAL_ERRNOS
     row.finished = time.time()

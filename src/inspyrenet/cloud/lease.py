@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import store
-from .errors import CloudError, Conflict, NoSuchObject
+from .errors import Busy, CloudError, Conflict, NoSuchObject
 
 RENEWED, ENDS = 20.0, 90.0  # seconds
 
@@ -50,17 +50,21 @@ class Lease:
 
     def release(self) -> None:
         """Let others in. Raises CloudError without a connection; then the lease ends by itself."""
-        self._end.set()
-        self._thread.join()
+        self.stop()
         if self.renew():
             store.remove(self.url)
+
+    def stop(self) -> None:
+        """Renew it no more: it ends by itself."""
+        self._end.set()
+        self._thread.join()
 
     def _take(self) -> str:
         try:
             with contextlib.suppress(Conflict):
                 return self._write(None)
             return self._take_over()
-        except (Conflict, NoSuchObject):  # of two that come here, one is refused
+        except (Busy, Conflict, NoSuchObject):  # of two that come here, one is refused
             raise CloudError(
                 f"another inspyrenet batch began or ended its work on {self._folder} just now: run the same command again"
             ) from None

@@ -12,7 +12,7 @@ from ..data.images.read import count_pixels
 from ..quality.words import described
 from ..remover.output_paths import FileJob
 from ..utils.system.cores import usable_cores
-from .pipeline import Pipeline, Steps
+from .pipeline import ImagePipeline, Steps
 from .report import Report, add_failure
 from .request import Work
 
@@ -64,14 +64,14 @@ def _cut_images(
     ):
         notes = _Notes(report, progress, say)
         steps = Steps(
-            _pixels,
-            _read,
-            lambda images: remover.predict(images, levels, work.prompt),
-            partial(_make_result, remover, work, say is not None),
-            notes.done,
-            notes.failed,
+            count_pixels=_pixels,
+            read=_read,
+            predict=lambda images: remover.predict(images, levels, work.prompt),
+            make=partial(_make_result, remover, work, say is not None),
+            done=notes.done,
+            failed=notes.failed,
         )
-        return Pipeline(steps, readers, writers, remover.batch_size, 2 * threads).run(jobs)
+        return ImagePipeline(steps, readers, writers, remover.batch_size, 2 * threads).run(jobs)
 
 
 def _read(job: FileJob) -> "DecodedImage":
@@ -87,13 +87,13 @@ def _pixels(job: FileJob) -> int:
 def _make_result(
     remover: "Remover",
     work: Work,
-    looked: bool,
+    verbose: bool,
     job: FileJob,
     image: "DecodedImage",
     maps: "NetworkMaps",
     seconds: float,
 ) -> tuple[dict[str, float], str]:
-    """Image and maps → the file; the seconds of all parts, and what is known of the result in words, where somebody looks."""
+    """Image and maps → the file; the seconds of all parts, and what is known of the result in words, if `verbose`."""
     from ..remover.writing import places_of, write_result
 
     result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
@@ -102,7 +102,7 @@ def _make_result(
         work.review.note(job.target, result.quality)
     write_result(result, job.target, work.format)
     parts = {"network": seconds, **result.seconds, "writing": time.perf_counter() - started}
-    if not looked:
+    if not verbose:
         return parts, ""
     quality = "" if result.quality is None else f"; quality {described(result.quality)}"
     return parts, f"{places_of(result)}{quality}"

@@ -31,8 +31,11 @@ class Steps(Generic[Item]):
     failed: Callable[[Item, BaseException], None]
 
 
-class Pipeline(Generic[Item]):
-    """group: images that the network sees at once. waiting: results that may wait for being made."""
+class ImagePipeline(Generic[Item]):
+    """Takes items through `Steps`.
+
+    group: how many images the network sees at once. waiting: how many results may wait to be made.
+    """
 
     def __init__(self, steps: Steps[Item], readers: Executor, writers: Executor, group: int, waiting: int):
         self.steps, self.readers, self.writers = steps, readers, writers

@@ -8,7 +8,10 @@ from .network import NotEnoughMemory, RemoverError, lacks_memory
 
 @contextlib.contextmanager
 def explained(number: int, height: int, width: int, device: str) -> Iterator[None]:
-    """Of so many images of this size. Raises NotEnoughMemory, and RemoverError where compiling fails; all else as it is."""
+    """A block that computes `number` images of height × width.
+
+    Raises NotEnoughMemory where memory is short, RemoverError where compiling fails, and all else as it is.
+    """
     try:
         yield
     except RuntimeError as error:
