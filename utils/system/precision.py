@@ -29,14 +29,19 @@ def flush_denormals() -> None:
     torch.set_flush_denormal(True)
 
 
+def _is_faster_in_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and is_faster_on_cpu()
+
+
 def choose_precision(name: str, device: torch.device) -> str:
     """A number format by name; auto: bfloat16 where the device is faster in it, else float32.
 
     Raises PrecisionError for another name.
     """
     if name == "auto":
-        faster = {"cuda": torch.cuda.is_bf16_supported, "cpu": is_faster_on_cpu}.get(device.type, lambda: False)()
-        chosen = "bfloat16" if faster else "float32"
+        chosen = "bfloat16" if _is_faster_in_bfloat16(device) else "float32"
         LOG.info("precision auto: %s on %s", chosen, device)
         return chosen
     if name not in DTYPES:

@@ -63,7 +63,7 @@ class RawWriter:
 
     def picture(self, picture: Picture) -> None:
         """Its bytes, at once. Raises OSError where nobody takes them."""
-        left = memoryview(np.ascontiguousarray(picture.array)).cast("B")
+        left = np.ascontiguousarray(picture.array).data.cast("B")
         while left:  # a pipe takes them in pieces
             taken = self._stream.write(left)
             if taken is None:
