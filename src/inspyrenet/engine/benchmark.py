@@ -122,13 +122,17 @@ def _inference(config: Config, case: Case, model: nn.Module, device: torch.devic
 
 def _training(config: Config, case: Case, model: nn.Module, device: torch.device) -> Callable[[], object]:
     from ..utils.system.precision import Precision, to_float32
+    from ..utils.train.state import set_train_mode
 
-    model.train()
+    train = build.section(config, "Train")
+    build.freeze(model, train.FineTune.freeze_stages)
+    build.freeze_parts(model, train.FineTune.freeze)
+    set_train_mode(model, train.FineTune.freeze_batchnorm)
     encoder: Any = model.backbone
     encoder.checkpointing = case.checkpointing
     criterion: Any = criterion_of(config).to(device)
     criterion.fast = case.path == "fast"
-    optimizer = optimizer_of(model, build.section(config, "Train"))
+    optimizer = optimizer_of(model, train)
     precision = Precision(case.precision, device)
     image = torch.randn(case.batch, 3, *case.size, device=device)
     mask = (torch.rand(case.batch, 1, *case.size, device=device) > 0.5).float()
