@@ -63,8 +63,8 @@ def _stream(options: argparse.Namespace) -> int:
     edges = None if options.edges == "auto" else options.edges
     style, live = _style(options), options.camera is not None
     look = FrameOptions(style, options.threshold, options.reverse, edges, options.steady, options.quality, live=live)
-    source = _source(options)
     remover = load(options)
+    source = _source(options)  # last: a camera that is open has to be closed, which cut_video does
     with Stop() as stop, freed_memory_kept():
         outcome = cut_video(source, RawWriter(sys.stdout.buffer), remover, look, lambda: not stop.wanted)
     drops = f"; {drops_of(outcome)}" if live else ""
