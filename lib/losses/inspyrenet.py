@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from ..modules.pyramid import ImagePyramid
 from ..types import SaliencyPyramid, Size
-from .terms import boundary_weight, consistency, pixel_iou, region_iou, ssim, undecided, weighted_bce
+from .terms import boundary_weight, consistency, edge_bce, pixel_iou, region_iou, ssim, undecided, weighted_bce
 
 RECIPES: dict[str, Mapping[str, float]] = {
     "released": {"bce": 1.0, "iou": 1.0},
     "paper": {"bce": 1.0},
     "region": {"bce": 1.0, "iou": 1.0},
 }
-TERMS = ("bce", "iou", "ssim", "mae", "haze")
+TERMS = ("bce", "iou", "ssim", "mae", "haze", "edge")
 
 
 class PyramidCriterion(nn.Module):
@@ -33,7 +33,7 @@ class PyramidCriterion(nn.Module):
     their own size, with a window of 31 / 2^j pixels for the boundary weight, which takes fewer operations. It can be given two
     more terms of every scale: ssim, the weight of (1 − SSIM) / 2, and haze, that of `terms.undecided`.
     weights: by names of TERMS, on top of all these and for every loss; 0 switches a term off. Terms are taken at the size at
-    which the loss compares; mae is the mean of |S_j − G_j|.
+    which the loss compares; mae is the mean of |S_j − G_j|, and edge is `terms.edge_bce`.
     """
 
     losses = tuple(RECIPES)
@@ -105,5 +105,7 @@ class PyramidCriterion(nn.Module):
             return (region_iou(logits, mask, weight) if self.loss == "region" else pixel_iou(logits, mask)).mean()
         if name == "haze":
             return undecided(logits, weight)
+        if name == "edge":
+            return edge_bce(logits, mask)
         p = logits.sigmoid()
         return ssim(p, mask) if name == "ssim" else (p - mask).abs().mean()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FLAT = 1e-3  # a boundary weight above 1 by less than this has no edge in its window
+FLAT = 1e-3  # less than this, above 1 in a weight or between mask and mean, means no edge in the window
 
 
 def boundary_weight(mask: Tensor, size: int = 31, gain: float = 5.0, fast: bool = True) -> Tensor:
@@ -76,3 +76,15 @@ def undecided(logits: Tensor, weight: Tensor) -> Tensor:
     """
     p, far = logits.sigmoid(), (weight - 1 < FLAT).to(logits.dtype)
     return (4 * p * (1 - p) * far).sum() / far.sum().clamp(min=1)
+
+
+def edge_bce(logits: Tensor, mask: Tensor, reach: int = 2) -> Tensor:
+    """Mean binary cross-entropy of the pixels that are at most `reach` away from an edge of the mask; a scalar, 0 without any.
+
+    What mBA looks at (Cheng et al., CascadePSP, 2020), while a window of 31 pixels also asks for what is far inside an object.
+    """
+    window = 2 * reach + 1
+    mean = F.avg_pool2d(mask, window, stride=1, padding=reach, count_include_pad=False)  # the image's border is no edge
+    near = ((mean - mask).abs() > FLAT).to(logits.dtype)
+    bce = F.binary_cross_entropy_with_logits(logits, mask, reduction="none")
+    return (bce * near).sum() / near.sum().clamp(min=1)

@@ -80,7 +80,7 @@ def test_losses_and_their_arguments_are_typed():
             "InSPyReNet_SwinB",
             "  LossArguments: {weights: {contour: 2}}",
             "one.yaml:8: Train.LossArguments.weights.contour: is no term of the losses of InSPyReNet, "
-            "which has bce, iou, ssim, mae, haze",
+            "which has bce, iou, ssim, mae, haze, edge",
         ),
         (
             "BiRefNet_SwinT",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from inspyrenet.lib.losses.build import build_criterion
-from inspyrenet.lib.losses.terms import boundary_weight, region_iou, undecided
+from inspyrenet.lib.losses.terms import boundary_weight, edge_bce, region_iou, undecided
 from inspyrenet.lib.losses.terms_birefnet import structure
 from inspyrenet.lib.types import SaliencyPyramid
 
@@ -54,6 +54,19 @@ def test_haze_counts_undecided_pixels_away_from_edges(square):
     assert undecided(near, weight) < 1e-6
 
 
+def test_edge_counts_the_pixels_beside_an_edge_alone(square):
+    mask = square.clone()
+    mask[..., 20:60, 60:] = 1  # the object touches the border of the image, which is no edge
+    logits = torch.where(mask > 0.5, 20.0, -20.0).to(mask)
+    wrong_inside = logits.clone()
+    wrong_inside[..., 30:50, 30:] = -20
+    assert edge_bce(logits, mask) == edge_bce(wrong_inside, mask) < 1e-6
+    wrong_beside = logits.clone()
+    wrong_beside[..., 18:20, 30:50] = 20  # two of the four rows that count, over 20 columns
+    assert edge_bce(wrong_beside, mask) > 1
+    assert edge_bce(logits, torch.ones_like(mask)) == 0
+
+
 def test_further_terms_add_to_the_region_loss(square):
     logits = torch.randn(2, 1, 64, 64, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     plain = build_criterion("InSPyReNet", "region").double()(SaliencyPyramid((logits,)), square)
@@ -80,5 +93,5 @@ def test_weights_scale_add_and_switch_off_terms(square, loss):
 def test_weights_that_leave_nothing_to_learn_are_refused():
     with pytest.raises(ValueError, match="every loss term has the weight 0"):
         build_criterion("InSPyReNet", weights={"bce": 0, "iou": 0})
-    with pytest.raises(ValueError, match="unknown loss term 'contour'; known: bce, iou, ssim, mae, haze"):
+    with pytest.raises(ValueError, match="unknown loss term 'contour'; known: bce, iou, ssim, mae, haze, edge"):
         build_criterion("InSPyReNet", weights={"contour": 1})
