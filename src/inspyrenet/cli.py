@@ -143,12 +143,13 @@ def _one_image(options: argparse.Namespace) -> int:
 def _check_output(source: Path, output: str, overwrite: bool, hint: str) -> None:
     """Raises JobError where the file is there already, or where a single image's file cannot be told from a folder."""
     from .files.sources import JobError
+    from .utils.system.paths import says_folder
 
     place = Path(output)
     if place.is_file() and not overwrite:
         raise JobError(f"{output} is there already: --overwrite replaces it{hint}")
     alone = source.is_file() or str(source) == "-"
-    if alone and not (place.suffix or output.endswith("/") or place.is_dir()):
+    if alone and not (place.suffix or says_folder(output) or place.is_dir()):
         raise JobError(f"{output} has no suffix: {output}.png is a file, {output}/ is a folder")
 
 

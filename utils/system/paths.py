@@ -9,6 +9,11 @@ def expanded(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def says_folder(word: str) -> bool:
+    """The word ends in / (or in \\ on Windows), which people write behind a folder."""
+    return word.endswith(("/", os.sep))
+
+
 def expanded_word(word: str) -> str:
     """The same for a word of a command line, also for the value in --option=~/x, where a shell leaves ~ as it is."""
     option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)

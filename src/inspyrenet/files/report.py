@@ -59,8 +59,10 @@ class Report:
         if len(self.done) == 1:
             return str(self.done[0].target)
         folders = {str(job.target.parent) for job in self.done}
-        together = len({job.target.is_absolute() for job in self.done}) == 1
-        return (os.path.commonpath(folders) or ".") if together else "beside the images"
+        try:
+            return os.path.commonpath(folders) or "."
+        except ValueError:  # absolute and relative ones, or several drives of Windows
+            return "beside the images"
 
 
 def named_like_results(paths: Sequence[Path]) -> str:

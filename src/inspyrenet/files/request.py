@@ -13,8 +13,8 @@ from ..data.images.formats import KNOWN
 from ..interactive.prompt import Prompt
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, mended_style, style_of
-from ..remover.output_paths import FRAMES, SUFFIX, FileJob, in_the_way, output_path_beside, plan
-from ..utils.system.paths import expanded
+from ..remover.output_paths import FRAMES, SUFFIX, FileJob, in_the_way, plan, plan_beside
+from ..utils.system.paths import expanded, says_folder
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import OTHER_NAMES, check_video_format, default_format
 from .kinds import Kind, kind_for
@@ -233,12 +233,10 @@ def _targets(
 
 def _beside(word: str, found: Sources, forms: tuple[str, str], kind: Kind) -> tuple[list[FileJob], Path]:
     """Results without a destination: NAME.out.png beside a file, FOLDER.out beside a folder, in place for a pattern."""
-    place, source = expanded(word), found.files[0]
-    if place.is_file():
-        target = output_path_beside(source, forms[kind(source) == "video"])
-        return [FileJob(source, target, kind(source))], source.parent
-    dest = _neighbor(found.root) if place.is_dir() else found.root
-    return plan(found.files, found.root, dest, *forms, kind=kind), dest
+    if expanded(word).is_dir():
+        dest = _neighbor(found.root)
+        return plan(found.files, found.root, dest, *forms, kind=kind), dest
+    return plan_beside(found.files, forms, kind), found.root
 
 
 def _below_parent(word: str, found: Sources) -> list[Path]:
@@ -327,7 +325,7 @@ def names_file(dest: str) -> bool:
     A folder of a video's frames counts as a file.
     """
     path = expanded(dest)
-    return bool(path.suffix) and not dest.endswith(("/", os.sep)) and (_holds_frames(path) or not path.is_dir())
+    return bool(path.suffix) and not says_folder(dest) and (_holds_frames(path) or not path.is_dir())
 
 
 def _holds_frames(path: Path) -> bool:

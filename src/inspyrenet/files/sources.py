@@ -8,7 +8,7 @@ from pathlib import Path
 from ..data.images.formats import JUNK, KNOWN, is_known
 from ..data.images.read import find_files
 from ..remover.output_paths import is_inside, is_result
-from ..utils.system.paths import expanded
+from ..utils.system.paths import expanded, says_folder
 from .report import named_like_results, named_others
 
 
@@ -54,7 +54,7 @@ def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
         last = "" if absent[-1] != words[-1] else f" (where several results go is said by -o: -o {absent[-1]})"
         raise JobError(f"no such file or folder: {', '.join(absent)}{last}")
     folder = words[-1]
-    if dest is None and Path(folder).is_dir() and [word for word in words if word.endswith("/")] == [folder]:
+    if dest is None and Path(folder).is_dir() and [word for word in words if says_folder(word)] == [folder]:
         raise JobError(
             f"{folder}: is it the output? -o {folder} says so; without the / at its end it is one more input"
         )

@@ -55,10 +55,26 @@ def partial(target: Path) -> Path:
     return target.with_name(f"{target.stem}{PARTIAL}{target.suffix}")
 
 
-def output_path_beside(source: Path, form: str = "png") -> Path:
-    """NAME.out.png beside the image; NAME.jpg.out.png where another image there has the same stem. Videos likewise."""
-    twins = [path for path in _siblings(source) if path.stem == source.stem and path.name != source.name]
-    return source.with_name(f"{source.name if twins else source.stem}{SUFFIX}.{form}")
+def plan_beside(
+    sources: Sequence[Path], forms: tuple[str, str], kind: Callable[[Path], str] = kind_of
+) -> list[FileJob]:
+    """Results beside their sources: NAME.out.png, or NAME.jpg.out.png where a result of another file there may be called so.
+
+    forms: of images, of videos. All files of a folder count, also those that are no sources, so that a second command for the
+    others gives their results other names. Names that some file system takes for the same count as the same.
+    """
+    form = {"image": forms[0], "video": forms[1]}
+    folders: dict[Path, dict[str, set[str]]] = {}
+    jobs = []
+    for source in sources:
+        folder, sort = source.parent, kind(source)
+        if folder not in folders:
+            folders[folder] = _names_by_result(folder)
+        alike = folders[folder].get(source.stem.casefold(), set()) - {source.name}
+        shared = any(form[kind(folder / name)] == form[sort] for name in alike)
+        name = f"{source.name if shared else source.stem}{SUFFIX}.{form[sort]}"
+        jobs.append(FileJob(source, source.with_name(name), sort))
+    return jobs
 
 
 def plan(
@@ -164,12 +180,16 @@ def _series(path: Path) -> str:
     return _key(path.with_name(NUMBER.sub("", path.stem) + path.suffix))
 
 
-def _siblings(source: Path) -> list[Path]:
-    """Files of the same kind in the same folder."""
-    from ..data.images.formats import EXTENSIONS, VIDEO_EXTENSIONS
+def _names_by_result(folder: Path) -> dict[str, set[str]]:
+    """What a result may be called before its SUFFIX → the images and videos of the folder whose result may be called so."""
+    from ..data.images.formats import is_known
 
-    extensions = VIDEO_EXTENSIONS if kind_of(source) == "video" else EXTENSIONS
+    names: dict[str, set[str]] = {}
     try:
-        return [path for path in source.parent.iterdir() if path.suffix.lower() in extensions]
+        files = [path for path in folder.iterdir() if is_known(path) and not is_result(path)]
     except OSError:
-        return []
+        return {}  # reading the image says why
+    for path in files:
+        for key in (path.stem, path.name):
+            names.setdefault(key.casefold(), set()).add(path.name)
+    return names

@@ -105,6 +105,13 @@ def test_folders_and_files_go_to_one_output_and_keep_their_names(run, photo, tmp
     assert tree(tmp_path / "out") == ["a.png", "in/a.jpg.out2.png", "in/a.jpg.png", "in/sub/b.png"]
 
 
+def test_patterns_without_output_give_each_image_a_name_of_its_own(run, photo, tmp_path):
+    for name in ("y.jpg", "y.png"):
+        photo(name)
+    assert run("p", "*.jpg")[0] == 0 and run("p", "*.png")[0] == 0
+    assert tree(tmp_path) == ["y.jpg", "y.jpg.out.png", "y.png", "y.png.out.png"]
+
+
 def test_without_output_each_input_has_its_own_place(run, photo, tmp_path):
     for name in ("in/a.jpg", "b.jpg"):
         photo(name)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from inspyrenet.remover.output_paths import is_result, object_path, output_path_beside, plan
+from inspyrenet.remover.output_paths import is_result, object_path, plan, plan_beside
 
 NAMES = st.sampled_from(
     [
@@ -70,12 +70,29 @@ def test_results_never_meet_each_other_or_an_input(names, dest, form):
     assert found == targets(*names, dest=dest, form=form)
 
 
+def beside(folder, *names, forms=("png", "webm")):
+    return [job.target.name for job in plan_beside([folder / name for name in names], forms)]
+
+
 def test_beside_an_image_a_twin_makes_the_name_longer(tmp_path):
     (tmp_path / "a.jpg").touch()
-    assert output_path_beside(tmp_path / "a.jpg") == tmp_path / "a.out.png"
-    (tmp_path / "a.png").touch()
-    assert output_path_beside(tmp_path / "a.jpg") == tmp_path / "a.jpg.out.png"
-    assert output_path_beside(tmp_path / "a.png") == tmp_path / "a.png.out.png"
+    assert beside(tmp_path, "a.jpg") == ["a.out.png"]
+    (tmp_path / "A.png").touch()  # the same name on some file systems
+    assert beside(tmp_path, "a.jpg") == ["a.jpg.out.png"]
+    assert beside(tmp_path, "A.png") == ["A.png.out.png"]
+
+
+def test_beside_them_a_video_is_the_twin_of_an_image_where_both_give_one_format(tmp_path):
+    for name in ("a.jpg", "a.mp4"):
+        (tmp_path / name).touch()
+    assert beside(tmp_path, "a.jpg", "a.mp4") == ["a.out.png", "a.out.webm"]
+    assert beside(tmp_path, "a.jpg", "a.mp4", forms=("webp", "webp")) == ["a.jpg.out.webp", "a.mp4.out.webp"]
+
+
+def test_beside_them_a_name_with_two_suffixes_leaves_the_longer_name_to_its_twin(tmp_path):
+    for name in ("a.jpg", "a.png", "a.jpg.png"):
+        (tmp_path / name).touch()
+    assert beside(tmp_path, "a.jpg", "a.jpg.png") == ["a.jpg.out.png", "a.jpg.png.out.png"]
 
 
 @pytest.mark.parametrize(

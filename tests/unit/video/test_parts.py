@@ -150,10 +150,10 @@ def test_names_of_videos_among_images():
 def test_a_live_photo_is_no_twin_of_its_video(tmp_path):
     for name in ("a.mov", "a.jpg"):
         (tmp_path / name).touch()
-    assert output_paths.output_path_beside(tmp_path / "a.jpg").name == "a.out.png"
-    assert output_paths.output_path_beside(tmp_path / "a.mov", "webm").name == "a.out.webm"
+    both = [tmp_path / "a.jpg", tmp_path / "a.mov"]
+    assert [job.target.name for job in output_paths.plan_beside(both, ("png", "webm"))] == ["a.out.png", "a.out.webm"]
     (tmp_path / "a.mp4").touch()
-    assert output_paths.output_path_beside(tmp_path / "a.mov", "webm").name == "a.mov.out.webm"
+    assert output_paths.plan_beside(both[1:], ("png", "webm"))[0].target.name == "a.mov.out.webm"
 
 
 def test_partial_results_are_no_inputs():
