@@ -101,7 +101,9 @@ def _pixels(image: Image.Image, data: bytes, label: str) -> tuple[np.ndarray, np
         color, alpha = deep[..., :3], deep[..., 3] if deep.shape[2] == 4 else None
         return straight(color, alpha) if is_premultiplied(image) else color, alpha, "RGB"
     if is_deep_gray(image):
-        return gray_pixels(image, label), None, "L"
+        hidden = image.info.get("transparency")  # a gray of 16 bits
+        alpha = None if hidden is None else np.where(np.asarray(image) == hidden, np.uint8(0), np.uint8(255))
+        return gray_pixels(image, label), alpha, "L"
     if "transparency" in image.info and image.mode in ("1", "L", "RGB"):  # one color is transparent
         image = image.convert("RGBA" if image.mode == "RGB" else "LA")
     image = without_palette(image)

@@ -13,6 +13,7 @@ from .read import (
     MAX_PIXELS,
     ImageError,
     check_pixels,
+    deep_gray,
     is_deep,
     is_deep_gray,
     loaded_bytes,
@@ -112,7 +113,7 @@ def _channel(image: Image.Image, data: bytes, name: str) -> Channel:
     if image.mode == "L" and "transparency" not in image.info:
         return _of_few_bits(np.asarray(image), data, name), "gray", None, 8
     if is_deep_gray(image):
-        return _of_array(np.asarray(image), name)
+        return _of_array(deep_gray(image), name)
     if is_deep(image, data):
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels is not None and pixels.dtype == np.uint16 and pixels.ndim == 3:

@@ -23,6 +23,7 @@ from .deep import high_and_low, is_planar
 from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
 ORIENTATION_TAG = 0x0112
+PHOTOMETRIC_TAG, WHITE_IS_ZERO = 0x0106, 0
 
 Source = Path | str | bytes | BinaryIO
 
@@ -183,7 +184,17 @@ def loaded_bytes(data: bytes, label: str, max_pixels: int = MAX_PIXELS) -> Itera
         raise ImageError(f"{label}: {error}") from error
     with decoding(label), _open(io.BytesIO(data), label, max_pixels) as image:
         image.load()
+        _scale_transparency(image, data)
         yield image
+
+
+def _scale_transparency(image: Image.Image, data: bytes) -> None:
+    """Bring the transparent gray of a PNG of 2 or 4 bits to 0..255, to which Pillow has brought the pixels alone."""
+    hidden = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "L" and isinstance(hidden, int):
+        header = headers.parse(data[: headers.PREFIX])
+        if header is not None and header.depth in (2, 4):
+            image.info["transparency"] = hidden * 255 // (2**header.depth - 1)
 
 
 def upright(array: np.ndarray, orientation: int) -> np.ndarray:
@@ -341,9 +352,16 @@ def deep_pixels(image: Image.Image, data: bytes, label: str) -> np.ndarray | Non
     return result
 
 
+def deep_gray(image: Image.Image) -> np.ndarray:
+    """(H, W) values of a gray image with more than 8 bits, 0 is black. Of TIFFs whose 0 is white, Pillow turns 8 bits alone."""
+    values, tags = np.asarray(image), _tiff_tags(image)
+    turned = values.dtype == np.uint16 and tags is not None and tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
+    return np.uint16(65535) - values if turned else values
+
+
 def gray_pixels(image: Image.Image, label: str) -> np.ndarray:
     """(H, W) uint8 of a 16-bit, 32-bit or floating point gray image."""
-    values = np.asarray(image)
+    values = deep_gray(image)
     if values.dtype.kind == "u" or (image.mode == "I" and values.min() >= 0 and 255 < values.max() <= 65535):
         return to_8_bits(values)
     lowest, highest = float(values.min()), float(values.max())

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from inspyrenet.data.images.decoded import read_decoded
+from inspyrenet.data.images.mask_layers import decode_layer
 from inspyrenet.data.images.read import ImageError, read_image
 
 DEEP = np.random.default_rng(7).integers(0, 65536, (23, 31, 4), dtype=np.uint16)
 ROUNDED = ((DEEP.astype(np.uint32) + 128) // 257).astype(np.uint8)
+WHITE_IS_ZERO, RGB = 0, 2  # its photometric interpretations
 UNSPECIFIED, MULTIPLIED, STRAIGHT = 0, 1, 2  # TIFF's extra samples
 
 
@@ -20,14 +22,19 @@ def no_opencv(monkeypatch):
     monkeypatch.setitem(sys.modules, "cv2", None)
 
 
-def png(values: np.ndarray, hidden: np.ndarray | None = None) -> bytes:
-    """hidden: the color that is transparent."""
+def png(values: np.ndarray, hidden: np.ndarray | None = None, bits: int = 16) -> bytes:
+    """hidden: the color that is transparent. bits: of a value, 8 divided by it of them in a byte."""
     height, width, channels = values.shape
-    kind = {2: 4, 3: 2, 4: 6}[channels]
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0))]
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0))]
     if hidden is not None:
         chunks.append((b"tRNS", hidden.astype(">u2").tobytes()))
-    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    if bits == 16:
+        lines = [row.astype(">u2").tobytes() for row in values]
+    else:
+        digits = (values[..., 0, None] >> np.arange(bits)[::-1] & 1).reshape(height, -1)
+        lines = [row.tobytes() for row in np.packbits(digits.astype(bool), axis=1)]
+    rows = b"".join(b"\0" + line for line in lines)
     chunks += [(b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
     parts = [
         struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
@@ -36,7 +43,12 @@ def png(values: np.ndarray, hidden: np.ndarray | None = None) -> bytes:
 
 
 def tiff(
-    values: np.ndarray, order: str = "<", extra: int | None = None, packed: bool = False, planar: bool = False
+    values: np.ndarray,
+    order: str = "<",
+    extra: int | None = None,
+    packed: bool = False,
+    planar: bool = False,
+    photometric: int = RGB,
 ) -> bytes:
     """order: "<" Intel, ">" Motorola. In one strip: planar files only claim to be so."""
     height, width, channels = values.shape
@@ -47,7 +59,7 @@ def tiff(
         257: height,
         258: (16,) * channels,
         259: 8 if packed else 1,
-        262: 2,
+        262: photometric,
         273: 8,
         277: channels,
         278: height,
@@ -57,6 +69,8 @@ def tiff(
     entries = b""
     for tag, value in tags.items():
         count, number = (channels, 8 + len(body)) if tag == 258 else (1, value)
+        if count == 1 and tag == 258:  # a single value stands in the entry itself
+            number = 16
         entries += struct.pack(f"{order}HHII", tag, 3 if tag == 258 else 4, count, number)
     head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body) + len(depths))
     return head + body + depths + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
@@ -115,3 +129,21 @@ def test_a_fourth_channel_that_is_not_said_to_be_alpha_is_dropped_as_with_8_bits
 def test_one_color_after_the_other_is_refused():
     with pytest.raises(ImageError, match="one color after the other; save it with pixels interleaved"):
         read_image(tiff(DEEP[..., :3], planar=True))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_the_transparent_gray_of_a_png_is_transparent(bits):
+    values = (np.arange(23 * 31).reshape(23, 31, 1) * 7 % 2**bits).astype(np.uint16)
+    hidden = values[2, 3]
+    image = read_decoded(png(values, hidden, bits))
+    assert np.array_equal(image.alpha == 0, values[..., 0] == hidden) and set(np.unique(image.alpha)) == {0, 255}
+    assert np.array_equal(image.array[..., 0], np.rint(values[..., 0] * (255 / (2**bits - 1))).astype(np.uint8))
+
+
+def test_a_deep_gray_tiff_whose_zero_is_white_is_not_negative():
+    values = DEEP[..., :1]
+    dark, light = (tiff(values, photometric=kind) for kind in (1, WHITE_IS_ZERO))
+    assert np.array_equal(read_image(dark)[..., 0], ROUNDED[..., 0])
+    assert np.array_equal(read_image(light)[..., 0], 255 - ROUNDED[..., 0])
+    mask = tiff((values > 30000).astype(np.uint16) * 65535, photometric=WHITE_IS_ZERO)
+    assert np.array_equal(decode_layer(mask, "mask.tif")[0] == 255, values[..., 0] <= 30000)
