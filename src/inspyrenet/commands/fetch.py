@@ -60,8 +60,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if options.local and options.local.is_file() and len(entries) > 1:
         parser.error(f"--from {options.local} is one file, {len(entries)} are asked for: give a folder that holds them")
-    for entry in entries:
-        failed += not _obtain(entry, options)
+    try:
+        for entry in entries:
+            failed += not _obtain(entry, options)
+    except KeyboardInterrupt:
+        print("interrupted; what came is kept: the same command goes on from there", file=sys.stderr)
+        return 130
     return 1 if failed else 0
 
 
@@ -97,9 +101,6 @@ def _obtain(entry: Published, options: argparse.Namespace) -> bool:
                 say(f"{entry.name}: --config {' '.join([entry.config, *entry.settings])}")
     except (DownloadError, ArchiveError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return False
-    except KeyboardInterrupt:
-        print("interrupted; what came is kept: the same command goes on from there", file=sys.stderr)
         return False
     return True
 
@@ -141,7 +142,7 @@ def _row(entry: Published) -> tuple[str, ...]:
     if entry.size:
         size = f"{entry.size / 1e6:.0f} MB"
     elif entry.about_mb:
-        size = f"≈ {entry.about_mb} MB"
+        size = f"about {entry.about_mb} MB"
     else:
         size = f"{entry.images} images" if entry.images else ""
     return entry.name, "yes" if is_present(entry) else "no", size, entry.terms, entry.note

@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import io
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -26,6 +27,12 @@ def picture_file(word: str) -> str:
     if not word.lower().endswith(DIAGRAMS):
         raise argparse.ArgumentTypeError(f"{word}: a picture's name ends in {', '.join(DIAGRAMS)}")
     return word
+
+
+def _print_what_can_be_printed() -> None:
+    """Let stdout write ? for what its encoding lacks, as cp1252 of Windows lacks →, instead of ending the command."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")
 
 
 class _Answer(argparse.Action):
@@ -53,6 +60,7 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(*names, action=_Answer, default=argparse.SUPPRESS, answer=answer)
 
     def parse_known_args(self, args=None, namespace=None):
+        _print_what_can_be_printed()
         words = sys.argv[1:] if args is None else args
         return super().parse_known_args([expanded_word(word) for word in words], namespace)
 
