@@ -82,6 +82,11 @@ class ParityResult:
         return self.difference <= TOLERANCE
 
 
+def default_output(name: str, options: ExportOptions) -> Path:
+    """Where the network of that name goes, if nothing else is said: a file, or a folder for parts. A name may have dots."""
+    return Path(name if options.parts else name + SUFFIXES[options.format])
+
+
 def to_stderr(line: str) -> None:
     """Where what happens is told by default."""
     print(line, file=sys.stderr)
@@ -93,7 +98,7 @@ def export(spec: "ModelSpec", options: ExportOptions, say: Callable[[str], None]
     Raises ExportError, SizeError and GraphError with what to do, and what reading weights raises; then no file is left.
     """
     check_options(options)
-    output = options.output or Path(spec.name).with_suffix("" if options.parts else SUFFIXES[options.format])
+    output = options.output or default_output(spec.name, options)
     with timed_log(say, f"loading {spec.weights}"):
         model = build.loaded(spec.config, spec.weights)
     metadata = metadata_for(spec, options, size_rule(model))

@@ -7,7 +7,15 @@ import pytest
 import torch
 
 from inspyrenet.data.hub.onnx_files import KEY, GraphFileError, ModelMetadata, metadata_of
-from inspyrenet.engine.export import ExportError, ParityResult, cases, parse_size, table
+from inspyrenet.engine.export import (
+    ExportError,
+    ExportOptions,
+    ParityResult,
+    cases,
+    default_output,
+    parse_size,
+    table,
+)
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export.exportable import GridDeformConv, exportable
@@ -188,3 +196,8 @@ def test_devices_are_providers():
     for name in ("gpu", "cuda:one"):
         with pytest.raises(DeviceError, match=f"no device called '{name}'; onnxruntime has cpu here"):
             choose_provider(name, both[1:])
+
+
+def test_runs_whose_names_have_dots_are_exported_to_files_of_their_own():
+    assert str(default_output("Run.v1", ExportOptions())) == "Run.v1.onnx"
+    assert str(default_output("Run.v1", ExportOptions(parts=True))) == "Run.v1"
