@@ -161,6 +161,7 @@ class LossTerms(Section):
     contour: NonNegative | None = None
     structure: NonNegative | None = None
     haze: NonNegative | None = None
+    edge: NonNegative | None = None
 
 
 class LossSection(Section):

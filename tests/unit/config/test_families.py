@@ -167,6 +167,14 @@ def test_every_transform_of_the_schema_is_one_of_the_data_sets():
     assert {*Transforms.model_fields} - {*PREPARED, *BEYOND_ONE} == {*TRANSFORMS}
 
 
+def test_every_term_of_a_loss_can_be_given_a_weight():
+    from inspyrenet.lib.losses.build import CRITERIA
+    from inspyrenet.utils.config.schema import LossTerms
+
+    known = {term for criterion in CRITERIA.values() for term in criterion.terms}
+    assert known == {*LossTerms.model_fields}
+
+
 def test_no_check_of_families_where_nothing_is_trained():
     Path("one.yaml").write_text(CONFIG.format(model="BiRefNet_SwinT", dataset=RESIZED, train="  Loss: mine"))
     assert load_config("one.yaml")[0].Train.Loss == "mine"
