@@ -110,7 +110,8 @@ def _background(text: str) -> OutputStyle:
     if path.is_file():
         from ..data.images.decoded import read_decoded
 
-        return OutputStyle("image", picture=read_decoded(path).srgb().array)
+        picture = read_decoded(path).srgb()
+        return OutputStyle("image", picture=on_ground(picture.array, picture.alpha, WHITE))
     hint = "no such file; " if path.suffix else ""
     raise CutoutError(f"unknown output type {text!r}: {hint}there is {CHOICES}")
 
@@ -232,12 +233,13 @@ def replace_edge_colors(image: "np.ndarray", estimated: "np.ndarray", alpha: "np
     return result
 
 
-def on_ground(image: "np.ndarray", opacity: "np.ndarray | None") -> "np.ndarray":
-    """The image as the network sees it, (H, W, 3): on a plain ground where it is transparent.
+def on_ground(image: "np.ndarray", opacity: "np.ndarray | None", ground: Color = GROUND) -> "np.ndarray":
+    """The image on a plain ground where it is transparent, (H, W, 3).
 
-    The ground is gray and not white, so that objects of either extreme, such as white shirts or black letters, stay visible.
+    For the network the ground is gray and not white, so that objects of either extreme, such as white shirts or black letters,
+    stay visible.
     """
-    return image if opacity is None else composite(image, GROUND, opacity)
+    return image if opacity is None else composite(image, ground, opacity)
 
 
 def seen_by_network(image: "DecodedImage") -> "np.ndarray":

@@ -131,6 +131,14 @@ def test_a_background_as_file_or_array(tmp_path):
         assert np.array_equal(style_of(background).picture, picture)
 
 
+def test_a_background_lies_on_white_where_it_is_transparent(tmp_path):
+    hidden = np.full((4, 5, 4), (9, 9, 9, 0), np.uint8)
+    hidden[0] = 9, 9, 9, 255
+    Image.fromarray(hidden).save(tmp_path / "back.png")
+    picture = style_of(tmp_path / "back.png").picture
+    assert (picture[0] == 9).all() and (picture[1:] == 255).all()
+
+
 # -- alpha --------------------------------------------------------------------------------------------------------
 
 
