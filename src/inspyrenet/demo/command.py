@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ..commands.cut_out import add_edges_option
 from ..commands.parser import Parser
 from ..engine.network_options import NetworkOptions
+from ..serve.settings import add_size_options
 
 EPILOG = """\
 examples:
@@ -29,8 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     add = group.add_argument
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: this machine only)")
     add("--port", type=int, default=7860, metavar="N", help="port (default: 7860)")
-    add("--max-mb", type=float, default=20, metavar="N", help="megabytes of an image file (20)")
-    add("--max-megapixels", type=float, default=50, metavar="N", help="size of an image (50)")
+    add_size_options(group)
     add("--open", action="store_true", help="open the page in the browser")
     add("-v", "--verbose", action="store_true", help="say when the network is being loaded")
     add_edges_option(group)

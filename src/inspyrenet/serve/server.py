@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -57,7 +58,8 @@ def listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, proto)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name == "posix":  # on Windows a second server could take the port of one that runs
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -68,16 +70,18 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def load_all(options: argparse.Namespace) -> "dict[str, Remover]":
-    """A warm network for each mode, by the name that requests use. Raises what loading raises."""
+    """A warm network for each mode, by the name that requests use: its own, or where two networks have one name, as all modes
+    are written. Raises what loading raises."""
     from ..commands.cut_out import load
 
-    removers: dict[str, Remover] = {}
-    for mode in options.modes or [None]:
-        remover = load(options, mode)
+    modes = options.modes or [None]
+    removers = [load(options, mode) for mode in modes]
+    names = [remover.name for remover in removers]
+    names = names if len({*names}) == len(names) else modes
+    for name, remover in zip(names, removers, strict=True):
         warm(remover)
-        removers[remover.name] = remover
-        print(remover.describe(), file=sys.stderr)
-    return removers
+        print(f"?mode={name}: {remover.describe()}", file=sys.stderr)
+    return dict(zip(names, removers, strict=True))
 
 
 def warm(remover: "Remover") -> None:
