@@ -8,13 +8,15 @@ from . import raster
 from .prompt import Box, Prompt, PromptError
 
 MARGIN = 0.15  # of a box's longer side, around it: networks expect some background
+MOST_BOXES = 20  # each is a pass of the network
 GRID = 64  # cells along each side on which a mask is widened
 
 
 def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
     """The map (1, 1, H, W) of an image uint8 RGB (H, W, 3), found in the crop of each box, or of the mask, and limited to it.
 
-    Raises PromptError for strokes, which need a coarse map that can be changed, and for what does not fit the image.
+    Raises PromptError for strokes, which need a coarse map that can be changed, for more than MOST_BOXES different boxes, and for
+    what does not fit the image.
     """
     shape = image.shape[0], image.shape[1]
     prompt.check(shape)
@@ -27,9 +29,14 @@ def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
             f"{network.name} takes a mask or boxes here, but no points or strokes: an InSPyReNet does that predicts in one pass "
             "(no patch merging, no Test.flip)"
         )
+    boxes = [*dict.fromkeys(prompt.boxes)]
+    if len(boxes) > MOST_BOXES:
+        raise PromptError(
+            f"{len(boxes):,} boxes are too many for {network.name}, which looks at each of them: {MOST_BOXES} at most"
+        )
     allowed = _allowed(prompt, shape)
     result = np.zeros(shape, np.float32)
-    for box in prompt.boxes or [_bounds(allowed)]:
+    for box in boxes or [_bounds(allowed)]:
         top, bottom, left, right = _around(box, shape)
         found = predict(network, [image[top:bottom, left:right]])[0].probability[0, 0]
         part = result[top:bottom, left:right]

@@ -9,7 +9,7 @@ from ..data.images.preprocess import resize
 from .prompt import Box, Stroke
 
 DEFAULT_WIDTH = 1 / 40  # of the image's longer side
-CHUNK = 64  # segments at a time
+VALUES = 2**22  # distances at a time, of all cells to some segments
 WHOLE = slice(None), slice(None)
 
 
@@ -30,7 +30,7 @@ def distance_to(
     points = np.array(stroke.points, np.float32)
     starts, ends = (points, points) if len(points) == 1 else (points[:-1], points[1:])
     nearest = np.full((len(y), x.shape[1]), np.inf, np.float32)
-    for start, end in _chunks(starts, ends):
+    for start, end in _chunks(starts, ends, max(1, VALUES // max(1, nearest.size))):
         along = end - start
         length = np.maximum((along**2).sum(1), 1e-12)
         dx, dy = x[..., None] - start[:, 0], y[..., None] - start[:, 1]
@@ -60,7 +60,10 @@ def box_cover(boxes: Sequence[Box], shape: tuple[int, int], grid: tuple[int, int
     for x, y, width, height in boxes:
         columns = _overlap(x, x + width, shape[1], grid[1])
         rows = _overlap(y, y + height, shape[0], grid[0])
-        np.maximum(cover, rows[:, None] * columns, out=cover)
+        inside = np.flatnonzero(rows), np.flatnonzero(columns)
+        if all(map(len, inside)):  # a small box costs little
+            part = tuple(slice(places[0], places[-1] + 1) for places in inside)
+            np.maximum(cover[part], rows[part[0], None] * columns[part[1]], out=cover[part])
     return cover
 
 
@@ -133,6 +136,6 @@ def _centers(shape: tuple[int, int], grid: tuple[int, int]) -> tuple[np.ndarray,
     return x[None, :], y[:, None]
 
 
-def _chunks(starts: np.ndarray, ends: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for first in range(0, len(starts), CHUNK):
-        yield starts[first : first + CHUNK], ends[first : first + CHUNK]
+def _chunks(starts: np.ndarray, ends: np.ndarray, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for first in range(0, len(starts), count):
+        yield starts[first : first + count], ends[first : first + count]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, probability_of, prompt_of
+from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, _marks, probability_of, prompt_of
 
 NAN, INF = float("nan"), float("inf")
 
@@ -91,6 +91,19 @@ def test_what_fits_passes():
         Prompt(np.eye(2), boxes=((14.5, 9, 10, 5),)),
     ):
         prompt.check((20, 30))
+
+
+def test_a_mask_is_looked_at_once_however_many_boxes_there_are():
+    values = np.random.default_rng(0).random((7, 11)) * 0.502
+    corners = [(x, y) for x in range(-2, 29, 3) for y in range(-1, 19, 2)]
+    for corner in corners:
+        box = (*corner, 4.5, 2.5)
+        x, y = max(0, int(box[0] * 11 / 30)), max(0, int(box[1] * 7 / 20))
+        right, bottom = np.ceil((box[0] + 4.5) * 11 / 30), np.ceil((box[1] + 2.5) * 7 / 20)
+        marked = bool((values[y : int(bottom), x : int(right)] >= 0.5).any())
+        assert _marks(values, (box,), (20, 30)) == marked
+    empty = tuple(box for box in ((x, y, 1.0, 1.0) for x, y in corners) if not _marks(values, (box,), (20, 30)))
+    assert 5 < len(empty) < len(corners) and not _marks(values, empty, (20, 30))
 
 
 def test_a_prompt_comes_from_its_parts():

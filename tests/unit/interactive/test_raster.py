@@ -1,5 +1,7 @@
 """Strokes, boxes and masks on a grid of cells."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -27,6 +29,18 @@ def test_many_points_are_as_exact_as_few():
     np.testing.assert_allclose(whole, np.minimum.reduce(parts), atol=1e-4)
 
 
+def test_memory_does_not_grow_with_the_points_of_a_stroke(monkeypatch):
+    points = tuple((float(x), 40 + 30 * np.sin(x / 20)) for x in range(0, 160))
+    whole = raster.distance_to(Stroke(points), SHAPE, SHAPE)
+    monkeypatch.setattr(raster, "VALUES", 3 * 80 * 160)
+    tracemalloc.start()
+    parts = raster.distance_to(Stroke(points), SHAPE, SHAPE)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_array_equal(parts, whole)
+    assert peak < 10 * 4 * 3 * 80 * 160  # ten arrays of three segments
+
+
 def test_later_strokes_lie_on_top():
     row = ((5.0, 45.0), (155.0, 45.0))
     strokes = (Stroke(row, True, 10), Stroke(row[:1], False, 10))
@@ -44,6 +58,7 @@ def test_a_box_covers_parts_of_cells():
     cover = raster.box_cover([(5, 10, 20, 5), (150, 70, 99, 99)], SHAPE, GRID)
     assert cover[1, :4].tolist() == [0.25, 0.5, 0.25, 0] and cover[7, 15] == 1
     assert cover.sum() == pytest.approx(2)
+    assert not raster.box_cover([(-50, 10, 40, 5), (200, 10, 9, 5)], SHAPE, GRID).any()
 
 
 def test_cells_reach_one_further_and_end():
