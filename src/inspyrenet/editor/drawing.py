@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, BinaryIO, TypeVar
 
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 
 from ..data.images.encode import encode
@@ -62,22 +63,26 @@ class Drawing:
             with steps.step("work"):
                 interactive = await self._computed(remover.interactive, image)
                 session = self.sessions.add(remover, image, interactive)
-        data = await self._computed(picture_of, session, Prompt(), size, steps)
         height, width = interactive.shape
-        words = {"id": session.id, "width": width, "height": height, "map": base64.b64encode(data).decode()}
-        return JSONResponse(words, headers=steps.headers)
+
+        def opened() -> Response:
+            data = base64.b64encode(picture_of(session, Prompt(), size, steps)).decode()
+            words = {"id": session.id, "width": width, "height": height, "map": data}
+            return JSONResponse(words, headers=steps.headers)
+
+        return await self._computed(opened)
 
     async def map(self, id: str, words: bytes, size: int) -> Response:
         """The map with a prompt in JSON as a gray PNG of at most `size` pixels a side. Raises ApiError, PromptError."""
-        steps = Steps()
+        session, steps = self.sessions.get(id), Steps()
         with steps.step("prompt"):
-            session, prompt = self.sessions.get(id), prompt_of_json(words)
+            prompt = await run_in_threadpool(prompt_of_json, words)
         data = await self._computed(picture_of, session, prompt, size, steps)
         return Response(data, media_type=MEDIA["png"], headers=steps.headers)
 
     async def result(self, id: str, words: bytes, params: RequestParams, format: str) -> Response:
         """The picture with a prompt in JSON, at the size of the image. Raises ApiError, PromptError."""
-        session, prompt = self.sessions.get(id), prompt_of_json(words)
+        session, prompt = self.sessions.get(id), await run_in_threadpool(prompt_of_json, words)
         if params.style.kind == "debug":
             raise PromptError("there is no picture of the network's levels for an image that is drawn on")
         steps = Steps()

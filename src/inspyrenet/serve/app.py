@@ -14,9 +14,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 
 from .. import __version__
+from ..data.images.decoded import DecodedImage
 from ..data.images.encode import FORMATS
 from ..editor.fields import FIELDS, prompt_of_form
 from ..interactive.options import gray_of
+from ..interactive.prompt import Prompt
 from ..quality.words import verdict
 from .batching import Batcher, Closed, QueuedJob
 from .codec import Codec, finished
@@ -164,11 +166,9 @@ class Service:
 
     async def _job(self, form: FormData, params: RequestParams) -> QueuedJob:
         """Image and prompt, decoded. Raises Refused, PromptError."""
-        image, mask = await finished(self.codec.decode(file_of(form, BESIDE))), mask_of(form)
-        gray = None if mask is None else gray_of(await finished(self.codec.decode(mask)))
-        prompt = prompt_of_form(words_of(form, FIELDS), gray)
-        if prompt is not None:
-            prompt.check(image.array.shape[:2])
+        image, file = await finished(self.codec.decode(file_of(form, BESIDE))), mask_of(form)
+        mask = None if file is None else await finished(self.codec.decode(file))
+        prompt = await run_in_threadpool(checked_prompt, words_of(form, FIELDS), mask, image.array.shape[:2])
         return QueuedJob(image, params, prompt)
 
     async def _cut(self, form: FormData, params: RequestParams, format: str) -> Response:
@@ -180,6 +180,7 @@ class Service:
             job = await self._job(form, params)
             decoded = time.monotonic()
             result = await self._computed(job, self.large if self.is_large(pixels) else self.batcher)
+            bbox = await run_in_threadpool(lambda: result.bbox)  # in here, since it takes memory by the pixel
             computed = time.monotonic()
             data = await finished(self.codec.encode(result.array, format, result.metadata))
         seconds = {
@@ -189,7 +190,6 @@ class Service:
             "encode": time.monotonic() - computed,
         }
         timing = ", ".join(f"{name};dur={value * 1000:.1f}" for name, value in seconds.items())
-        bbox = await run_in_threadpool(lambda: result.bbox)
         headers = {"Server-Timing": timing, **quality_headers(result.quality)}
         headers |= {"Bbox": ",".join(map(str, bbox))} if bbox else {}
         return Response(data, media_type=MEDIA[format], headers=headers)
@@ -232,6 +232,14 @@ class Service:
         if self.batcher.waiting or self.large.waiting or self.codec.waiting:
             return "busy", f"{self.under_way} requests are under way"
         return "ok", ""
+
+
+def checked_prompt(words: Mapping[str, str], mask: DecodedImage | None, shape: tuple[int, int]) -> Prompt | None:
+    """The prompt of a form's fields and its mask for an image of that shape. Raises PromptError."""
+    prompt = prompt_of_form(words, None if mask is None else gray_of(mask))
+    if prompt is not None:
+        prompt.check(shape)
+    return prompt
 
 
 def quality_headers(quality: float | None) -> dict[str, str]:

@@ -10,7 +10,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from inspyrenet.data.images.encode import encode
+from inspyrenet.interactive.prompt import Prompt
 from inspyrenet.remover.image_types import Result
+from inspyrenet.serve import app
 from inspyrenet.serve.app import create_app
 from inspyrenet.serve.codec import Codec
 from inspyrenet.serve.settings import Limits
@@ -149,6 +151,27 @@ def test_a_prompt_goes_through_the_network_alone(client, network):
     for thread in threads:
         thread.join()
     assert [(prompt is not None, count) for prompt, count in network.asked] == [(False, 1), (False, 2), (True, 1)]
+
+
+def test_what_grows_with_a_request_is_done_in_its_room_and_beside_the_event_loop(client, network, monkeypatch):
+    service, loop, done = client.app.state.service, client.portal.call(threading.current_thread), []
+
+    def noting(work):
+        def noted(*arguments):
+            done.append((work.__name__, threading.current_thread() is loop, service._pixels._left < LIMITS.pixels))
+            return work(*arguments)
+
+        return noted
+
+    def bbox(result):
+        return 1, 2, 3, 4
+
+    monkeypatch.setattr(app, "gray_of", noting(app.gray_of))
+    monkeypatch.setattr(app, "prompt_of_form", noting(app.prompt_of_form))
+    monkeypatch.setattr(Prompt, "check", noting(Prompt.check))
+    monkeypatch.setattr(Result, "bbox", property(noting(bbox)))
+    assert post(client, MASK, boxes="1,2,30,10").headers["bbox"] == "1,2,3,4"
+    assert done == [(name, False, True) for name in ("gray_of", "prompt_of_form", "check", "bbox")]
 
 
 def test_the_description_names_the_parts(client):

@@ -12,7 +12,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from inspyrenet.data.images.encode import encode
-from inspyrenet.editor import page
+from inspyrenet.editor import drawing, page
 from inspyrenet.editor.drawing import shown_shape
 from inspyrenet.editor.routes import add_editor
 from inspyrenet.editor.sessions import Bounds
@@ -240,3 +240,21 @@ def test_the_description_has_the_requests(client):
     )
     body = paths["/editor/images/{id}/map"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(body["properties"]) == {"boxes", "strokes", "mask", "base"}
+
+
+def test_what_grows_with_a_request_is_done_beside_the_event_loop(client, monkeypatch):
+    loop, done = client.portal.call(threading.current_thread), []
+
+    def noting(work):
+        def noted(*arguments, **words):
+            done.append((work.__name__, threading.current_thread() is loop))
+            return work(*arguments, **words)
+
+        return noted
+
+    monkeypatch.setattr(drawing, "prompt_of_json", noting(drawing.prompt_of_json))
+    monkeypatch.setattr(drawing, "JSONResponse", noting(drawing.JSONResponse))
+    image = f"/editor/images/{opened(client).json()['id']}"
+    for name in ("map", "result"):
+        assert client.post(f"{image}/{name}", json=STROKE).status_code == 200
+    assert done == [("JSONResponse", False), ("prompt_of_json", False), ("prompt_of_json", False)]
