@@ -1,10 +1,14 @@
 """Connected regions of a mask, by the runs of its rows: a photograph has a few thousand of them, and millions of pixels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.images.bounds import bands
+
 FAINT, SURE = 26, 128  # of 255: a tenth, and half
+RUNS = 2**17  # that are joined at a time: a checkerboard has one for every two pixels
 SIDE = 400  # pixels of the longer side of a map that is `reduced` to measure distances in
 
 Box = tuple[int, int, int, int]  # left, top, width, height, in pixels
@@ -30,9 +34,10 @@ class Components:
 
     def counts(self, mask: np.ndarray) -> np.ndarray:
         """Pixels of `mask`, all of which lie in regions, for each region, int64 (count,)."""
-        starts, stops = _runs(mask)
-        labels = self.labels[np.searchsorted(self.starts, starts, "right") - 1]
-        return np.bincount(labels, stops - starts, self.count).astype(np.int64)
+        result = np.zeros(self.count, np.int64)
+        for starts, stops in _runs(mask):
+            np.add.at(result, self.labels[np.searchsorted(self.starts, starts, "right") - 1], stops - starts)
+        return result
 
     def box(self, chosen: np.ndarray) -> Box | None:
         """Around the regions that are chosen, bool (count,); None where none is."""
@@ -64,31 +69,51 @@ class Components:
 
 def components(mask: np.ndarray, diagonal: bool = True) -> Components:
     """The connected regions of a mask, bool (H, W). diagonal: pixels that meet at a corner are connected."""
-    starts, stops = _runs(mask)
     height, width = mask.shape
+    starts, stops = map(np.concatenate, zip(*_runs(mask), strict=True))
+    parents = np.arange(len(starts), dtype=np.int32)
+    for first, stop in _parts(starts, width):
+        upper, lower = _touching(starts[first:stop], stops[first:stop], width, diagonal)
+        roots, places = np.unique(np.concatenate([parents[first + upper], first + lower]), return_inverse=True)
+        parents[roots] = roots[_joined(len(roots), *np.split(places, 2))]
+    parents = _settled(parents)
+    own = parents == np.arange(len(parents), dtype=np.int32)
+    labels = np.cumsum(own, dtype=np.int32)[parents] - 1
+    return Components((height, width), starts, stops, labels, int(np.count_nonzero(own)))
+
+
+def _runs(mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """First places of the runs in rows, and those behind the last, int32, in row-major order, of a band of rows after the other."""
+    height, width = mask.shape
+    for top, bottom in bands(width, height):
+        line = np.zeros(1 + (bottom - top) * (width + 1), bool)
+        line[1:].reshape(bottom - top, width + 1)[:, :width] = mask[top:bottom]
+        ends = np.flatnonzero(line[1:] != line[:-1])
+        ends -= ends // (width + 1)
+        ends += top * width
+        yield ends[::2].astype(np.int32), ends[1::2].astype(np.int32)
+
+
+def _parts(starts: np.ndarray, width: int) -> Iterator[tuple[int, int]]:
+    """Runs (first, stop) of about RUNS after the other: whole rows, the first of which is the last of the part before."""
+    first = stop = 0
+    while stop < len(starts):
+        row = starts[min(stop + RUNS, len(starts)) - 1] // width
+        stop = int(np.searchsorted(starts, (row + 1) * width))
+        yield first, stop
+        first = int(np.searchsorted(starts, row * width))
+
+
+def _touching(starts: np.ndarray, stops: np.ndarray, width: int, diagonal: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of runs that touch, one above the other, by their numbers."""
     rows = starts // width
-    padded = (
-        starts + rows,
-        stops + rows,
-    )  # with a pixel behind each row, so that its end and the next one's start differ
+    starts, stops = starts + rows, stops + rows  # as if a pixel were behind each row, so that rows do not touch
     below, reach = width + 1, int(diagonal)
-    first = np.searchsorted(padded[1], padded[0] + below + 1 - reach)
-    counts = np.maximum(np.searchsorted(padded[0], padded[1] + below - 1 + reach, "right") - first, 0)
+    first = np.searchsorted(stops, starts + below + 1 - reach)
+    counts = np.maximum(np.searchsorted(starts, stops + below - 1 + reach, "right") - first, 0)
     upper = np.repeat(np.arange(len(starts)), counts)
     lower = np.arange(len(upper)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
-    roots, labels = np.unique(_joined(len(starts), upper, lower), return_inverse=True)
-    return Components((height, width), starts, stops, labels, len(roots))
-
-
-def _runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First places of the runs in rows, and those behind the last, in row-major order."""
-    height, width = mask.shape
-    line = np.zeros(1 + height * (width + 1), bool)
-    line[1:].reshape(height, width + 1)[:, :width] = mask
-    ends = np.flatnonzero(line[1:] != line[:-1])
-    ends -= ends // (width + 1)
-    starts, stops = ends[::2], ends[1::2]
-    return starts, stops
+    return upper, lower
 
 
 def _joined(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
@@ -103,8 +128,14 @@ def _joined(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         parents[np.maximum(first, second)] = np.minimum(
             first, second
         )  # roots alone: no circle, since numbers only fall
-        while (higher := parents[parents]).tobytes() != parents.tobytes():
-            parents = higher
+        parents = _settled(parents)
+
+
+def _settled(parents: np.ndarray) -> np.ndarray:
+    """The root of each, by the next number on the way there."""
+    while not np.array_equal(higher := parents[parents], parents):
+        parents = higher
+    return parents
 
 
 def reduced(values: np.ndarray, step: int) -> np.ndarray:

@@ -1,9 +1,12 @@
 """Connected regions by the runs of rows: the same as scipy finds, on masks of every kind."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from inspyrenet.mending import components as components_module
 from inspyrenet.mending.components import box_of, components
 
 EIGHT = np.ones((3, 3))
@@ -11,8 +14,10 @@ RNG = np.random.default_rng(0)
 MASKS = [RNG.random(tuple(RNG.integers(1, 24, 2))) < share for share in np.linspace(0, 1, 60)]
 
 
+@pytest.mark.parametrize("runs", [1, 7, 2**17])
 @pytest.mark.parametrize("diagonal", [True, False])
-def test_regions_are_those_of_scipy(diagonal):
+def test_regions_are_those_of_scipy(monkeypatch, diagonal, runs):
+    monkeypatch.setattr(components_module, "RUNS", runs)  # regions go on from one part to the next
     for mask in MASKS:
         labels, count = ndimage.label(mask, EIGHT if diagonal else None)
         found = components(mask, diagonal)
@@ -29,6 +34,16 @@ def test_the_pixels_of_a_mask_in_each_region():
         inner = mask & (RNG.random(mask.shape) < 0.5)
         found = components(mask)
         assert np.array_equal(found.counts(inner), np.bincount(labels[inner], minlength=count + 1)[1:])
+
+
+def test_a_checkerboard_takes_little_memory(monkeypatch):
+    monkeypatch.setattr(components_module, "RUNS", 2**13)
+    alpha = np.tile(np.uint8([[0, 255], [255, 0]]), (400, 500))
+    tracemalloc.start()
+    box = box_of(alpha)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert box == (0, 0, 1000, 800) and peak < 40 * alpha.size  # all at once: 100 bytes a pixel
 
 
 def test_boxes():
