@@ -1,5 +1,7 @@
 """The one order in which a map is mended, whatever asks for it."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..remover.compositing import alpha_of
@@ -12,7 +14,7 @@ from .options import Mending
 
 def mended(
     saliency: np.ndarray, mending: Mending, threshold: float | None = None, opacity: np.ndarray | None = None
-) -> list[np.ndarray]:
+) -> Iterator[np.ndarray]:
     """Map uint8 (H, W) → the mended map, and behind it that of each object where they are wanted by themselves.
 
     First it is cleaned, then cut at the threshold, then objects are chosen, then edges are moved, then softened.
@@ -21,13 +23,27 @@ def mended(
     """
     saliency = alpha_of(cleaned(saliency) if mending.clean else saliency, threshold)
     if mending.object is None:
-        return [_with_edges(saliency, mending)]
-    found = [_with_edges(one, mending) for one in objects(alpha_of(saliency, opacity=opacity), mending.most)]
-    each = [one for one in found if one.max() >= SURE]  # a small one may have shrunk to nothing
+        yield _with_edges(saliency, mending)
+        return
     together = np.zeros_like(saliency)
-    for one in each:
-        np.maximum(together, one, out=together)
-    return [together, *each] if mending.splits else [together]
+    parts = []
+    for found in objects(alpha_of(saliency, opacity=opacity), mending.most):
+        one = _with_edges(found, mending)
+        if one.max() >= SURE:  # a small one may have shrunk to nothing
+            np.maximum(together, one, out=together)
+            parts.append(_part(one))
+    yield together
+    for place, part in parts if mending.splits else ():
+        one = np.zeros_like(together)
+        one[place] = part
+        yield one
+
+
+def _part(alpha: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Where alpha is not 0, and what it is there: of many objects, the whole maps would fill the memory."""
+    rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+    place = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    return place, alpha[place].copy()
 
 
 def _with_edges(alpha: np.ndarray, mending: Mending) -> np.ndarray:

@@ -68,10 +68,10 @@ def _region(box: Box, mending: Mending) -> Region:
 
 
 def _cut(picture: np.ndarray, region: Region) -> np.ndarray:
-    """As far as it lies in the picture."""
+    """As far as it lies in the picture; a copy, so that the picture need not be kept."""
     left, top, width, height = region
     rows = slice(max(math.floor(top), 0), math.ceil(top + height))
-    return picture[rows, max(math.floor(left), 0) : math.ceil(left + width)]
+    return picture[rows, max(math.floor(left), 0) : math.ceil(left + width)].copy()
 
 
 def _on_canvas(picture: np.ndarray, region: Region, sides: Size, anchor: str | None) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Several objects in one map: each by itself, with its soft edge."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .components import SIDE, SURE, Components, components, reduced
@@ -11,7 +13,7 @@ REST = 255  # the number of what is no object, or not wanted
 NEIGHBORS = ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))
 
 
-def objects(saliency: np.ndarray, most: int) -> list[np.ndarray]:
+def objects(saliency: np.ndarray, most: int) -> Iterator[np.ndarray]:
     """Map uint8 (H, W) → the map of each object, the largest first, at most so many (254); 0 where another one is.
 
     An object is a region of what is at least half object, gaps of a few pixels closed, of at least LEAST of the largest one's
@@ -20,13 +22,12 @@ def objects(saliency: np.ndarray, most: int) -> list[np.ndarray]:
     sure = saliency >= SURE
     found = components(grown(sure.view(np.uint8), _gap(saliency.shape)).view(bool))
     numbers = _numbers(found, found.counts(sure), most)
-    if not found.count:
-        return []
-    if found.count == 1:
-        return [saliency]
+    if found.count < 2:
+        yield from [saliency] * found.count
+        return
     nearest = _nearest(found.numbered(numbers))
-    wanted = int(numbers[numbers != REST].max())
-    return [np.where(nearest == number, saliency, np.uint8(0)) for number in range(1, wanted + 1)]
+    for number in range(1, int(numbers[numbers != REST].max()) + 1):
+        yield np.where(nearest == number, saliency, np.uint8(0))
 
 
 def _gap(shape: tuple[int, int]) -> float:

@@ -4,7 +4,7 @@ import io
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,8 @@ class Result:
     """What was made of one image: uint8 (H, W[, 3 or 4]), what belongs into its file, and the seconds that each part took.
 
     quality: the expected IoU of the map (above 0.5) with the object, 0..1; None where the network has no estimate.
-    alpha: of the object at the image's size, uint8 (H, W). objects: each by itself, where that was asked for.
+    alpha: of the object at the image's size, uint8 (H, W). objects: each by itself, where that was asked for; they keep no alpha,
+    since many would fill the memory. box: `bbox`, where it was found already.
     """
 
     array: np.ndarray
@@ -38,11 +39,16 @@ class Result:
     quality: float | None = None
     alpha: np.ndarray | None = None
     objects: "tuple[Result, ...]" = ()
+    box: Box | None = None
 
     @cached_property
     def bbox(self) -> Box | None:
         """(left, top, width, height) of the object in pixels of the image, see `box_of`; None where nothing is object."""
-        return None if self.alpha is None else box_of(self.alpha)
+        return self.box if self.box is not None or self.alpha is None else box_of(self.alpha)
+
+    def without_alpha(self) -> "Result":
+        """The same with its box in place of alpha."""
+        return replace(self, alpha=None, box=self.bbox)
 
 
 @dataclass(frozen=True)

@@ -334,9 +334,11 @@ class Remover:
         image = image if keep_metadata else replace(image, metadata=replace(image.metadata, exif=None))
         started = time.perf_counter()
         maps = mended(saliency, style.mending, threshold, image.alpha)
+        together = next(maps)
         seconds = {"mending": time.perf_counter() - started} if style.mending else {}
-        estimated = self.edges != "none" and (threshold is None or style.mending.feather > 0)
-        whole, *each = (self._composed(image, one, style, reverse, estimated) for one in maps)
+        wish = style, reverse, self.edges != "none" and (threshold is None or style.mending.feather > 0)
+        whole = self._composed(image, together, *wish)
+        each = [self._composed(image, one, *wish).without_alpha() for one in maps]
         for one in (whole, *each):
             seconds |= {part: seconds.get(part, 0.0) + value for part, value in one.seconds.items()}
         return replace(whole, seconds=seconds, objects=tuple(each))
@@ -359,7 +361,8 @@ class Remover:
         result = Result(array, seconds, image.metadata, alpha=own)
         if style.mending.frames:
             array = framed(array, result.bbox, style)
-            result = replace(result, array=array, metadata=resized_metadata(image.metadata, array.shape[:2]))
+            metadata = resized_metadata(image.metadata, array.shape[:2])
+            result = replace(result, array=array, metadata=metadata, box=result.bbox)
         seconds["composing"] = time.perf_counter() - started - seconds.get("edges", 0.0)
         return result
 

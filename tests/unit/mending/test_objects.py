@@ -2,7 +2,11 @@
 
 import numpy as np
 
-from inspyrenet.mending.objects import objects
+from inspyrenet.mending import objects as objects_module
+
+
+def objects(saliency, most):
+    return [*objects_module.objects(saliency, most)]
 
 
 def map_of(*boxes, size=(120, 160)):
