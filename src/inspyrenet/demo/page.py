@@ -26,6 +26,7 @@ EXAMPLES = (6, 4, 8)  # of the painted images
 SESSIONS = 256  # visitors that gradio remembers
 SWEEP = (300, 900)  # seconds: how often files are removed, and how old they are then
 QUEUE = 32
+TOGETHER = "pictures"  # events of which one is handled at a time; by itself, each would decode and compose a picture
 
 
 class Page:
@@ -118,7 +119,14 @@ class Page:
             [results[name] for name in ("map", "pyramid", "quality", "draw")],
             show_progress_on=results["result"],
             **_quiet(),
-        ).success(self.on_control, [photo, *controls], finished, show_progress_on=results["result"], **_quiet())
+        ).success(
+            self.on_control,
+            [photo, *controls],
+            finished,
+            show_progress_on=results["result"],
+            concurrency_id=TOGETHER,
+            **_quiet(),
+        )
         for control in controls:
             control.change(
                 self.on_control,
@@ -126,6 +134,7 @@ class Page:
                 finished,
                 trigger_mode="always_last",
                 show_progress="hidden",
+                concurrency_id=TOGETHER,
                 **_quiet(),
             )
 

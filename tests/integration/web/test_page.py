@@ -91,6 +91,15 @@ def test_only_a_network_with_a_coarse_map_is_drawn_with(tmp_path, monkeypatch, p
         assert client.post("/api/remove").status_code == 404
 
 
+def test_one_picture_at_a_time_is_composed_whatever_is_moved(tmp_path):
+    from inspyrenet.demo.page import Page
+
+    network = SimpleNamespace(name="a network", describe=lambda: "a network", network=SimpleNamespace(parts=None))
+    events = Page(network, tmp_path, SimpleNamespace()).build().fns.values()
+    places = [event.concurrency_id for event in events if event.name == "on_control"]
+    assert len(places) == 5 and len({*places}) == 1
+
+
 def test_the_editor_is_told_the_upload_by_a_relative_address():
     link = layout.drawing("/tmp/a b/my <photo> #1.png")
     assert 'href="editor/#../gradio_api/file=/tmp/a%20b/my%20%3Cphoto%3E%20%231.png"' in link
