@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..hub.archives import ArchiveError
-from .layout import CACHE_VARIABLE, cache_root
+from .layout import CACHE_VARIABLE, cache_root, image_folder, mask_folder
 from .packed import key_of
 
 log = logging.getLogger(__name__)
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 IMAGE_COLUMNS = ("image", "images", "img", "im", "photo")
 MASK_COLUMNS = ("mask", "masks", "gt", "label", "annotation", "ground_truth", "segmentation", "matte", "alpha")
 ROWS = 16  # in memory at a time
-_SHARD = re.compile(r"(?P<split>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})\.parquet")
-_SPLITS = ("train", "validation", "val", "dev", "test")
+_SHARD = re.compile(r"(?P<split>.+)-(?P<index>\d{5})-of-(?P<count>\d{5})(-[0-9a-f]+)?\.parquet")  # at the end its hash
+_NUMBER = re.compile(r"\d+\.parquet")
 _SIGNATURES = {
     b"\xff\xd8": ".jpg",
     b"\x89PNG": ".png",
@@ -35,13 +35,23 @@ _SIGNATURES = {
 
 
 def splits(folder: Path) -> dict[str, list[Path]]:
-    """Split → its shards in order, in `folder` or its sub-folder `data`. Shards without a split's name are the split ""."""
+    """Split → its shards in order, in `folder` or its sub-folder `data`. Shards that are called by a number are the split "".
+
+    A file of any other name is a split of its own, so that no two are taken for one. Beside folders of images or masks, other
+    tables are left alone, and shards are an ArchiveError.
+    """
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.glob("*.parquet")) or sorted(folder.glob("data/*.parquet")):
         match = _SHARD.fullmatch(path.name)
-        name = match["split"] if match else path.stem if path.stem in _SPLITS else ""
+        name = match["split"] if match else "" if _NUMBER.fullmatch(path.name) else path.stem
         found.setdefault(name, []).append(path)
-    return found
+    other = (image_folder(folder) or mask_folder(folder)) if found else None
+    if other is None:
+        return found
+    shards = [path.name for paths in found.values() for path in paths if _holds_pairs(path)]
+    if shards:
+        raise ArchiveError(f"{folder}: has both the folder {other.name} and {shards[0]}; remove one")
+    return {}
 
 
 def unpacked_split(folder: Path, split: str | None = None) -> Path:
@@ -68,12 +78,13 @@ def unpacked_split(folder: Path, split: str | None = None) -> Path:
 
 def _check_complete(shards: Sequence[Path]) -> None:
     matches = [match for match in (_SHARD.fullmatch(path.name) for path in shards) if match]
+    indices = [int(match["index"]) for match in matches]
     counts = {int(match["count"]) for match in matches}
-    if len(counts) > 1:
+    if len(counts) > 1 or len(set(indices)) < len(indices):
         raise ArchiveError(
             f"{shards[0].parent}: has shards of different packings ({shards[0].name}, …); keep those of one"
         )
-    missing = set(range(*counts)) - {int(match["index"]) for match in matches} if counts else set()
+    missing = set(range(*counts)) - set(indices) if counts else set()
     if missing:
         name = f"{matches[0]['split']}-{min(missing):05}-of-{matches[0]['count']}.parquet"
         raise ArchiveError(f"{shards[0].parent}: the set is not complete: {name} missing")
@@ -134,6 +145,24 @@ def _columns(shard: Path, names: Sequence[str]) -> tuple[str, str]:
             raise ArchiveError(f"{shard}: {trouble} (columns: {', '.join(names)})")
         found += there
     return found[0], found[1]
+
+
+def _holds_pairs(path: Path) -> bool:
+    """Whether it is a table with encoded images and masks. Without pyarrow nobody can tell, nor read it."""
+    try:
+        file = _opened(path)
+    except (ModuleNotFoundError, ArchiveError):
+        return False
+    with file:
+        columns = [field.name.lower() for field in file.schema_arrow if _is_of_bytes(field.type)]
+    return all(any(name in known for name in columns) for known in (IMAGE_COLUMNS, MASK_COLUMNS))
+
+
+def _is_of_bytes(kind: Any) -> bool:
+    from pyarrow import types
+
+    inner = [kind.field(i).type for i in range(kind.num_fields)] if types.is_struct(kind) else [kind]
+    return any(types.is_binary(one) or types.is_large_binary(one) for one in inner)
 
 
 def _names(shards: Sequence[Path]) -> list[str]:

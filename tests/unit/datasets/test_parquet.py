@@ -1,6 +1,7 @@
 """Sets in parquet shards: unpacked once, found everywhere, complete or an error."""
 
 import io
+import shutil
 
 import numpy as np
 import pytest
@@ -56,6 +57,43 @@ def test_splits_are_sets_of_their_own(tmp_path):
     assert [pair.name for pair in find_pairs(tmp_path, ["HF/test"])] == ["00000", "00001"]
     assert len(find_pairs(tmp_path, ["HF/train"])) == 6
     with pytest.raises(PreflightError, match="has the splits test and train; name one: HF/test"):
+        find_pairs(tmp_path, ["HF"])
+
+
+def test_shards_with_a_hash_in_their_names_keep_their_splits(tmp_path):
+    folder = write(write(tmp_path / "HF"), "test", 1, 2) / "data"
+    for number, path in enumerate(sorted(folder.iterdir())):
+        path.rename(path.with_stem(f"{path.stem}-a09b74b3ef9c3b{number:02x}"))
+    assert len(find_pairs(tmp_path, ["HF/train"])) == 6 and len(find_pairs(tmp_path, ["HF/test"])) == 2
+    shutil.copy(folder / "train-00000-of-00002-a09b74b3ef9c3b01.parquet", folder / "train-00000-of-00002-ff.parquet")
+    with pytest.raises(PreflightError, match="has shards of different packings"):
+        find_pairs(tmp_path, ["HF/train"])
+
+
+def test_files_of_names_that_say_nothing_are_not_taken_for_one_split(tmp_path):
+    folder = write(tmp_path / "HF", shards=2) / "data"
+    for name, path in zip(("mine", "yours"), sorted(folder.iterdir()), strict=True):
+        path.rename(folder / f"{name}.parquet")
+    with pytest.raises(PreflightError, match="has the splits mine and yours; name one: HF/mine"):
+        find_pairs(tmp_path, ["HF"])
+    for number, path in enumerate(sorted(folder.iterdir())):
+        path.rename(folder / f"{number:04}.parquet")
+    assert len(find_pairs(tmp_path, ["HF"])) == 6
+
+
+def test_folders_and_tables_of_one_place_are_told_apart(tmp_path):
+    for part in ("images", "masks"):
+        (tmp_path / "HF" / part).mkdir(parents=True)
+        (tmp_path / "HF" / part / "a.png").write_bytes(encoded("PNG"))
+    table = {"image": ["a.png"], "mask": ["a.png"], "quality": [0.9]}  # of paths, such as the manifest of a batch
+    write_table(arrow.table(table), tmp_path / "HF" / "manifest.parquet")
+    assert [pair.name for pair in find_pairs(tmp_path, ["HF"])] == ["a"]
+    write(tmp_path / "HF")
+    for path in (tmp_path / "HF" / "data").iterdir():
+        path.rename(tmp_path / "HF" / path.name)
+    with pytest.raises(
+        PreflightError, match=r"has both the folder images and train-00000-of-00002\.parquet; remove one"
+    ):
         find_pairs(tmp_path, ["HF"])
 
 
