@@ -41,12 +41,12 @@ class CachedReader:
     """Maps a pair to its resized Sample, read-only, without opening its files. Made by `build_cache`."""
 
     def __init__(self, pairs: Sequence[Pair], source: Path | tuple[np.ndarray, np.ndarray]):
-        self.rows = {pair.image: row for row, pair in enumerate(pairs)}
+        self.rows = {(pair.image, pair.mask): row for row, pair in enumerate(pairs)}
         self.folder = source if isinstance(source, Path) else None
         self.arrays = _load(source) if isinstance(source, Path) else source
 
     def __call__(self, pair: Pair) -> Sample:
-        row = self.rows[pair.image]
+        row = self.rows[pair.image, pair.mask]
         return Sample(*(np.asarray(array[row]) for array in self.arrays))
 
     def __getstate__(self) -> dict:

@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,15 @@ def test_batches_are_those_without_a_cache(pairs, tmp_path, kind, pipeline):
     for pair in pairs:
         pair.image.with_suffix(".moved").rename(pair.image)
     assert same(first, loaded(plain))
+
+
+def test_an_image_of_two_masks_keeps_both(pairs, tmp_path):
+    other = replace(pairs[0], mask=tmp_path / "other.png", dataset="other")
+    Image.fromarray(255 - np.asarray(Image.open(pairs[0].mask))).save(other.mask)
+    cached = build_cache([*pairs, other], StaticResize((8, 8)), resized, "ram")
+    for pair in (pairs[0], other):
+        assert np.array_equal(cached(pair).mask, resized(pair).mask)
+    assert not np.array_equal(cached(pairs[0]).mask, cached(other).mask)
 
 
 def counting(read):
