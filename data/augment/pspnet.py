@@ -59,7 +59,7 @@ class RandomCrop:
         limit_threads()
         scale, *place = drawn
         shape = tuple(max(1, round(side * scale)) for side in sample.mask.shape)
-        mask_filter = cv2.INTER_NEAREST if hard or is_binary(sample.mask) else cv2.INTER_LINEAR
+        mask_filter = cv2.INTER_NEAREST_EXACT if hard or is_binary(sample.mask) else cv2.INTER_LINEAR
         image = cv2.resize(np.ascontiguousarray(sample.image), shape[::-1], interpolation=cv2.INTER_LINEAR)
         mask = cv2.resize(np.ascontiguousarray(sample.mask), shape[::-1], interpolation=mask_filter)
         out = np.empty((*self.size, 3), np.uint8)

@@ -48,6 +48,13 @@ def test_images_are_scaled_and_masks_stay_binary_or_soft():
     assert len(np.unique(RandomCrop((40, 60)).apply(soft, (2.0, 0.0, 0.0))[0].mask)) > 40
 
 
+def test_a_hard_mask_is_sampled_where_its_image_is():
+    mask = np.where(np.random.default_rng(0).random((30, 45)) < 0.5, 255, 0).astype(np.uint8)
+    sample = Sample(np.dstack([mask] * 3), mask)
+    (image, mask), _ = RandomCrop((10, 15)).apply(sample, (1 / 3, 0.0, 0.0))  # the middle ones of 3 pixels
+    assert np.array_equal(image[..., 0], mask)
+
+
 def test_blur_is_opencvs_on_the_image_alone():
     sample, rng = (
         Sample(np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8), np.eye(9, dtype=np.uint8)),
