@@ -114,7 +114,22 @@ def build_trainer(
 
 
 def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """(pairs to learn from, pairs held out for validation); the split depends on the names and the split's seed alone."""
+    """(pairs to learn from, pairs held out for validation); the split depends on the names and the split's seed alone.
+
+    Raises ValueError where an image would be in both.
+    """
+    learn, held_out = _split(train, seed)
+    learned = {pair.image.resolve() for pair in learn}
+    both = [pair.image for pair in held_out if pair.image.resolve() in learned]
+    if both:
+        raise ValueError(
+            f"Train.Validation: {len(both)} of the {len(held_out)} images held out are also learned from, e.g. {both[0]}: name "
+            "each image once, as Train.Dataset.sets=[Own/train.txt] and Train.Validation.sets=[Own/val.txt] do"
+        )
+    return learn, held_out
+
+
+def _split(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
     found = build.pairs(train.Dataset)
     validation = train.Validation
     if validation is None:

@@ -69,15 +69,30 @@ def test_more_folds_than_pairs_are_refused(load):
         split_pairs(load("folds: 11"), 0)
 
 
+@pytest.mark.parametrize(
+    ("validation", "sets", "message"),
+    [
+        ("sets: [A/val.txt]", "[A]", r"2 of the 2 images held out are also learned from, e\.g\. .*A4\.jpg"),
+        ("fraction: 0.3", "[A,A/train.txt]", r"of the 3 images held out are.*sets=\[Own/train\.txt\]"),
+        ("sets: [B]", "[A,B]", r"4 of the 4 images"),
+    ],
+)
+def test_an_image_is_learned_from_or_held_out(load, tmp_path, validation, sets, message):
+    for name, numbers in (("train", range(4)), ("val", (4, 5))):
+        (tmp_path / f"data/A/{name}.txt").write_text("".join(f"A{i}\n" for i in numbers))
+    with pytest.raises(ValueError, match=message):
+        split_pairs(load(validation, f"Train.Dataset.sets={sets}"), 0)
+    learn, held_out = halves(load("sets: [A/val.txt]", "Train.Dataset.sets=[A/train.txt]"), 0)
+    assert (learn, held_out) == (["A0", "A1", "A2", "A3"], ["A4", "A5"])
+
+
 def test_masks_may_have_a_root_of_their_own(load, tmp_path):
     make(tmp_path, "photos/C/{}.jpg", "truth/C/{}.png", ("x", "y"))
     words = [f"Train.Dataset.root={tmp_path / 'photos'}", f"Train.Dataset.mask_root={tmp_path / 'truth'}"]
-    learn, held_out = split_pairs(load("sets: [C]", *words, "Train.Dataset.sets=[C]"), 0)
-    assert (
-        [pair.mask for pair in learn]
-        == [pair.mask for pair in held_out]
-        == [tmp_path / f"truth/C/{n}.png" for n in "xy"]
-    )
+    make(tmp_path, "photos/D/{}.jpg", "truth/D/{}.png", ("z",))
+    learn, held_out = split_pairs(load("sets: [D]", *words, "Train.Dataset.sets=[C]"), 0)
+    assert [pair.mask for pair in learn] == [tmp_path / f"truth/C/{n}.png" for n in "xy"]
+    assert [pair.mask for pair in held_out] == [tmp_path / "truth/D/z.png"]
 
 
 def test_a_type_from_outside_also_finds_the_validation_sets(load, tmp_path):
