@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, islice
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -62,19 +63,25 @@ def tune(request: Request, device: torch.device) -> Result:
     LOG.info("plan: %s", plan.text)
     tuned = tuning.train(plan)
     result = tuning.decide(tuned, plan)
-    CheckpointFolder(request.folder).save_best({"model": result.state})
+    _replace_weights(request.folder, result.state)
     save_resolved(tuning.shipped_config(plan), request.folder / "config.yaml")
     return result
 
 
 def _check_folder(request: Request) -> None:
     folder = CheckpointFolder(request.folder)
-    if request.overwrite:
-        folder.clear()
-    elif folder.files() or folder.best.is_file():
+    if not request.overwrite and (folder.files() or folder.best.is_file()):
         raise ResumeError(
             f"{request.folder} already holds a run: choose another --name, or start over with --overwrite"
         )
+
+
+def _replace_weights(place: Path, state: Mapping[str, Tensor]) -> None:
+    """Write the weights; only then what an earlier run left, which may be the very start, is removed."""
+    folder = CheckpointFolder(place)
+    folder.save_best({"model": state})
+    for old in folder.files():
+        old.unlink(missing_ok=True)
 
 
 @dataclass

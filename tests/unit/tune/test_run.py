@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from inspyrenet.tune import run
+from inspyrenet.tune.request import Request
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, SaveError, read_weights
+from inspyrenet.utils.train.state import ResumeError
 from inspyrenet.utils.train.types import EpochEnd
 
 
@@ -16,3 +19,21 @@ def test_training_stops_before_an_epoch_that_would_end_too_late(monkeypatch):
     hook(ends[1])
     with pytest.raises(run._TimeIsUp):
         hook(ends[2])
+
+
+def test_an_earlier_run_stays_until_the_new_weights_are_written(tmp_path, monkeypatch):
+    folder = CheckpointFolder(tmp_path)
+    old, new = {"a": torch.zeros(1)}, {"a": torch.ones(1)}
+    folder.save({"model": old}, iteration=3)
+    folder.save_best({"model": old})
+    with pytest.raises(ResumeError, match="start over with --overwrite"):
+        run._check_folder(Request(tmp_path, tmp_path))
+    run._check_folder(Request(tmp_path, tmp_path, overwrite=True))
+    assert torch.equal(read_weights(tmp_path)["a"], old["a"])  # which may be the start of the fine-tuning
+    monkeypatch.setattr(CheckpointFolder, "save_best", lambda *_: (_ for _ in ()).throw(SaveError(28, "full")))
+    with pytest.raises(SaveError):
+        run._replace_weights(tmp_path, new)
+    assert len(folder.files()) == 1
+    monkeypatch.undo()
+    run._replace_weights(tmp_path, new)
+    assert torch.equal(read_weights(tmp_path)["a"], new["a"]) and not folder.files()
