@@ -103,6 +103,11 @@ class GraphedSteps:
             return self.captured(batch)
         return self.step(batch)
 
+    def renew(self) -> None:
+        """Capture anew with the next batch: numbers that the step computes with, such as loss weights, have changed."""
+        if self.captured is not None:
+            self.captured, self.left = None, 0
+
     def _try(self, batch: Batch) -> None:
         try:
             self.captured = CapturedStep(self.step, batch, self.network)

@@ -44,6 +44,14 @@ class Gradients:
         with contextlib.nullcontext() if last or self._replicas is None else self._replicas.no_sync():
             return self._whole(batch) if share == 1 else self._passes(batch, share)
 
+    def set_epoch(self, epoch: int, epochs: int) -> None:
+        """Tell a criterion that changes with the epochs. Its numbers are frozen into a CUDA graph, which is captured anew."""
+        if not hasattr(self.criterion, "set_epoch"):
+            return
+        self.criterion.set_epoch(epoch, epochs)
+        if isinstance(self._whole, GraphedSteps):
+            self._whole.renew()
+
     def _passes(self, batch: Batch, share: int = 1) -> dict[str, Tensor]:
         with self.precision.autocast():
             output = self.network(batch["image"], **inputs(batch))

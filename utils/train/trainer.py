@@ -180,8 +180,7 @@ class Trainer:
     def _train_epoch(self) -> None:
         progress = self.progress
         set_train_mode(self.network, self.options.freeze_batchnorm)
-        if hasattr(self.criterion, "set_epoch"):
-            self.criterion.set_epoch(progress.epoch, self.options.epochs)
+        self._gradients.set_epoch(progress.epoch, self.options.epochs)
         self.logger.start_epoch(progress.epoch, self.options.epochs, self.steps_per_epoch, progress.steps)
         batches = self.loader.batches(progress.epoch, progress.samples)
         while group := list(islice(batches, self.options.accumulate)):

@@ -7,8 +7,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from inspyrenet.utils.system.precision import Precision
 from inspyrenet.utils.train import cuda_graph
 from inspyrenet.utils.train.cuda_graph import CapturedStep, CaptureError, GraphedSteps
+from inspyrenet.utils.train.gradients import Gradients
 from inspyrenet.utils.train.types import Batch
 from tests.toy_training import make_trainer
 
@@ -121,6 +123,27 @@ def test_what_cannot_be_captured_is_said_once_and_runs_as_it_is(
         assert torch.equal(steps(batch(seed))["total"], expected)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "cannot be captured (operation not permitted" in caplog.text
+
+
+def test_what_the_criterion_changes_with_the_epochs_reaches_the_graph(stand_in, caplog) -> None:
+    class Criterion:
+        weight = 1.0
+
+        def set_epoch(self, epoch: int, epochs: int) -> None:
+            self.weight = 1.0 + epoch
+
+        def __call__(self, output: Tensor, mask: Tensor) -> dict[str, Tensor]:
+            return {"total": torch.tensor(self.weight) * (output - mask[..., :6, :6]).square().mean()}
+
+    network, criterion = nn.Conv2d(3, 1, 3), Criterion()
+    gradients = Gradients(
+        network, criterion, Precision("float32", torch.device("cpu")), False, 1, logging.getLogger("test")
+    )
+    gradients._whole = steps = GraphedSteps(gradients._passes, network, logging.getLogger("test"), after=0)
+    first = [gradients(batch(0), 1, True)["total"], steps.captured]
+    gradients.set_epoch(1, 2)
+    assert gradients(batch(0), 1, True)["total"] == pytest.approx(2 * float(first[0]))
+    assert steps.captured is not None and steps.captured is not first[1]
 
 
 def test_a_trainer_without_a_gpu_says_that_there_is_no_graph(tmp_path, caplog: pytest.LogCaptureFixture) -> None:
