@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-Entry = dict[str, Any]  # epoch (from 1), iteration, train {loss: mean}, rates [per group], validation {metric: value}
+# epoch (from 1), iteration, train {loss: mean}, rates [per group], validation {metric: value}, chosen_by (metric and mode)
+Entry = dict[str, Any]
 
 
 class History:
@@ -19,27 +20,41 @@ class History:
         self.entries = [entry for entry in self.entries if entry["epoch"] < epoch]
         self.entries.append({"epoch": epoch, "iteration": iteration, "train": dict(losses), "rates": list(rates)})
 
-    def add_validation(self, metrics: Mapping[str, float]) -> None:
-        """Note the scores of the last epoch."""
+    def add_validation(self, metrics: Mapping[str, float], metric: str | None = None, mode: str = "max") -> None:
+        """Note the scores of the last epoch, and the metric by which the best checkpoint is chosen.
+
+        Raises:
+            ValueError: the validation does not compute that metric.
+        """
+        if metric is not None and metric not in metrics:
+            raise ValueError(
+                f"validation gives no {metric!r}, by which the best checkpoint is chosen; it gives {', '.join(metrics)}"
+            )
         self.entries[-1]["validation"] = {name: float(value) for name, value in metrics.items()}
+        if metric is not None:
+            self.entries[-1]["chosen_by"] = chosen_by(metric, mode)
 
     def validations(self) -> list[Entry]:
         """The epochs that were validated."""
         return [entry for entry in self.entries if "validation" in entry]
 
-    def best(self, metric: str, mode: str) -> Entry | None:
-        """The first of the best epochs by `metric` ("max" or "min"); a score that is not a number is never best.
+    def comparable(self, metric: str, mode: str) -> list[Entry]:
+        """The last validations whose best checkpoint was chosen as it is now; best.pth holds one of them, or an older one."""
+        by = chosen_by(metric, mode)
+        found: list[Entry] = []
+        for entry in reversed(self.validations()):
+            if entry.get("chosen_by", by) != by or metric not in entry["validation"]:
+                break
+            found.insert(0, entry)
+        return found
 
-        Raises:
-            ValueError: the validation does not compute that metric.
+    def best(self, metric: str, mode: str) -> Entry | None:
+        """The first of the best epochs by `metric` ("max" or "min") since it is the one that chooses.
+
+        A score that is not a number is never best.
         """
         best = None
-        for entry in self.validations():
-            if metric not in entry["validation"]:
-                raise ValueError(
-                    f"validation gives no {metric!r}, by which the best checkpoint is chosen; "
-                    f"it gives {', '.join(entry['validation'])}"
-                )
+        for entry in self.comparable(metric, mode):
             value = entry["validation"][metric]
             if not math.isfinite(value):
                 continue
@@ -50,7 +65,12 @@ class History:
     def without_progress(self, metric: str, mode: str) -> int:
         """Validations since the best one."""
         best = self.best(metric, mode)
-        return sum(1 for entry in self.validations() if best is None or entry["epoch"] > best["epoch"])
+        return sum(1 for entry in self.comparable(metric, mode) if best is None or entry["epoch"] > best["epoch"])
+
+
+def chosen_by(metric: str, mode: str) -> str:
+    """How the best checkpoint is chosen, for people and for comparisons."""
+    return f"{metric} ({mode})"
 
 
 def draw_curves(history: History, path: Path) -> None:

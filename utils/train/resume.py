@@ -12,7 +12,7 @@ from ..optim.ema import EMA
 from ..system.precision import Precision
 from . import distributed
 from .checkpoint import REMEDY
-from .history import History
+from .history import History, chosen_by
 from .state import (
     Progress,
     ResumeError,
@@ -140,6 +140,7 @@ def _restore(state: TrainState, content: Mapping[str, Any], path: Path, force: b
     state.precision.load_state_dict(content["scaler"])
     state.progress = Progress(**content["progress"])
     state.history = History(content["history"])
+    _tell_other_metric(state)
     _restore_position(state, content)
     _restore_rng(state, content)
     progress = state.progress
@@ -171,6 +172,16 @@ def _tell_differences(state: TrainState, content: Mapping[str, Any]) -> None:
     changes = differences(content["config"], state.config)
     if changes:
         _warn(state, "the configuration has changed since the checkpoint: " + "; ".join(changes[:20]))
+
+
+def _tell_other_metric(state: TrainState) -> None:
+    """Say so if the best checkpoint is chosen in another way than before; see `History.comparable`."""
+    validations, options = state.history.validations(), state.options
+    if not validations or options.metric is None or state.history.comparable(options.metric, options.mode):
+        return
+    now = chosen_by(options.metric, options.mode)
+    was = validations[-1].get("chosen_by", "another metric")
+    _warn(state, f"the best checkpoint is now chosen by {now}, before by {was}: the next validation makes a new one")
 
 
 def _restore_average(state: TrainState, content: Mapping[str, Any]) -> None:

@@ -284,7 +284,7 @@ class Trainer:
     def _validate(self, validate: Validate) -> dict[str, float]:
         with self._evaluating():
             metrics = distributed.broadcast({name: float(value) for name, value in validate(self.model).items()})
-        self.history.add_validation(metrics)
+        self.history.add_validation(metrics, self.options.metric, self.options.mode)
         best = self._best()
         is_best = best is self.history.entries[-1]
         if is_best and distributed.is_main():

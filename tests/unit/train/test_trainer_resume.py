@@ -306,6 +306,37 @@ def test_a_part_of_a_checkpoint_that_makes_no_sense_is_named(tmp_path: Path, par
     assert str(tmp_path / "bad.pth") in str(caught.value)
 
 
+def test_another_metric_chooses_the_best_anew_and_says_so(tmp_path: Path, caplog) -> None:
+    def part(epochs: int, mae: list[float], metric: str, mode: str, **more: float):
+        validate = lambda model: {"mae": mae.pop(0), "maxFm": 0.5, **more}  # noqa: E731
+        trainer = make_trainer(
+            tmp_path, epochs=epochs, validate=validate, options={"metric": metric, "mode": mode, "patience": 3}
+        )
+        trainer.resume()
+        outcome = trainer.fit()
+        return outcome, read_checkpoint(trainer.folder.best)
+
+    part(2, [0.1, 0.2], "maxFm", "max")  # epoch 1 is the best
+    with caplog.at_level(logging.WARNING):
+        outcome, best = part(4, [0.5, 0.4, 0.3], "mae", "min")  # the last epoch is validated anew: it was saved before
+    assert "the best checkpoint is now chosen by mae (min), before by maxFm (max)" in caplog.text
+    assert outcome.best["epoch"] == best["best"]["epoch"] == 4 and "best mae 0.3000 after epoch 4" in outcome.message
+    outcome, best = part(5, [0.4, 0.4], "wFm", "max", wFm=0.1)  # which the earlier validations do not have
+    assert outcome.best["epoch"] == best["best"]["epoch"] == 4
+
+
+def test_a_validation_without_a_number_is_no_end(tmp_path: Path) -> None:
+    values = [0.5, float("nan"), float("nan"), 0.4]  # the last epoch is validated anew: it was saved before
+    for epochs in (2, 3):
+        trainer = make_trainer(
+            tmp_path, epochs=epochs, validate=lambda model: {"score": values.pop(0)}, options={"metric": "score"}
+        )
+        trainer.resume()
+        outcome = trainer.fit()
+        assert outcome.best["epoch"] == 1
+    assert not values
+
+
 def test_changed_settings_are_taken_and_told(tmp_path: Path, caplog) -> None:
     make_trainer(tmp_path, epochs=1).fit()
     model = ToyNet()
