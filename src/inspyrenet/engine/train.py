@@ -173,9 +173,9 @@ def shares_of(train: TrainSection, learn: Pairs) -> list[tuple[list[int], float]
 
 
 def drops_last(train: TrainSection, learn: Pairs) -> bool:
-    """A last batch of one image for a process has no batch statistics to speak of: it is left out, unless it is all."""
+    """A last batch of one image for a process has no batch statistics to speak of: it is left out, unless all are so small."""
     size = train.Dataloader.batch_size * distributed.world_size()
-    return size > 1 and 0 < len(learn) % size <= distributed.world_size() and len(learn) > size
+    return train.Dataloader.batch_size > 1 and 0 < len(learn) % size <= distributed.world_size() and len(learn) > size
 
 
 def start_network(config: Config, log: logging.Logger) -> nn.Module:

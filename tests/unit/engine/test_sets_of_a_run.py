@@ -4,9 +4,10 @@ import pytest
 
 from inspyrenet.data.datasets.pairs import Pair
 from inspyrenet.engine.config_checks import missing_paths
-from inspyrenet.engine.train import shares_of, split_pairs
+from inspyrenet.engine.train import drops_last, shares_of, split_pairs
 from inspyrenet.utils.config.load import ConfigError, load_config
 from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.train import distributed
 from tests.unit.datasets.test_files import make
 
 CONFIG = """
@@ -116,3 +117,11 @@ def test_weights_belong_to_sets(load):
         shares_of(train, pairs[::2])
     with pytest.raises(ConfigError, match="one number for each set: 2, not 1"):
         load("fraction: 0.2", "Train.Dataset.weights=[1]")
+
+
+def test_a_last_step_of_single_images_is_left_out_unless_all_are(load, monkeypatch):
+    monkeypatch.setattr(distributed, "world_size", lambda: 4)
+    pairs = load("fraction: 0.2", "Train.Dataloader.batch_size=2")
+    assert [drops_last(pairs, range(count)) for count in (3, 8, 9, 12, 13)] == [False, False, True, True, False]
+    single = load("fraction: 0.2", "Train.Dataloader.batch_size=1")
+    assert not any(drops_last(single, range(count)) for count in range(3, 14))
