@@ -103,6 +103,11 @@ class BiRefNetCriterion(nn.Module):
         """Take the weights of `epoch` (from 0) of a run of `epochs`; without a call they stay the recipe's."""
         self.weights = loss_weights(self.recipe, epoch, epochs, self.finetune)
 
+    def idle(self, labeled: bool) -> tuple[str, ...]:
+        """How the names of the network's parameters begin that have no loss, with or without class numbers of the images."""
+        gradient = () if self.gradient else ("decoder.gdt_convs_pred_",)
+        return gradient if self.classification and labeled else (*gradient, "cls_head.")
+
     def forward(self, out: BiRefNetOutput, mask: Tensor, label: Tensor | None = None) -> dict[str, Tensor]:
         """Output and mask (B, 1, H, W) in 0…1 → weighted losses by name, and their sum as total.
 

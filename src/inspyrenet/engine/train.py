@@ -15,6 +15,7 @@ from ..data.images.preprocess import Preprocess, resize
 from ..data.images.read import read_image
 from ..lib.checkpoints.fitting import load_fitting
 from ..lib.checkpoints.state_dict import load_state
+from ..lib.losses.birefnet import BiRefNetCriterion
 from ..lib.losses.build import SCENES, build_criterion
 from ..lib.modules.lora import add_lora, merged
 from ..parsing.confusion import METRICS as SCENE_METRICS
@@ -196,6 +197,7 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
     build.freeze(model, train.FineTune.freeze_stages)
     build.freeze_parts(model, train.FineTune.freeze)
     if train.activation_checkpointing:
+    freeze_idle(model, criterion_of(config), labeled=train.Dataset.labels != "none")
         if not hasattr(model, "backbone"):
             raise ValueError(
                 f"Train.activation_checkpointing: {type(model).__name__} has no part `backbone` to recompute"
@@ -206,6 +208,17 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
 
 
 def build_lr_schedule(train: TrainSection, batches: int) -> tuple[Schedule, str | None]:
+def freeze_idle(model: nn.Module, criterion: nn.Module, labeled: bool) -> None:
+    """Take out of training what the criterion has no loss for: several processes would wait for its gradients in vain.
+
+    labeled: whether images have a class.
+    """
+    if isinstance(criterion, BiRefNetCriterion):
+        for name, parameter in model.named_parameters():
+            if name.startswith(criterion.idle(labeled)):
+                parameter.requires_grad_(False)
+
+
     """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
     scheduler = train.Scheduler
     total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)
