@@ -108,6 +108,10 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
         except SizeError as error:
             yield key, str(error)
     losses, arguments, extras = criterion_choices(family)
+    batch = train.Dataloader.batch_size
+    if train.Dataset.transforms.dynamic_resize is not None and batch > 1:
+        reason = "dynamic_resize gives each image a size of its own, and a batch has one size"
+        yield "Train.Dataloader.batch_size", f"{reason}: set it to 1 (and Train.Optimizer.accumulate to {batch})"
     if is_own("loss", train.Loss, losses):
         yield from ((f"Train.LossArguments.{name}", f"{train.Loss} takes its arguments in LossArguments.arguments")
                     for name in train.LossArguments.model_dump(exclude_none=True) if name != "arguments")  # fmt: skip

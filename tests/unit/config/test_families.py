@@ -154,6 +154,15 @@ def test_coarse_maps_need_one_size_and_a_network_that_starts_from_them():
     assert read("InSPyReNet_SwinB", dataset=given).Train.Dataset.transforms.coarse_map.p == 0.5
 
 
+def test_images_of_different_sizes_come_one_at_a_time():
+    dataset = "    transforms: {dynamic_resize: {size: 64}}"
+    assert wrong(train="  Dataloader:\n    batch_size: 2", dataset=dataset) == [
+        "one.yaml:9: Train.Dataloader.batch_size: dynamic_resize gives each image a size of its own, and a batch has one "
+        "size: set it to 1 (and Train.Optimizer.accumulate to 2)"
+    ]
+    assert read(dataset=dataset).Train.Dataloader.batch_size == 1
+
+
 def test_a_test_has_no_random_size():
     test = "Test:\n  Dataset:\n    root: data\n    sets: [A]\n    transforms: {random_size: {}}"
     assert wrong(train=test) == ["one.yaml:9: Test.Dataset: a test needs static_resize or dynamic_resize"]
