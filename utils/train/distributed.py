@@ -95,6 +95,11 @@ def launched() -> bool:
     return dist.is_available() and {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys()
 
 
+def launched_rank() -> int:
+    """Number of this process among all, known also outside of a `session`; 0 if it is alone."""
+    return int(os.environ["RANK"]) if launched() else 0
+
+
 def local_rank() -> int:
     """Number of this process on its machine, by which it takes its GPU; known before `session`."""
     return int(os.environ.get("LOCAL_RANK", "0")) if launched() else 0

@@ -64,11 +64,14 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     share, and leaves the joint table to the call that joins them.
     """
     from ..engine.evaluate import check_tables
+    from ..utils.train import distributed
     from . import evaluate, test, train
 
     failures = failures_of(configs)
     configs = share(configs, options.extra.shard)
-    check_tables(configs, evaluate.scoring_options(options))
+    scores = distributed.launched_rank() == 0  # under torchrun one process writes the tables
+    if scores:
+        check_tables(configs, evaluate.scoring_options(options))
     first = STEPS.index(options.extra.start)
     if first == STEPS.index("eval"):
         failures.update(known_failures(configs))
@@ -90,4 +93,4 @@ def run_all(configs: "list[Config]", options: Options) -> int:
                 predicted.add(config.Eval.pred_root)
         if first < STEPS.index("eval"):
             remember_failure(config, failures.get(config.name))
-    return evaluate.evaluate(configs, options, failures)
+    return evaluate.evaluate(configs, options, failures) if scores else 0

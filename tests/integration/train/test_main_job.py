@@ -226,6 +226,15 @@ def test_expr_can_start_later(tiny, tmp_path):
     assert expr(["-c", str(tiny), "--from", "eval", "--device", "cpu"]) == 1  # nothing is predicted again
 
 
+def test_under_torchrun_one_process_scores(tiny, monkeypatch, capsys):
+    for name, value in {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    for rank, code in (("0", 1), ("1", 0)):
+        monkeypatch.setenv("RANK", rank)
+        assert expr(["-c", str(tiny), "--from", "eval", "--device", "cpu"]) == code
+        assert ("no such folder" in capsys.readouterr().err) == (rank == "0")  # there are no maps to score
+
+
 def test_debug_writes_pictures_of_every_step(tiny, tmp_path):
     assert expr(["-c", str(tiny), "--debug", "--device", "cpu"]) == 0
     run = tmp_path / "snapshots" / "tiny"

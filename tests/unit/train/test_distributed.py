@@ -103,7 +103,7 @@ def test_helpers_work_without_a_group() -> None:
         assert not distributed.active()
     net = ToyNet()
     assert distributed.wrap(net, CPU) is net
-    assert distributed.local_rank() == 0
+    assert distributed.local_rank() == distributed.launched_rank() == 0
 
 
 # -- two processes ------------------------------------------------------------------------------------------------
