@@ -24,7 +24,7 @@ def load(options: Options, steps: Collection[str] = ()) -> "list[Config]":
 
     def check(config: "Config") -> Iterator[tuple[str, str]]:
         yield from cross_field_errors(config)
-        yield from missing_paths(config, steps, made)
+        yield from missing_paths(config, steps, made, options.resume)
 
     return load_config(
         options.config, options.overrides, choices={"Model.name": [*MODELS, *installed("model")]}, check=check

@@ -20,6 +20,7 @@ from ..utils.config.load import pretrained_candidates
 from ..utils.config.names import suggest
 from ..utils.config.schema import TYPES, Config, DatasetSection, ModelSection, TestSection, TrainSection
 from ..utils.metrics import GROUPS, METRICS, check_metrics, need_photo
+from ..utils.train.checkpoint import CheckpointFolder
 from ..utils.train.trackers import TRACKERS, is_absent
 
 
@@ -107,11 +108,11 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
             rule_for(family_of(model.name), model.arguments).check(size)
         except SizeError as error:
             yield key, str(error)
-    losses, arguments, extras = criterion_choices(family)
     batch = train.Dataloader.batch_size
     if train.Dataset.transforms.dynamic_resize is not None and batch > 1:
         reason = "dynamic_resize gives each image a size of its own, and a batch has one size"
         yield "Train.Dataloader.batch_size", f"{reason}: set it to 1 (and Train.Optimizer.accumulate to {batch})"
+    losses, arguments, extras = criterion_choices(family)
     if is_own("loss", train.Loss, losses):
         yield from ((f"Train.LossArguments.{name}", f"{train.Loss} takes its arguments in LossArguments.arguments")
                     for name in train.LossArguments.model_dump(exclude_none=True) if name != "arguments")  # fmt: skip
@@ -143,14 +144,25 @@ def _training_errors(model: ModelSection, train: TrainSection) -> Iterator[tuple
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Iterator[tuple[str, str]]:
+def resumes(train: TrainSection, resume: bool) -> bool:
+    """Whether a run that is started with or without --resume has a checkpoint to go on from."""
+    folder = train.Checkpoint.checkpoint_dir
+    return resume and folder is not None and bool(CheckpointFolder(folder).files())
+
+
+def missing_paths(
+    config: Config, steps: Collection[str], made: set[str], resume: bool = False
+) -> Iterator[tuple[str, str]]:
     """(dotted key, what is wrong) for the folders and files that these steps of train, test and eval read.
 
     made: folders that an earlier run of the same command will have made; those of this one are added.
+    resume: training goes on from a checkpoint where there is one, which needs no other weights.
     """
     train, test = config.Train, config.Test
     if "train" in steps and train is not None:
-        yield from _missing_training(config, train, made)
+        yield from _missing_training(train)
+        if not resumes(train, resume):
+            yield from _missing_weights(config, train, made)
         made.add(str(train.Checkpoint.checkpoint_dir))
     if "test" in steps and test is not None:
         yield from _missing_sets("Test.Dataset", test.Dataset)
@@ -168,7 +180,7 @@ def missing_paths(config: Config, steps: Collection[str], made: set[str]) -> Ite
         yield from _missing_masks(keys[0], root) if apart else _missing_folders(*keys, root, sets)
 
 
-def _missing_training(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
+def _missing_training(train: TrainSection) -> Iterator[tuple[str, str]]:
     yield from _missing_sets("Train.Dataset", train.Dataset)
     held_out = train.Validation
     if held_out is not None and held_out.sets is not None and not train.Dataset.painted:
@@ -178,6 +190,10 @@ def _missing_training(config: Config, train: TrainSection, made: Collection[str]
         yield from _missing_masks("Train.Validation.mask_root", held_out.mask_root)
     if train.Tracker is not None and is_absent(train.Tracker):
         yield "Train.Tracker", f"{train.Tracker} is not installed: pip install {train.Tracker}, or set it to null"
+
+
+def _missing_weights(config: Config, train: TrainSection, made: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Of the weights that the network starts with."""
     pretrained = config.Model.pretrained if config.Model is not None else False
     weights = train.FineTune.weights
     if weights is None and isinstance(pretrained, str):

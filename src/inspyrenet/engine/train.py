@@ -39,6 +39,7 @@ from ..utils.train.state import fingerprint
 from ..utils.train.trackers import TRACKERS, SafeTracker
 from ..utils.train.trainer import EpochEnd, Trainer, TrainOptions, steps_per_epoch
 from . import build
+from .config_checks import resumes
 from .options import Options
 from .presets import weights_at
 
@@ -76,7 +77,7 @@ def build_trainer(
     labels, classes = build.class_labels(train.Dataset.labels, learn)
     dataset = build.train_dataset(train.Dataset, learn, config.seed, config.Debug.pipeline, labels)
     build.seed_everything(config.seed)
-    model = distributed.prepare(start_network(config, log), device)
+    model = distributed.prepare(start_network(config, log, resumes(train, options.resume)), device)
     build.check_classes(model, classes)
     loader = TrainLoader(
         dataset,
@@ -179,11 +180,14 @@ def drops_last(train: TrainSection, learn: Pairs) -> bool:
     return train.Dataloader.batch_size > 1 and 0 < len(learn) % size <= distributed.world_size() and len(learn) > size
 
 
-def start_network(config: Config, log: logging.Logger) -> nn.Module:
-    """The network as training starts with it: fine-tuning weights, LoRA, frozen stages, activation checkpointing."""
+def start_network(config: Config, log: logging.Logger, resumed: bool = False) -> nn.Module:
+    """The network as training starts with it: fine-tuning weights, LoRA, frozen stages, activation checkpointing.
+
+    resumed: a checkpoint will replace all weights, so that none are fetched or read.
+    """
     train = build.section(config, "Train")
-    model = build.network(config, start=train.FineTune.weights is None)
-    if train.FineTune.weights is not None:
+    model = build.network(config, start=not resumed and train.FineTune.weights is None)
+    if train.FineTune.weights is not None and not resumed:
         source = weights_at(train.FineTune.weights)
         path = CheckpointFolder(source).weights_file() if source.is_dir() else source
         if train.FineTune.strict:
@@ -196,8 +200,8 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
         log.info("LoRA: the encoder learns corrections of %d linear layers, with the head's rate", count)
     build.freeze(model, train.FineTune.freeze_stages)
     build.freeze_parts(model, train.FineTune.freeze)
-    if train.activation_checkpointing:
     freeze_idle(model, criterion_of(config), labeled=train.Dataset.labels != "none")
+    if train.activation_checkpointing:
         if not hasattr(model, "backbone"):
             raise ValueError(
                 f"Train.activation_checkpointing: {type(model).__name__} has no part `backbone` to recompute"
@@ -207,7 +211,6 @@ def start_network(config: Config, log: logging.Logger) -> nn.Module:
     return model
 
 
-def build_lr_schedule(train: TrainSection, batches: int) -> tuple[Schedule, str | None]:
 def freeze_idle(model: nn.Module, criterion: nn.Module, labeled: bool) -> None:
     """Take out of training what the criterion has no loss for: several processes would wait for its gradients in vain.
 
@@ -219,6 +222,7 @@ def freeze_idle(model: nn.Module, criterion: nn.Module, labeled: bool) -> None:
                 parameter.requires_grad_(False)
 
 
+def build_lr_schedule(train: TrainSection, batches: int) -> tuple[Schedule, str | None]:
     """The learning-rate schedule over all optimizer steps, and a note where its warm-up was shortened."""
     scheduler = train.Scheduler
     total = scheduler.epoch * steps_per_epoch(batches, train.Optimizer.accumulate)

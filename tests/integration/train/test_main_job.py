@@ -369,5 +369,11 @@ def test_validation_keeps_the_best_and_fine_tuning_starts_from_it(tiny, tmp_path
 def test_an_encoder_can_come_from_a_file(tiny, tmp_path, capsys):
     encoder = build_model("InSPyReNet_Light", depth=16, base_size=(64, 64)).backbone
     torch.save(encoder.state_dict(), tmp_path / "encoder.pth")
+    # which a run that goes on needs no more, and no other start either: all weights are in its checkpoint
+    resume = ["-c", str(tiny), f"Model.pretrained={tmp_path}/encoder.pth", "--resume", "--device", "cpu"]
+    (tmp_path / "encoder.pth").unlink()
+    assert train.main([*resume, "Train.Scheduler.epoch=2"]) == 0
+    assert train.main([*resume, "Train.Scheduler.epoch=3", "Train.FineTune.weights=absent.pth"]) == 0
+    assert "trained to epoch 3/3" in capsys.readouterr().err
     assert train.main(["-c", str(tiny), f"Model.pretrained={tmp_path}/encoder.pth", "-v", "--device", "cpu"]) == 0
     assert "0 entries stay" in capsys.readouterr().err
