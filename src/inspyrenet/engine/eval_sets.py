@@ -7,10 +7,11 @@ from pathlib import Path
 
 from ..data.datasets.checking import say_coding, survey_masks
 from ..data.datasets.files import LayoutError, Place, SetFiles, files_in, is_set, place_of
-from ..data.datasets.layout import MASK_FOLDERS, mask_folder, set_folder
+from ..data.datasets.layout import MASK_FOLDERS, mask_folder, one_form, set_folder
 from ..data.datasets.sets import find_set
 from ..data.images.masks import Coding
-from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, SetFolders, listing
+from ..utils.config.schema import DatasetSection
+from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, ScorePair, SetFolders, listing
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,44 @@ def find_sets(
     name = where.parent.name if where.name.lower() in MASK_FOLDERS else where.name
     there = set_folder(pred_root, name)
     return [_folders(name, there if there.is_dir() else pred_root, files_in(Place(gt_root), need_images=False))]
+
+
+def limited_sets(found: Sequence[DatasetPairs], dataset: DatasetSection, allow_missing: bool) -> list[DatasetPairs]:
+    """Of each set only the maps of the images that Test.Dataset.limit chooses: others are of an earlier, larger run.
+
+    Raises PreflightError where the images are not there, PairingError where one of these maps is missing.
+    """
+    from .build import pairs
+
+    chosen: dict[str, set[str]] = {}
+    for pair in pairs(dataset, need_masks=False):
+        chosen.setdefault(pair.dataset, set()).add(one_form(pair.name))
+    return [
+        _limited(one, chosen[one.dataset], allow_missing) if one.dataset in chosen else one
+        for one in found
+        if one.dataset in chosen or one.dataset not in dataset.sets  # which the limit does not concern
+    ]
+
+
+def _limited(matched: DatasetPairs, chosen: set[str], allow_missing: bool) -> DatasetPairs:
+    missing = [name for name in matched.without_prediction if one_form(name) in chosen]
+    kept = [pair for pair in matched.pairs if _map_name(pair, matched.prediction_folder) in chosen]
+    if not kept or (missing and not allow_missing):
+        folder = matched.prediction_folder
+        raise PairingError(
+            f"{matched.dataset}: {len(missing)} of the {len(chosen)} images of Test.Dataset.limit have no prediction in {folder}: "
+            f"{listing(missing)}"
+        )
+    names = {pair.name for pair in kept}
+    others = [pair.name for pair in matched.pairs if pair.name not in names]
+    return replace(matched, pairs=tuple(kept), without_prediction=(*matched.without_prediction, *others))
+
+
+def _map_name(pair: ScorePair, folder: Path) -> str | None:
+    """Path of the map below the folder of its set, without extension; None for an array."""
+    if not isinstance(pair.prediction, Path):
+        return None
+    return one_form(pair.prediction.relative_to(folder).with_suffix("").as_posix())
 
 
 def _common(pred_root: Path, gt_root: Path) -> list[str]:

@@ -13,7 +13,7 @@ from ..data.images.masks import Coding
 from ..plugins.datasets import scored_sets
 from ..plugins.metrics import register_metrics
 from ..utils.config.load import ConfigError, filled_in, load_config
-from ..utils.config.schema import Config
+from ..utils.config.schema import Config, DatasetSection
 from ..utils.metrics import (
     METRICS,
     Conventions,
@@ -35,7 +35,7 @@ from ..utils.report.seeds import seed_lines, seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
 from ..utils.system.failures import Failures
-from .eval_sets import find_sets, with_readers
+from .eval_sets import find_sets, limited_sets, with_readers
 
 log = logging.getLogger(__name__)
 
@@ -217,14 +217,20 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         raise ConfigError([f"{config.name}: Eval.gt_root: say where the masks are (there is no Test section to tell)"])
     check_metrics(section.metrics)
     images = config.Test.Dataset if config.Test is not None else None
-    limited = images is not None and images.limit is not None and not images.painted  # Test made only some maps
-    missing = allow_missing or limited
-    predictions = filled_in(section.pred_root, "Eval.pred_root")
-    if images is not None and (section.gt_root, section.datasets) == (images.root, images.sets):
-        own = scored_sets(images, Path(predictions), missing)
+    if images is None or images.limit is None or images.painted:
+        return _matched(config, section.gt_root, images, allow_missing)
+    found = _matched(config, section.gt_root, images, allow_missing=True)  # Test made only some maps
+    return limited_sets(found, images, allow_missing)
+
+
+def _matched(config: Config, gt_root: str, images: DatasetSection | None, allow_missing: bool) -> list[DatasetPairs]:
+    """All maps with their masks. images: of Test."""
+    predictions, datasets = filled_in(config.Eval.pred_root, "Eval.pred_root"), config.Eval.datasets
+    if images is not None and (gt_root, datasets) == (images.root, images.sets):
+        own = scored_sets(images, Path(predictions), allow_missing)
         if own is not None:
             return own
-    return match_folders(find_sets(predictions, section.gt_root, section.datasets, image_root(config)), missing)
+    return match_folders(find_sets(predictions, gt_root, datasets, image_root(config)), allow_missing)
 
 
 def image_root(config: Config) -> str | None:

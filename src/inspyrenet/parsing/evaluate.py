@@ -13,7 +13,7 @@ import numpy as np
 from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
-from ..engine.eval_sets import find_sets
+from ..engine.eval_sets import find_sets, limited_sets
 from ..engine.evaluate import DEFAULTS, NothingScored, Options, image_root
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
@@ -85,8 +85,9 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         )
     limited = test.Dataset.limit is not None and not test.Dataset.painted  # Test made only some maps
     predictions = filled_in(section.pred_root, "Eval.pred_root")
-    found = find_sets(predictions, section.gt_root, section.datasets, image_root(config))
-    return match_folders(found, allow_missing or limited)
+    folders = find_sets(predictions, section.gt_root, section.datasets, image_root(config))
+    found = match_folders(folders, allow_missing or limited)
+    return limited_sets(found, test.Dataset, allow_missing) if limited else found
 
 
 def _score(config: Config, matched: DatasetPairs) -> SceneRow:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from inspyrenet.commands import evaluate
+from inspyrenet.data.datasets.pairs import find_pairs, pick_evenly
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.metrics import DEFAULT_METRICS, METRICS, ScorePair, evaluate_folder, score
 
@@ -152,15 +153,27 @@ def test_no_data_set_is_an_error(data, capsys):
     assert "Eval.datasets" in capsys.readouterr().err
 
 
-def test_maps_of_a_limited_test_run_are_scored_and_counted(data, capsys):
-    (data / "maps" / "A" / "3.png").unlink()
+def test_only_maps_of_the_limit_are_scored(data, capsys):
+    """Also where an earlier run without it left more."""
+    place = data / "gt" / "A"
+    for mask in (place / "masks").rglob("*.png"):
+        write(place / "images" / mask.relative_to(place / "masks"), np.zeros((48, 64, 3), np.uint8))
     file = Path(config(data))
     file.write_text(
         file.read_text() + "Model: {name: InSPyReNet_SwinB}\n"
-        "Test:\n  Dataset: {root: gt, sets: [A], limit: 4, transforms: {static_resize: {size: [64, 64]}}}\n"
+        f"Test:\n  Dataset: {{root: {data / 'gt'}, sets: [A], limit: 3, transforms: {{static_resize: {{size: [64, 64]}}}}}}\n"
     )
+    chosen = [pair.name for pair in pick_evenly(find_pairs(data / "gt", ["A"], need_masks=False), 3)]
     assert evaluate.main(["--config", str(file)]) == 0
-    assert "4 of 5" in capsys.readouterr().out
+    assert "3 of 5" in capsys.readouterr().out
+    with (data / "results" / "exp" / "per_image.csv").open(newline="") as lines:
+        assert sorted(row["image"] for row in csv.DictReader(lines) if row["dataset"] == "A") == sorted(chosen)
+    (data / "maps" / "A" / f"{chosen[1]}.png").unlink()
+    assert evaluate.main(["--config", str(file)]) == 1
+    assert f"A: 1 of the 3 images of Test.Dataset.limit have no prediction in {data}/maps/A: {chosen[1]}" in (
+        capsys.readouterr().err
+    )
+    assert evaluate.main(["--config", str(file), "--allow-missing"]) == 0
 
 
 def test_one_root_alone_is_a_usage_error(data, capsys):
