@@ -27,6 +27,10 @@ Backend = Literal["pillow", "opencv"]
 Stretch = Literal["none", "minmax"]
 
 
+class NotFiniteError(ValueError):
+    """A network gave a map with values that are not finite."""
+
+
 @dataclass(frozen=True)
 class Preprocess:
     """Sizing and normalization.
@@ -161,7 +165,7 @@ def to_map(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch = "n
 
     normalize="minmax" stretches this one map to the full range first, as published results were made; a map without
     any contrast (less than one gray level) stays as it is, so that an image without an object can stay empty.
-    Raises ValueError where the map is not finite or not a single map.
+    Raises NotFiniteError where the map is not finite, ValueError where it is not a single map.
     """
     if normalize not in ("none", "minmax"):
         raise ValueError(f"normalize must be 'none' or 'minmax', not {normalize!r}")
@@ -170,7 +174,9 @@ def to_map(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch = "n
     values = saliency[0, 0].astype(np.float32, copy=False)
     low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("the saliency map has values that are not finite; try precision float32, check the weights")
+        raise NotFiniteError(
+            "the saliency map has values that are not finite; try precision float32, check the weights"
+        )
     if normalize == "minmax" and high - low >= 1 / 255:
         values = (values - low) / (high - low)
     height, width = shape

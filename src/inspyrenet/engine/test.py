@@ -2,8 +2,10 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +14,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from ..data.datasets.torch_datasets import TestDataset, collate_test
-from ..data.images.preprocess import Stretch, resize, to_map
+from ..data.images.preprocess import NotFiniteError, Stretch, resize, to_map
 from ..data.images.read import read_image
 from ..data.images.write import write_map
 from ..lib.types import SaliencyPyramid
@@ -103,25 +105,41 @@ def _predict(
             for batch in groups:
                 if "error" in batch:
                     failed += batch["error"]
+                    remove_maps(root, batch)
                     progress.update(len(batch["error"]))
                     continue
                 out = predictor(batch["image"], batch["resized"], levels=debug)
                 maps = out.logits.sigmoid().float().cpu().numpy()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
-                    path = root / dataset / f"{name}.png"
-                    pending.append(pool.submit(_write, maps[i : i + 1], batch["shape"][i], normalize, path))
+                    pending.append(
+                        pool.submit(_write, maps[i : i + 1], batch["shape"][i], normalize, root, f"{dataset}/{name}")
+                    )
                     if debug:
                         _write_levels(out, i, sources[dataset, name], root / "debug" / dataset / f"{name}.png")
                     progress.update()
                 while len(pending) > PENDING:
-                    pending.pop(0).result()
+                    failed += pending.pop(0).result()
         for future in pending:
-            future.result()
+            failed += future.result()
     return failed
 
 
-def _write(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch, path: Path) -> None:
-    write_map(to_map(saliency, shape, normalize), path)
+def _write(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch, root: Path, name: str) -> list[str]:
+    """Why there is no map of this image, <set>/<name>; nothing where it was written."""
+    path = root / f"{name}.png"
+    try:
+        values = to_map(saliency, shape, normalize)
+    except NotFiniteError as error:
+        path.unlink(missing_ok=True)  # of an earlier run
+        return [f"{name}: {error}"]
+    write_map(values, path)
+    return []
+
+
+def remove_maps(root: Path, batch: Mapping[str, Any]) -> None:
+    """Of images that could not be read: the maps of an earlier run, which would be scored as if they were new."""
+    for dataset, name in zip(batch["dataset"], batch["name"], strict=True):
+        (root / dataset / f"{name}.png").unlink(missing_ok=True)
 
 
 def _write_levels(out: SaliencyPyramid, index: int, source: Path, path: Path) -> None:

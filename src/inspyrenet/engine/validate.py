@@ -1,5 +1,7 @@
 """Scores a network on held-out pairs while it trains, with the metrics that Eval uses."""
 
+import logging
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -8,16 +10,22 @@ from torch.utils.data import DataLoader
 
 from ..data.datasets.pairs import Pair
 from ..data.datasets.torch_datasets import TestDataset, collate_test
-from ..data.images.preprocess import Preprocess, to_map
+from ..data.images.preprocess import NotFiniteError, Preprocess, to_map
 from ..utils.metrics import Accumulator, check_metrics, score
+from ..utils.metrics.files import listing
 from ..utils.train import distributed
 from .predictor import Predictor
+
+log = logging.getLogger(__name__)
 
 ALWAYS = ("maxFm", "mae", "Sm")  # shown beside the metric that chooses the best checkpoint
 
 
 class Validator:
-    """Model → {metric: value}. Under several processes each scores its share; all of them get the whole result."""
+    """Model → {metric: value}. Under several processes each scores its share; all of them get the whole result.
+
+    Where a map is not finite, it is named in the log and every value is NaN: training goes on, and this is never the best.
+    """
 
     def __init__(
         self,
@@ -47,15 +55,30 @@ class Validator:
     def __call__(self, model: nn.Module) -> Mapping[str, float]:
         predictor = Predictor(model, self.device, precision=self.precision)
         scores = Accumulator(self.metrics)
+        broken: list[str] = []
         pairs = {(pair.dataset, pair.name): pair for pair in self.pairs}  # batches come grouped by size
         for groups in self.loader:
             for batch in groups:
                 saliency = predictor(batch["image"]).logits.sigmoid().float().cpu().numpy()
                 for i, (dataset, name) in enumerate(zip(batch["dataset"], batch["name"], strict=True)):
                     mask = pairs[dataset, name].read_mask()
-                    prediction = to_map(saliency[i : i + 1], mask.shape)
+                    try:
+                        prediction = to_map(saliency[i : i + 1], mask.shape)
+                    except NotFiniteError:
+                        broken.append(f"{dataset}/{name}")
+                        continue
                     scores.update(f"{dataset}/{name}", score(prediction, mask, self.metrics))
+        return self._together(scores, broken)
+
+    def _together(self, scores: Accumulator, broken: list[str]) -> Mapping[str, float]:
+        """The result of all processes. broken: whose maps are not finite."""
         total = Accumulator(self.metrics)
-        for part in distributed.gather(scores):
+        names: list[str] = []
+        for part, others in distributed.gather((scores, broken)):
             total.merge(part)
-        return total.result().values
+            names += others
+        if not names:
+            return total.result().values
+        if distributed.is_main():
+            log.warning("validation: %d maps have values that are not finite: %s", len(names), listing(names))
+        return dict.fromkeys(self.metrics, math.nan)

@@ -16,7 +16,7 @@ from ..data.images.encode import write_picture
 from ..data.images.label_maps import write_label_map
 from ..data.images.read import read_image
 from ..engine import build
-from ..engine.test import LISTED, PredictionError
+from ..engine.test import LISTED, PredictionError, remove_maps
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config
 from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
@@ -55,6 +55,8 @@ def predict_scenes(config: Config, device: torch.device, log: logging.Logger, ba
             for batch in _batches(config, images):
                 if "error" in batch:
                     failed += batch["error"]
+                    for folder in (root, root / OVERLAYS):
+                        remove_maps(folder, batch)
                 else:
                     _predict(batch, predictor, config, root, sources)
                 progress.update(len(batch["name"]))
