@@ -80,10 +80,10 @@ def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
 
 def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, str]]:
     if model.threshold is not None or test.patch_merging:
-        if is_own("model", model.name, MODELS):
+        if is_own("model", model.name, MODELS) or family_of(model.name) != "InSPyReNet":
             yield (
-                "Model.threshold",
-                f"{model.name} has no pyramid to blend: set it to null, and Test.patch_merging to false",
+                "Test.patch_merging" if model.threshold is None else "Model.threshold",
+                f"{model.name} has no pyramid to blend: set Model.threshold to null and Test.patch_merging to false",
             )
         reason = "averages one-pass predictions: set Model.threshold to null and patch_merging to false"
         if test.scales != (1.0,):

@@ -18,7 +18,7 @@ def explained(number: int, height: int, width: int, device: str) -> Iterator[Non
         if lacks_memory(error):
             raise NotEnoughMemory(
                 f"not enough memory for {number} image{'s' * (number > 1)} of {height}×{width} on {device}: take "
-                "resize static, a smaller batch, or patch merging (--PM)"
+                "resize static, a smaller batch, or, with an InSPyReNet, patch merging (--PM)"
             ) from error
         if type(error).__module__.startswith(("torch._inductor", "torch._dynamo")):
             reason = (str(error).splitlines() or [type(error).__name__])[0]

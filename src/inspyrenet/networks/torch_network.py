@@ -11,14 +11,17 @@ from ..engine.jit import check_compiler
 from ..engine.network_options import NetworkOptions
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
+from ..lib.build import MODELS
 from ..lib.models.inspyrenet import InSPyReNet
 from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
+from ..plugins.named import is_own
 from ..plugins.trained import family
+from ..utils.config.schema import ModelSection
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
 from ..utils.system.precision import choose_precision, flushed_denormals
-from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts
+from .network import DYNAMIC, ON_GPU, NetworkMaps, Parts, RemoverError
 from .torch_errors import explained
 from .torch_parts import TorchParts, as_array
 
@@ -38,6 +41,7 @@ class TorchNetwork:
         self.preprocess = preprocessing(spec, options.resize or ("static" if options.mode in MODES else None))
         self.merging = options.patch_merging
         if self.merging:
+            _check_merging(model)
             self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
         self.batch_size = ON_GPU if device.type != "cpu" and not self.merging else 1
         self.normalize = test.normalize if test else "none"
@@ -79,6 +83,14 @@ class TorchNetwork:
             if not levels:
                 return NetworkMaps(probability)
             return NetworkMaps(probability, tuple(map(as_array, out.saliency)), tuple(map(as_array, out.laplacian)))
+
+
+def _check_merging(model: ModelSection) -> None:
+    """Raises RemoverError for a model without the pyramid in which patches are merged."""
+    if is_own("model", model.name, MODELS) or family(model.name) != "InSPyReNet":
+        raise RemoverError(
+            f"patch merging (--PM) is for InSPyReNets, and {model.name} is none: leave it out, or take --resize static"
+        )
 
 
 def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:

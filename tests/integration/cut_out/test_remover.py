@@ -310,6 +310,12 @@ def test_patch_merging_takes_any_size_and_leaves_small_images_as_they_are(tmp_pa
     assert np.array_equal(small, saliency) and large.shape == (90, 200)
 
 
+def test_patch_merging_is_for_networks_with_a_pyramid(tmp_path):
+    _, weights = write_tiny(tmp_path)
+    with pytest.raises(RemoverError, match="is for InSPyReNets, and PSPNet_ResNet50 is none"):
+        Remover("PSPNet_ResNet50", "cpu", weights, patch_merging=True)
+
+
 def test_jit_without_a_compiler_says_so(tmp_path, monkeypatch):
     config, weights = write_tiny(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))

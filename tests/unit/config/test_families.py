@@ -184,6 +184,14 @@ def test_every_term_of_a_loss_can_be_given_a_weight():
     assert known == {*LossTerms.model_fields}
 
 
+@pytest.mark.parametrize("model", ["BiRefNet_SwinT", "PSPNet_ResNet50"])
+@pytest.mark.parametrize("word", ["Model.threshold=512", "Test.patch_merging=true"])
+def test_networks_without_a_pyramid_are_not_blended(model, word):
+    (message,) = wrong(model, words=("Test.Dataset.root=data", "Test.Dataset.sets=[B]", word))
+    assert f"{word.partition('=')[0]}: {model} has no pyramid to blend: set Model.threshold to null" in message
+    read("InSPyReNet_SwinB", words=("Test.Dataset.root=data", "Test.Dataset.sets=[B]", word))
+
+
 def test_no_check_of_families_where_nothing_is_trained():
     Path("one.yaml").write_text(CONFIG.format(model="BiRefNet_SwinT", dataset=RESIZED, train="  Loss: mine"))
     assert load_config("one.yaml")[0].Train.Loss == "mine"
