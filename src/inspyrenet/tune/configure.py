@@ -24,7 +24,8 @@ def tuning_config(
     data = request.data.resolve()
     place = {"root": str(data.parent), "sets": [data.name]}
     test = build.section(start, "Test").model_dump()
-    test["Dataset"] |= place
+    # the start's kind of set, its limit and the place of its masks are not those of these pairs
+    test["Dataset"] = {**place, "transforms": test["Dataset"]["transforms"]}
     facts: dict[str, Any] = {
         **place,
         "normalize": test["Dataset"]["transforms"]["normalize"],

@@ -76,6 +76,12 @@ def _check_folder(request: Request) -> None:
         )
 
 
+def drawn(pairs: Sequence[Pair], number: int, rng: torch.Generator) -> list[Pair]:
+    """So many of the pairs in random order, each of them before any comes twice: names in order may be subjects in order."""
+    order = torch.randperm(len(pairs), generator=rng).tolist()
+    return [pairs[i] for i in islice(cycle(order), number)]
+
+
 def _replace_weights(place: Path, state: Mapping[str, Tensor]) -> None:
     """Write the weights; only then what an earlier run left, which may be the very start, is removed."""
     folder = CheckpointFolder(place)
@@ -96,7 +102,7 @@ class _Tuning:
     def __post_init__(self) -> None:
         request = self.request
         self.spec: ModelSpec = resolve_model(
-            request.mode, request.ckpt, [word for word in request.overrides if word.startswith("Model.")]
+            request.mode, request.ckpt, [word for word in request.overrides if word.startswith(("Model.", "Test."))]
         )
         build.section(self.spec.config, "Test")
         seed = self.spec.config.seed
@@ -176,11 +182,10 @@ class _Tuning:
     def train(self, plan: Plan) -> dict[str, Tensor]:
         """The best weights of the training, by the user's pairs that choose. Raises Interrupted."""
         config = self._config(plan)
-        own = list(islice(cycle(self.own.learn), plan.own))
         rng = torch.Generator().manual_seed(config.seed)
-        replay = [self.replay[i] for i in torch.randperm(len(self.replay), generator=rng).tolist()]
+        own, replay = (drawn(*one, rng) for one in ((self.own.learn, plan.own), (self.replay, plan.general)))
         options = Options((), verbose=self.request.verbose, extra=Namespace(overwrite=True))
-        split = ([*own, *islice(cycle(replay), plan.general)], list(self.own.choose))
+        split = ([*own, *replay], list(self.own.choose))
         trainer = training.build_trainer(config, options, self.device, LOG, split)
         trainer.hooks += (_stop_after(self._seconds_to_train()),)
         try:

@@ -11,6 +11,7 @@ from inspyrenet.commands.tune import main
 from inspyrenet.data.images.write import write_map
 from inspyrenet.remover.remover import Remover
 from inspyrenet.tune import general, plan
+from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.train.checkpoint import read_weights
 from tests.tiny_network import SIDE, picture, tiny_state, write_tiny
 
@@ -46,6 +47,8 @@ def report(folder: Path) -> dict:
 
 
 def test_what_is_better_is_shipped_and_can_be_used(command, tmp_path, capsys):
+    start = Path(command[1])
+    start.write_text(start.read_text().replace("sets: [Any]", "sets: [Any]\n    limit: 3\n    mask_root: elsewhere"))
     assert main([*command, "Train.Optimizer.lr=2e-3"]) == 0
     folder = tmp_path / "snapshots" / "mine_tuned"
     out = capsys.readouterr().out
@@ -56,6 +59,8 @@ def test_what_is_better_is_shipped_and_can_be_used(command, tmp_path, capsys):
     assert any(not torch.equal(value, tiny_state()[name]) for name, value in state(folder).items())
     mask = Remover(ckpt=folder, device="cpu").process(picture(SIDE, SIDE, 7), type="map")
     assert mask.shape[:2] == (SIDE, SIDE)
+    (shipped,) = load_config(folder / "config.yaml")
+    assert shipped.Test.Dataset.sets == ("mine",) and not (shipped.Test.Dataset.limit or shipped.Test.Dataset.mask_root)
 
 
 def test_what_is_not_better_leaves_the_start(command, tmp_path, capsys):

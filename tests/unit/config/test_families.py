@@ -187,9 +187,11 @@ def test_every_term_of_a_loss_can_be_given_a_weight():
 @pytest.mark.parametrize("model", ["BiRefNet_SwinT", "PSPNet_ResNet50"])
 @pytest.mark.parametrize("word", ["Model.threshold=512", "Test.patch_merging=true"])
 def test_networks_without_a_pyramid_are_not_blended(model, word):
-    (message,) = wrong(model, words=("Test.Dataset.root=data", "Test.Dataset.sets=[B]", word))
+    sized = "Test.Dataset.transforms={static_resize: {size: [64, 64]}}"
+    words = ("Test.Dataset.root=data", "Test.Dataset.sets=[B]", sized, word)
+    (message,) = wrong(model, words=words)
     assert f"{word.partition('=')[0]}: {model} has no pyramid to blend: set Model.threshold to null" in message
-    read("InSPyReNet_SwinB", words=("Test.Dataset.root=data", "Test.Dataset.sets=[B]", word))
+    read("InSPyReNet_SwinB", words=words)
 
 
 def test_no_check_of_families_where_nothing_is_trained():

@@ -37,3 +37,10 @@ def test_an_earlier_run_stays_until_the_new_weights_are_written(tmp_path, monkey
     monkeypatch.undo()
     run._replace_weights(tmp_path, new)
     assert torch.equal(read_weights(tmp_path)["a"], new["a"]) and not folder.files()
+
+
+def test_few_draws_of_many_pairs_are_not_the_first_of_them():
+    names = [f"{subject}_{i:02}" for subject in ("cat", "dog") for i in range(20)]
+    found = run.drawn(names, 20, torch.Generator().manual_seed(0))
+    assert len(set(found)) == 20 and 5 <= sum(name.startswith("dog") for name in found) <= 15
+    assert sorted(run.drawn(names, 80, torch.Generator().manual_seed(0))) == sorted(2 * names)
