@@ -39,9 +39,13 @@ def seed_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[list[str]]:
 
 def spread(metric: str, values: Sequence[float]) -> str:
     """`mean ± deviation` with the metric's digits, the mean alone of one value; values that do not exist do not count."""
+    return mean_and_deviation(values, METRICS[metric].digits)
+
+
+def mean_and_deviation(values: Sequence[float], digits: int) -> str:
+    """The same with so many digits."""
     there = [value for value in values if not math.isnan(value)]
     if not there:
         return "-"
-    digits = METRICS[metric].digits
     deviation = f" ± {statistics.stdev(there):.{digits}f}" if len(there) > 1 else ""
     return f"{statistics.fmean(there):.{digits}f}{deviation}"

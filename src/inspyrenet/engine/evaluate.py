@@ -144,18 +144,18 @@ def check_tables(configs: Sequence[Config], options: Options) -> None:
     _cited(configs)
     if options.overwrite:
         return
-    for folder, runs in _owners(configs, options).items():
+    for folder, runs in owners(configs, options).items():
         check_owner(folder, runs, options.goes_on)
 
 
-def _owners(configs: Sequence[Config], options: Options) -> dict[Path, dict[str, dict[str, Any]]]:
+def owners(configs: Sequence[Config], options: Options) -> dict[Path, dict[str, dict[str, Any]]]:
     """Folder of tables → the runs in them, as results folders remember them."""
     runs = {config.name: traits(config, options.first_step) for config in configs}
     folders = {Path(config.Eval.result_path) / config.name: {config.name: runs[config.name]} for config in configs}
-    return folders | ({_joint(configs): runs} if len(configs) > 1 and options.joint else {})
+    return folders | ({joint_folder(configs): runs} if len(configs) > 1 and options.joint else {})
 
 
-def _joint(configs: Sequence[Config]) -> Path:
+def joint_folder(configs: Sequence[Config]) -> Path:
     return Path(configs[0].Eval.result_path) / JOINT
 
 
@@ -186,8 +186,8 @@ def score_runs(configs: Sequence[Config], options: Options = DEFAULTS, failures:
             _write_worst(run)
     failed = [Row.failed(config.name, failures[config.name]) for config in configs if config.name in failures]
     if len(configs) > 1 and options.joint:
-        _write(_joint(configs), runs, options, failed)
-    for folder, made in _owners(configs, options).items():
+        _write(joint_folder(configs), runs, options, failed)
+    for folder, made in owners(configs, options).items():
         if not made.keys() & failures.keys() or len(made) > 1:  # a run that failed has no tables of its own
             write_owner(folder, made)
     rows = [*(row for run in runs for row in run.rows), *failed]

@@ -14,11 +14,13 @@ from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
 from ..engine.eval_sets import find_sets, limited_sets
-from ..engine.evaluate import DEFAULTS, NothingScored, Options, image_root
+from ..engine.evaluate import DEFAULTS, NothingScored, Options, check_tables, image_root, joint_folder, owners
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import DatasetPairs, MetricError, match_folders
 from ..utils.metrics.files import ScorePair
+from ..utils.report.owner import write_owner
+from ..utils.report.seeds import SEED, mean_and_deviation
 from ..utils.system.failures import Failures
 from .confusion import METRICS, ConfusionMatrix, SceneScores
 
@@ -49,11 +51,13 @@ class SceneRow:
 def score_scenes(configs: Sequence[Config], options: Options = DEFAULTS, failures: Failures | None = None) -> str:
     """Score each run, write its tables to <result_path>/<name>/, and return the tables of all as text.
 
-    Raises ConfigError for a report, which there is none of; for a single run PairingError for missing maps, MetricError for
-    maps that cannot be scored; NothingScored where all of several fail, which else are noted in `failures`.
+    Several runs also write <result_path>/joint/. Raises ConfigError for a report, which there is none of; for a single run
+    PairingError for missing maps, MetricError for maps that cannot be scored; NothingScored where all of several fail, which
+    else are noted in `failures`; and what `check_tables` raises.
     """
     if options.report:
         raise ConfigError(["--report: is for saliency; scene parsing writes scenes.md and classes.csv"])
+    check_tables(configs, options)
     failures = Failures(len(configs)) if failures is None else failures
     rows: list[SceneRow] = []
     for config in configs:
@@ -62,13 +66,19 @@ def score_scenes(configs: Sequence[Config], options: Options = DEFAULTS, failure
         with failures.noted(config.name):
             own = [_score(config, matched) for matched in _match(config, options.allow_missing)]
             _write(Path(config.Eval.result_path) / config.name, own)
+            _write_matrices(Path(config.Eval.result_path) / config.name, own)
             rows += own
     if not rows:
         raise NothingScored(
             "no run could be scored:\n" + "\n".join(f"  {name}: {why}" for name, why in failures.items())
         )
     failed = [f"{name}: failed: {why}" for name, why in failures.items()]
-    return "\n".join([_summary(rows), "", *(_by_class(row) for row in rows), *failed, FOOTNOTE])
+    if len(configs) > 1 and options.joint:
+        _write(joint_folder(configs), rows, failed)
+    for folder, made in owners(configs, options).items():
+        if not made.keys() & failures.keys() or len(made) > 1:  # a run that failed has no tables of its own
+            write_owner(folder, made)
+    return _text(rows, failed)
 
 
 FOOTNOTE = (
@@ -148,6 +158,23 @@ def _cells(row: SceneRow) -> tuple[str, ...]:
     return (row.config.name, row.dataset, str(row.scores.images), *(_number(values[name]) for name in METRICS))
 
 
+def _seeds(rows: Sequence[SceneRow]) -> list[str]:
+    """Runs that differ in their seed only, as mean ± standard deviation; empty where no run has several seeds."""
+    groups: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for row in rows:
+        groups.setdefault((SEED.sub("", row.config.name), row.dataset), []).append(row.scores.values())
+    lines = [
+        (*group, str(len(runs)), *(mean_and_deviation([run[name] for run in runs], 4) for name in METRICS))
+        for group, runs in groups.items()
+        if len(runs) > 1
+    ]
+    return ["", _markdown([("method", "dataset", "seeds", *METRICS), *lines])] if lines else []
+
+
+def _text(rows: Sequence[SceneRow], failed: Sequence[str] = ()) -> str:
+    return "\n".join([_summary(rows), *_seeds(rows), "", *map(_by_class, rows), *failed, FOOTNOTE])
+
+
 def _by_class(row: SceneRow) -> str:
     lines = [
         (name, _number(iou), _number(accuracy), f"{share:.2%}")
@@ -162,24 +189,27 @@ def _by_class(row: SceneRow) -> str:
     return f"{row.config.name} on {row.dataset}\n{_markdown([('class', 'IoU', 'accuracy', 'pixels'), *lines])}\n"
 
 
-def _write(folder: Path, rows: Sequence[SceneRow]) -> None:
-    """scenes.csv, classes.csv and scenes.md of a run, and its confusion matrix on every set, all digits kept."""
+def _write(folder: Path, rows: Sequence[SceneRow], failed: Sequence[str] = ()) -> None:
+    """scenes.csv, classes.csv and scenes.md, all digits kept."""
     head = ("method", "dataset", "images", *METRICS)
     scores = [(row.config.name, row.dataset, row.scores.images, *row.scores.values().values()) for row in rows]
     _write_csv(folder / "scenes.csv", [head, *scores])
     classes = [
-        (row.dataset, *line)
+        (row.config.name, row.dataset, *line)
         for row in rows
         for line in zip(row.names, row.scores.iou, row.scores.accuracy, row.scores.pixels, strict=True)
     ]
-    _write_csv(folder / "classes.csv", [("dataset", "class", "IoU", "accuracy", "pixels"), *classes])
+    _write_csv(folder / "classes.csv", [("method", "dataset", "class", "IoU", "accuracy", "pixels"), *classes])
+    with whole_file(folder / "scenes.md") as partial:
+        partial.write_text(_text(rows, failed) + "\n", encoding="utf-8")
+    log.info("tables in %s", folder)
+
+
+def _write_matrices(folder: Path, rows: Sequence[SceneRow]) -> None:
+    """The confusion matrix of a run on every set."""
     for row in rows:
         counts = [(name, *line) for name, line in zip(row.names, row.matrix.counts.tolist(), strict=True)]
         _write_csv(folder / f"confusion_{row.dataset.replace('/', '_')}.csv", [("label", *row.names), *counts])
-    with whole_file(folder / "scenes.md") as partial:
-        text = "\n".join([_summary(rows), "", *(_by_class(row) for row in rows), FOOTNOTE])
-        partial.write_text(text + "\n", encoding="utf-8")
-    log.info("tables in %s", folder)
 
 
 def _write_csv(path: Path, lines: Sequence[Sequence[object]]) -> None:

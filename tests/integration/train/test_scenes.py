@@ -1,6 +1,7 @@
 """Scene parsing from end to end on painted scenes: train, go on exactly, test, score, and what is said of mistakes."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,21 @@ def test_train_test_and_eval(folder, capsys):
         and f"{values['mIoU']:.4f}" in printed
         and "left out of the mean" in printed
     )
+
+    other = folder / "others"
+    (folder / "maps" / "heldout").rename(other)
+    assert evaluate([*config, f"Eval.pred_root={other}"]) == 1
+    assert "--overwrite" in capsys.readouterr().err  # the tables of another run's maps stay
+    other.rename(folder / "maps" / "heldout")
+
+    seeds = [shutil.copy(config[1], folder / f"tiny_seed-{seed}.yaml") for seed in (1, 2)]
+    assert evaluate(["-c", *map(str, seeds), "--device", "cpu"]) == 0
+    assert [row["method"] for row in table(folder / "results" / "joint" / "scenes.csv")] == [
+        "tiny_seed-1",
+        "tiny_seed-2",
+    ]
+    printed = capsys.readouterr().out
+    assert f"| tiny   | heldout | 2     | {values['mIoU']:.4f} ± 0.0000 |" in printed
 
     spoiled = folder / "maps" / "heldout" / "00001.png"
     Image.fromarray(np.full_like(read_label_map(spoiled), 9)).save(spoiled)
