@@ -82,6 +82,10 @@ def record(
     deform: see `exportable`. The graph computes in float32, on the CPU's copy of the weights.
     Raises SizeError for sizes that the network does not take, GraphError where this network cannot be recorded.
     """
+    if getattr(model, "finest_stage", 0):
+        raise GraphError(
+            f"its finest stage is {model.finest_stage}: only a network with all stages gives maps of the image's size"
+        )
     rule = size_rule(model)
     copy = exportable(model.float().cpu(), deform)
     wrapper = PyramidBlending(copy, rule, alignment) if blended else SinglePass(copy, rule)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..explain.explainer import Explainer
 
 EPILOG = """\
-INPUT     image files, folders, or patterns in quotes; words with = change the config, as Model.alignment=corrected does
+INPUT     image files, folders, or patterns in quotes; words with = change the config, as Model.attention=corrected does
 picture   above: the image, the maps S3 to S0 and the details U2 to U0 that the stages add. Below, for each stage: the contexts that
           it divides the coarser map into, and where in the image its attention goes to each (SICA, of the InSPyReNet family)
 """

@@ -19,7 +19,7 @@ from inspyrenet.engine.export import (
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.swin import SwinEncoder
 from inspyrenet.lib.export.exportable import GridDeformConv, exportable
-from inspyrenet.lib.export.wrappers import SinglePass
+from inspyrenet.lib.export.wrappers import GraphError, SinglePass, record
 from inspyrenet.lib.inference import transition
 from inspyrenet.lib.modules.conv import resize, without_autocast
 from inspyrenet.lib.modules.deform_conv import DeformConv
@@ -201,3 +201,11 @@ def test_devices_are_providers():
 def test_runs_whose_names_have_dots_are_exported_to_files_of_their_own():
     assert str(default_output("Run.v1", ExportOptions())) == "Run.v1.onnx"
     assert str(default_output("Run.v1", ExportOptions(parts=True))) == "Run.v1"
+
+
+def test_a_network_of_coarse_stages_alone_is_no_graph_of_maps():
+    model = build_model(
+        "InSPyReNet_Light", encoder="mobilenetv4_conv_small", depth=8, base_size=(64, 64), finest_stage=2
+    )
+    with pytest.raises(GraphError, match="its finest stage is 2"):
+        record(model)
