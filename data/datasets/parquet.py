@@ -80,7 +80,7 @@ def _check_complete(shards: Sequence[Path]) -> None:
     matches = [match for match in (_SHARD.fullmatch(path.name) for path in shards) if match]
     indices = [int(match["index"]) for match in matches]
     counts = {int(match["count"]) for match in matches}
-    if len(counts) > 1 or len(set(indices)) < len(indices):
+    if len(counts) > 1 or len(set(indices)) < len(indices) or 0 < len(matches) < len(shards):
         raise ArchiveError(
             f"{shards[0].parent}: has shards of different packings ({shards[0].name}, …); keep those of one"
         )

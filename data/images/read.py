@@ -355,8 +355,9 @@ def deep_pixels(image: Image.Image, data: bytes, label: str) -> np.ndarray | Non
 def deep_gray(image: Image.Image) -> np.ndarray:
     """(H, W) values of a gray image with more than 8 bits, 0 is black. Of TIFFs whose 0 is white, Pillow turns 8 bits alone."""
     values, tags = np.asarray(image), _tiff_tags(image)
-    turned = values.dtype == np.uint16 and tags is not None and tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
-    return np.uint16(65535) - values if turned else values
+    white = {"uint16": np.uint16(65535), "float32": np.float32(1)}.get(values.dtype.name)
+    turned = white is not None and tags is not None and tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
+    return white - values if turned else values
 
 
 def gray_pixels(image: Image.Image, label: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-FLAT = 1e-3  # less than this, above 1 in a weight or between mask and mean, means no edge in the window
+FLAT = 1e-3  # a mask that differs from its mean in a window by less than this has no edge there
 
 
 def boundary_weight(mask: Tensor, size: int = 31, gain: float = 5.0, fast: bool = True) -> Tensor:

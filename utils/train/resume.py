@@ -140,6 +140,7 @@ def _restore(state: TrainState, content: Mapping[str, Any], path: Path, force: b
     state.precision.load_state_dict(content["scaler"])
     state.progress = Progress(**content["progress"])
     state.history = History(content["history"])
+    _note_metric(state, content)
     _tell_other_metric(state)
     _restore_position(state, content)
     _restore_rng(state, content)
@@ -172,6 +173,14 @@ def _tell_differences(state: TrainState, content: Mapping[str, Any]) -> None:
     changes = differences(content["config"], state.config)
     if changes:
         _warn(state, "the configuration has changed since the checkpoint: " + "; ".join(changes[:20]))
+
+
+def _note_metric(state: TrainState, content: Mapping[str, Any]) -> None:
+    """Validations of a checkpoint that did not say yet by which metric the best one was chosen: its config does."""
+    metric = ((content["config"].get("Train") or {}).get("Validation") or {}).get("metric")
+    if metric is not None and metric.casefold() != (state.options.metric or "").casefold():
+        for entry in state.history.validations():
+            entry.setdefault("chosen_by", metric)
 
 
 def _tell_other_metric(state: TrainState) -> None:

@@ -29,10 +29,15 @@ def picture_file(word: str) -> str:
     return word
 
 
+def _prepared(args: Sequence[str] | None) -> list[str]:
+    _print_what_can_be_printed()
+    return [expanded_word(word) for word in (sys.argv[1:] if args is None else args)]
+
+
 def _print_what_can_be_printed() -> None:
-    """Let stdout write ? for what its encoding lacks, as cp1252 of Windows lacks →, instead of ending the command."""
+    """Let stdout write \\u2192 for what its encoding lacks, as cp1252 of Windows lacks →, instead of ending the command."""
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
-        sys.stdout.reconfigure(errors="replace")
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 class _Answer(argparse.Action):
@@ -60,9 +65,10 @@ class Parser(argparse.ArgumentParser):
         self.add_argument(*names, action=_Answer, default=argparse.SUPPRESS, answer=answer)
 
     def parse_known_args(self, args=None, namespace=None):
-        _print_what_can_be_printed()
-        words = sys.argv[1:] if args is None else args
-        return super().parse_known_args([expanded_word(word) for word in words], namespace)
+        return super().parse_known_args(_prepared(args), namespace)
+
+    def parse_known_intermixed_args(self, args=None, namespace=None):  # does not call the one above since Python 3.12.8
+        return super().parse_known_intermixed_args(_prepared(args), namespace)
 
     def parse_args(self, args=None, namespace=None):
         return self._complete(*self.parse_known_args(args, namespace))

@@ -1,8 +1,8 @@
 """Which folders hold the maps, masks and photographs of the data sets that are scored, and how their masks are read."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.datasets.checking import say_coding, survey_masks
@@ -46,31 +46,49 @@ def find_sets(
     return [_folders(name, there if there.is_dir() else pred_root, files_in(Place(gt_root), need_images=False))]
 
 
-def limited_sets(found: Sequence[DatasetPairs], dataset: DatasetSection, allow_missing: bool) -> list[DatasetPairs]:
-    """Of each set only the maps of the images that Test.Dataset.limit chooses: others are of an earlier, larger run.
+@dataclass(frozen=True)
+class Limit:
+    """The images that Test.Dataset.limit chooses: only their maps are scored, since others are of an earlier, larger run.
 
-    Raises PreflightError where the images are not there, PairingError where one of these maps is missing.
+    chosen: set → names of its images. Sets that are not in `all_sets` are not concerned.
     """
+
+    chosen: Mapping[str, set[str]]
+    all_sets: tuple[str, ...]
+
+    def sets(self, asked: Sequence[str] | None) -> list[str]:
+        """Those of the sets that have chosen images. Raises PairingError where none has."""
+        asked = self.all_sets if asked is None else asked
+        kept = [name for name in asked if name in self.chosen or name not in self.all_sets]
+        if not kept:
+            raise PairingError(f"Test.Dataset.limit chooses no image of {', '.join(asked)}: there is nothing to score")
+        return kept
+
+    def applied(self, found: Sequence[DatasetPairs], allow_missing: bool) -> list[DatasetPairs]:
+        """The sets with the chosen images alone. Raises PairingError where a map or a mask of one of these is missing."""
+        return [_limited(one, self.chosen.get(one.dataset), allow_missing) for one in found]
+
+
+def limit_of(dataset: DatasetSection) -> Limit:
+    """Raises PreflightError where the images are not there."""
     from .build import pairs
 
     chosen: dict[str, set[str]] = {}
     for pair in pairs(dataset, need_masks=False):
         chosen.setdefault(pair.dataset, set()).add(one_form(pair.name))
-    return [
-        _limited(one, chosen[one.dataset], allow_missing) if one.dataset in chosen else one
-        for one in found
-        if one.dataset in chosen or one.dataset not in dataset.sets  # which the limit does not concern
-    ]
+    return Limit(chosen, tuple(dataset.sets))
 
 
-def _limited(matched: DatasetPairs, chosen: set[str], allow_missing: bool) -> DatasetPairs:
-    missing = [name for name in matched.without_prediction if one_form(name) in chosen]
-    kept = [pair for pair in matched.pairs if _map_name(pair, matched.prediction_folder) in chosen]
+def _limited(matched: DatasetPairs, chosen: set[str] | None, allow_missing: bool) -> DatasetPairs:
+    if chosen is None:
+        return matched
+    maps = {pair.name: _map_name(pair, matched.prediction_folder) for pair in matched.pairs}
+    kept = [pair for pair in matched.pairs if maps[pair.name] in chosen]
+    missing = sorted(chosen - {name for name in maps.values() if name is not None})
     if not kept or (missing and not allow_missing):
-        folder = matched.prediction_folder
         raise PairingError(
-            f"{matched.dataset}: {len(missing)} of the {len(chosen)} images of Test.Dataset.limit have no prediction in {folder}: "
-            f"{listing(missing)}"
+            f"{matched.dataset}: {len(missing)} of the {len(chosen)} images of Test.Dataset.limit have no map in "
+            f"{matched.prediction_folder}, or no mask: {listing(missing)}"
         )
     names = {pair.name for pair in kept}
     others = [pair.name for pair in matched.pairs if pair.name not in names]

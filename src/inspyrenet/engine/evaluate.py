@@ -35,7 +35,7 @@ from ..utils.report.seeds import seed_lines, seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
 from ..utils.system.failures import Failures
-from .eval_sets import find_sets, limited_sets, with_readers
+from .eval_sets import find_sets, limit_of, with_readers
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +156,7 @@ def owners(configs: Sequence[Config], options: Options) -> dict[Path, dict[str, 
 
 
 def joint_folder(configs: Sequence[Config]) -> Path:
+    """Where the table of several runs goes."""
     return Path(configs[0].Eval.result_path) / JOINT
 
 
@@ -218,15 +219,22 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
     check_metrics(section.metrics)
     images = config.Test.Dataset if config.Test is not None else None
     if images is None or images.limit is None or images.painted:
-        return _matched(config, section.gt_root, images, allow_missing)
-    found = _matched(config, section.gt_root, images, allow_missing=True)  # Test made only some maps
-    return limited_sets(found, images, allow_missing)
+        return _matched(config, section.gt_root, section.datasets, images, allow_missing)
+    limit = limit_of(images)  # Test made only some maps
+    found = _matched(config, section.gt_root, limit.sets(section.datasets), images, allow_missing=True)
+    return limit.applied(found, allow_missing)
 
 
-def _matched(config: Config, gt_root: str, images: DatasetSection | None, allow_missing: bool) -> list[DatasetPairs]:
-    """All maps with their masks. images: of Test."""
-    predictions, datasets = filled_in(config.Eval.pred_root, "Eval.pred_root"), config.Eval.datasets
-    if images is not None and (gt_root, datasets) == (images.root, images.sets):
+def _matched(
+    config: Config,
+    gt_root: str,
+    datasets: Sequence[str] | None,
+    images: DatasetSection | None,
+    allow_missing: bool,
+) -> list[DatasetPairs]:
+    """All maps of these sets with their masks. images: of Test."""
+    predictions = filled_in(config.Eval.pred_root, "Eval.pred_root")
+    if images is not None and (gt_root, config.Eval.datasets) == (images.root, images.sets):
         own = scored_sets(images, Path(predictions), allow_missing)
         if own is not None:
             return own

@@ -121,7 +121,7 @@ def split_pairs(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]
     Raises ValueError where an image would be in both.
     """
     learn, held_out = _split(train, seed)
-    learned = {pair.image.resolve() for pair in learn}
+    learned = {pair.image.resolve() for pair in learn} if held_out else set()
     both = [pair.image for pair in held_out if pair.image.resolve() in learned]
     if both:
         raise ValueError(

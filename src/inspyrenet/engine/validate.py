@@ -80,5 +80,9 @@ class Validator:
         if not names:
             return total.result().values
         if distributed.is_main():
-            log.warning("validation: %d maps have values that are not finite: %s", len(names), listing(names))
+            log.warning(
+                "validation: maps with values that are not finite: %d of them, %s; try precision float32",
+                len(names),
+                listing(names),
+            )
         return dict.fromkeys(self.metrics, math.nan)

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ..data.images.encode import FORMATS, FormatError, check_format
@@ -215,8 +216,7 @@ def _targets(
 ) -> tuple[list[FileJob], list[Path]]:
     """Where each result goes, and the folders that hold them. forms: of images, of videos."""
     if dest is None:
-        pairs = [_beside(word, one, forms, kind) for word, one in zip(words, found, strict=True) if one.files]
-        return [job for jobs, _ in pairs for job in jobs], list(dict.fromkeys(folder for _, folder in pairs))
+        return _beside(words, found, forms, kind)
     path = expanded(dest)
     if len(found) > 1:
         sources = [source for one in found for source in one.files]
@@ -231,12 +231,22 @@ def _targets(
     return [FileJob(source, path, kind(source))], [path.parent]
 
 
-def _beside(word: str, found: Sources, forms: tuple[str, str], kind: Kind) -> tuple[list[FileJob], Path]:
+def _beside(
+    words: Sequence[str], found: Sequence[Sources], forms: tuple[str, str], kind: Kind
+) -> tuple[list[FileJob], list[Path]]:
     """Results without a destination: NAME.out.png beside a file, FOLDER.out beside a folder, in place for a pattern."""
-    if expanded(word).is_dir():
-        dest = _neighbor(found.root)
-        return plan(found.files, found.root, dest, *forms, kind=kind), dest
-    return plan_beside(found.files, forms, kind), found.root
+    apart = [expanded(word).is_dir() for word in words]
+    beside = iter(
+        plan_beside([file for one, own in zip(found, apart, strict=True) if not own for file in one.files], forms, kind)
+    )
+    jobs: list[FileJob] = []
+    folders: list[Path] = []
+    for one, own in zip(found, apart, strict=True):
+        if not one.files:
+            continue
+        folders.append(_neighbor(one.root) if own else one.root)
+        jobs += plan(one.files, one.root, folders[-1], *forms, kind=kind) if own else islice(beside, len(one.files))
+    return jobs, list(dict.fromkeys(folders))
 
 
 def _below_parent(word: str, found: Sources) -> list[Path]:

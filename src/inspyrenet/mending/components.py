@@ -95,7 +95,7 @@ def _runs(mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
 
 
 def _parts(starts: np.ndarray, width: int) -> Iterator[tuple[int, int]]:
-    """Runs (first, stop) of about RUNS after the other: whole rows, the first of which is the last of the part before."""
+    """(first, stop) of parts of about RUNS runs: whole rows, the first of which is the last row of the part before."""
     first = stop = 0
     while stop < len(starts):
         row = starts[min(stop + RUNS, len(starts)) - 1] // width

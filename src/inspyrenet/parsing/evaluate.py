@@ -13,7 +13,7 @@ import numpy as np
 from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
-from ..engine.eval_sets import find_sets, limited_sets
+from ..engine.eval_sets import find_sets, limit_of
 from ..engine.evaluate import DEFAULTS, NothingScored, Options, check_tables, image_root, joint_folder, owners
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
@@ -93,11 +93,14 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
         raise ConfigError(
             [f"{config.name}: Eval.gt_root: scene parsing is scored with a config that has a section Test"]
         )
-    limited = test.Dataset.limit is not None and not test.Dataset.painted  # Test made only some maps
     predictions = filled_in(section.pred_root, "Eval.pred_root")
-    folders = find_sets(predictions, section.gt_root, section.datasets, image_root(config))
-    found = match_folders(folders, allow_missing or limited)
-    return limited_sets(found, test.Dataset, allow_missing) if limited else found
+    if test.Dataset.limit is None or test.Dataset.painted:
+        return match_folders(
+            find_sets(predictions, section.gt_root, section.datasets, image_root(config)), allow_missing
+        )
+    limit = limit_of(test.Dataset)  # Test made only some maps
+    folders = find_sets(predictions, section.gt_root, limit.sets(section.datasets), image_root(config))
+    return limit.applied(match_folders(folders, allow_missing=True), allow_missing)
 
 
 def _score(config: Config, matched: DatasetPairs) -> SceneRow:

@@ -60,18 +60,19 @@ def plan_beside(
 ) -> list[FileJob]:
     """Results beside their sources: NAME.out.png, or NAME.jpg.out.png where a result of another file there may be called so.
 
-    forms: of images, of videos. All files of a folder count, also those that are no sources, so that a second command for the
-    others gives their results other names. Names that some file system takes for the same count as the same.
+    sources: all of a request, so that none gets the name of another. forms: of images, of videos. Images and videos of the same
+    folder count although they are no sources, so that a second command for these gives their results other names. Names that
+    some file system takes for the same count as the same.
     """
     form = {"image": forms[0], "video": forms[1]}
-    folders: dict[Path, dict[str, set[str]]] = {}
+    folders = {source.parent: _names_by_result(source.parent) for source in sources}
+    for source in sources:
+        _note(folders[source.parent], source)
     jobs = []
     for source in sources:
         folder, sort = source.parent, kind(source)
-        if folder not in folders:
-            folders[folder] = _names_by_result(folder)
-        alike = folders[folder].get(source.stem.casefold(), set()) - {source.name}
-        shared = any(form[kind(folder / name)] == form[sort] for name in alike)
+        alike = [folder / name for name in folders[folder][source.stem.casefold()] if name != source.name]
+        shared = any(form[kind(path)] == form[sort] and not _is_spelled_otherwise(path, source) for path in alike)
         name = f"{source.name if shared else source.stem}{SUFFIX}.{form[sort]}"
         jobs.append(FileJob(source, source.with_name(name), sort))
     return jobs
@@ -181,15 +182,28 @@ def _series(path: Path) -> str:
 
 
 def _names_by_result(folder: Path) -> dict[str, set[str]]:
-    """What a result may be called before its SUFFIX → the images and videos of the folder whose result may be called so."""
+    """What a result may be called before its SUFFIX → the files of the folder whose result may be called so: images, videos, and
+    files without a suffix, which may be either."""
     from ..data.images.formats import is_known
 
     names: dict[str, set[str]] = {}
     try:
-        files = [path for path in folder.iterdir() if is_known(path) and not is_result(path)]
+        files = [path for path in folder.iterdir() if is_known(path) or not path.suffix]
     except OSError:
         return {}  # reading the image says why
     for path in files:
-        for key in (path.stem, path.name):
-            names.setdefault(key.casefold(), set()).add(path.name)
+        _note(names, path)
     return names
+
+
+def _note(names: dict[str, set[str]], path: Path) -> None:
+    for key in (path.stem, path.name):
+        names.setdefault(key.casefold(), set()).add(path.name)
+
+
+def _is_spelled_otherwise(path: Path, source: Path) -> bool:
+    """The same file, whose name was typed in another case where the file system takes that for the same."""
+    try:
+        return path.name.casefold() == source.name.casefold() and path.samefile(source)
+    except OSError:
+        return False

@@ -183,7 +183,7 @@ class _Tuning:
         """The best weights of the training, by the user's pairs that choose. Raises Interrupted."""
         config = self._config(plan)
         rng = torch.Generator().manual_seed(config.seed)
-        own, replay = (drawn(*one, rng) for one in ((self.own.learn, plan.own), (self.replay, plan.general)))
+        own, replay = drawn(self.own.learn, plan.own, rng), drawn(self.replay, plan.general, rng)
         options = Options((), verbose=self.request.verbose, extra=Namespace(overwrite=True))
         split = ([*own, *replay], list(self.own.choose))
         trainer = training.build_trainer(config, options, self.device, LOG, split)

@@ -3,6 +3,8 @@
 import io
 import sys
 
+import pytest
+
 from inspyrenet.commands import fetch
 from inspyrenet.commands.parser import Parser
 from inspyrenet.data.hub import download
@@ -21,10 +23,12 @@ def test_ctrl_c_ends_all_downloads_and_not_one(monkeypatch, capsys):
     assert "interrupted; what came is kept" in capsys.readouterr().err
 
 
-def test_what_the_encoding_of_stdout_lacks_ends_no_command(monkeypatch):
+@pytest.mark.parametrize("intermixed", [False, True])
+def test_what_the_encoding_of_stdout_lacks_ends_no_command(intermixed, monkeypatch):
     narrow = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", narrow)
-    Parser().parse_args([])
+    parse = Parser().parse_intermixed_args if intermixed else Parser().parse_args
+    parse([])
     print("→ cut")
     narrow.flush()
-    assert narrow.buffer.getvalue().strip() == b"? cut"
+    assert narrow.buffer.getvalue().strip() == rb"\u2192 cut"

@@ -68,6 +68,9 @@ def test_shards_with_a_hash_in_their_names_keep_their_splits(tmp_path):
     shutil.copy(folder / "train-00000-of-00002-a09b74b3ef9c3b01.parquet", folder / "train-00000-of-00002-ff.parquet")
     with pytest.raises(PreflightError, match="has shards of different packings"):
         find_pairs(tmp_path, ["HF/train"])
+    shutil.copy(folder / "test-00000-of-00001-a09b74b3ef9c3b00.parquet", folder / "test.parquet")
+    with pytest.raises(PreflightError, match="has shards of different packings"):
+        find_pairs(tmp_path, ["HF/test"])
 
 
 def test_files_of_names_that_say_nothing_are_not_taken_for_one_split(tmp_path):

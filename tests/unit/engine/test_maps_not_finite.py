@@ -52,5 +52,5 @@ def test_a_test_names_it_and_removes_the_map_of_an_earlier_run(pairs, tmp_path):
 def test_a_validation_names_it_and_has_no_score(pairs, caplog):
     scores = Validator(pairs, PREPARE, "wFm", CPU)(Relative())
     assert {"wFm", "mae"} <= scores.keys() and all(math.isnan(value) for value in scores.values())
-    assert "1 maps have values that are not finite: Own/black" in caplog.text
+    assert "maps with values that are not finite: 1 of them, Own/black" in caplog.text
     assert not math.isnan(Validator(pairs[1:], PREPARE, "wFm", CPU)(Relative())["wFm"])

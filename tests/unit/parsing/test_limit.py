@@ -23,7 +23,20 @@ def test_maps_beyond_the_limit_do_not_count(tmp_path):
     (matched,) = _match(config, allow_missing=False)
     assert [pair.name for pair in matched.pairs] == ["a", "c"] and matched.masks == 4
     (tmp_path / "maps/A/c.png").unlink()
-    with pytest.raises(PairingError, match=r"A: 1 of the 2 images of Test\.Dataset\.limit have no prediction in .*: c"):
+    with pytest.raises(PairingError, match=r"A: 1 of the 2 images of Test\.Dataset\.limit have no map in .*: c"):
         _match(config, allow_missing=False)
     (matched,) = _match(config, allow_missing=True)
     assert [pair.name for pair in matched.pairs] == ["a"]
+
+
+def test_sets_of_which_the_limit_chooses_nothing_need_no_maps(tmp_path):
+    make(tmp_path / "data", "A/images/{}.jpg", "A/masks/{}.png", "abcd")
+    make(tmp_path / "data", "B/images/{}.jpg", "B/masks/{}.png", "e")
+    make(tmp_path, "unused/{}.jpg", "maps/A/{}.png", "abcd")
+    text = CONFIG.format(root=tmp_path / "data", maps=tmp_path / "maps").replace("sets: [A]", "sets: [A, B]")
+    (tmp_path / "a.yaml").write_text(text)
+    (config,) = load_config([tmp_path / "a.yaml"])
+    assert [matched.dataset for matched in _match(config, allow_missing=False)] == ["A"]
+    (config,) = load_config([tmp_path / "a.yaml"], ["Eval.datasets=[B]"])
+    with pytest.raises(PairingError, match=r"Test\.Dataset\.limit chooses no image of B"):
+        _match(config, allow_missing=False)

@@ -95,6 +95,24 @@ def test_beside_them_a_name_with_two_suffixes_leaves_the_longer_name_to_its_twin
     assert beside(tmp_path, "a.jpg", "a.jpg.png") == ["a.jpg.out.png", "a.jpg.png.out.png"]
 
 
+def test_beside_them_all_sources_of_a_request_keep_apart(tmp_path):
+    for name in ("photo", "photo.jpg", "scan.dat", "scan.bin", "shot.out.jpg", "shot.out.png"):
+        (tmp_path / name).touch()
+    assert beside(tmp_path, "photo", "photo.jpg") == ["photo.out.png", "photo.jpg.out.png"]
+    assert beside(tmp_path, "photo.jpg") == ["photo.jpg.out.png"]  # and not the name that photo gets alone
+    assert beside(tmp_path, "scan.dat", "scan.bin") == ["scan.dat.out.png", "scan.bin.out.png"]
+    assert [beside(tmp_path, f"shot.out.{form}")[0] for form in ("jpg", "png")] == [
+        "shot.out.jpg.out.png",
+        "shot.out.png.out.png",
+    ]
+
+
+def test_a_name_in_another_case_is_no_twin_of_itself(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    (tmp_path / "PHOTO.JPG").hardlink_to(tmp_path / "photo.jpg")  # as on a file system that takes both for one
+    assert beside(tmp_path, "PHOTO.JPG") == ["PHOTO.out.png"]
+
+
 @pytest.mark.parametrize(
     ("name", "expected"), [("a.out.png", True), ("a.png", False), ("out.png", False), ("a.b.png", False)]
 )

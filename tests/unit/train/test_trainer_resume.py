@@ -325,6 +325,26 @@ def test_another_metric_chooses_the_best_anew_and_says_so(tmp_path: Path, caplog
     assert outcome.best["epoch"] == best["best"]["epoch"] == 4
 
 
+def test_an_older_checkpoint_says_by_its_config_which_metric_chose(tmp_path: Path) -> None:
+    scores = {"mae": 0.1, "wFm": 0.5}
+    first = make_trainer(
+        tmp_path,
+        epochs=1,
+        validate=lambda model: scores,
+        options={"metric": "wFm"},
+        config={"name": "toy", "Model": {"name": "Toy"}, "Train": {"Validation": {"metric": "wFm"}}},
+    )
+    first.fit()
+    path = first.folder.files()[-1]
+    content = read_checkpoint(path)
+    for entry in content["history"]:
+        entry.pop("chosen_by", None)  # as before this was noted
+    torch.save(content, path)
+    second = make_trainer(tmp_path, validate=lambda model: scores, options={"metric": "mae", "mode": "min"})
+    second.resume()
+    assert second.history.best("mae", "min") is None and second.history.best("wFm", "max") is None
+
+
 def test_a_validation_without_a_number_is_no_end(tmp_path: Path) -> None:
     values = [0.5, float("nan"), float("nan"), 0.4]  # the last epoch is validated anew: it was saved before
     for epochs in (2, 3):
