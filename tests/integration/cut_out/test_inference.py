@@ -99,7 +99,7 @@ def test_a_file_goes_where_one_says(run, photos, tmp_path):
 def test_without_destination_a_folder_gets_a_neighbor_and_a_pattern_stays(run, photos, monkeypatch):
     assert run(photos)[0] == 0 and len(tree(photos.with_name("photos.out"))) == 4
     monkeypatch.chdir(photos)
-    assert run("*.png")[0] == 0 and (photos / "a.out.png").is_file()
+    assert run("*.png")[0] == 0 and (photos / "a.png.out.png").is_file()  # there is an a.jpg, too
 
 
 def test_results_among_the_images_are_neither_inputs_nor_replace_them(run, photos):

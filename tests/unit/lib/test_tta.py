@@ -83,5 +83,7 @@ def test_config_says_when_averaging_cannot_be(tmp_path):
     assert caught.value.messages == [
         "override: Eval.metrics: unknown metric 'Smm'; did you mean Sm?",
         "override: Eval.metrics: unknown metric 'hcee'; did you mean HCE?",
+        "override: Model.threshold: PSPNet_ResNet50 has no pyramid to blend: set Model.threshold to null and "
+        "Test.patch_merging to false",
         f"{path}:5: Test.scales: {reason}",
     ]
