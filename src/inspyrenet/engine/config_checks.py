@@ -15,7 +15,7 @@ from ..parsing.config_checks import scene_errors
 from ..parsing.confusion import METRICS as SCENE_METRICS
 from ..plugins.named import is_own
 from ..plugins.trained import family as family_of
-from ..plugins.trained import named_in
+from ..plugins.trained import has_pyramid, named_in
 from ..utils.config.load import pretrained_candidates
 from ..utils.config.names import suggest
 from ..utils.config.schema import TYPES, Config, DatasetSection, ModelSection, TestSection, TrainSection
@@ -80,7 +80,7 @@ def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
 
 def _test_errors(model: ModelSection, test: TestSection) -> Iterator[tuple[str, str]]:
     if model.threshold is not None or test.patch_merging:
-        if is_own("model", model.name, MODELS) or family_of(model.name) != "InSPyReNet":
+        if not has_pyramid(model.name):
             yield (
                 "Test.patch_merging" if model.threshold is None else "Model.threshold",
                 f"{model.name} has no pyramid to blend: set Model.threshold to null and Test.patch_merging to false",

@@ -11,12 +11,10 @@ from ..engine.jit import check_compiler
 from ..engine.network_options import NetworkOptions
 from ..engine.predictor import Predictor
 from ..engine.presets import MODES, ModelSpec, resolve_model
-from ..lib.build import MODELS
 from ..lib.models.inspyrenet import InSPyReNet
 from ..lib.sizes import rule_for
 from ..lib.types import SaliencyPyramid
-from ..plugins.named import is_own
-from ..plugins.trained import family
+from ..plugins.trained import family, has_pyramid
 from ..utils.config.schema import ModelSection
 from ..utils.system.allocator import bound_kernel_caches
 from ..utils.system.device import describe_device, resolve_device
@@ -87,7 +85,7 @@ class TorchNetwork:
 
 def _check_merging(model: ModelSection) -> None:
     """Raises RemoverError for a model without the pyramid in which patches are merged."""
-    if is_own("model", model.name, MODELS) or family(model.name) != "InSPyReNet":
+    if not has_pyramid(model.name):
         raise RemoverError(
             f"patch merging (--PM) is for InSPyReNets, and {model.name} is none: leave it out, or take --resize static"
         )

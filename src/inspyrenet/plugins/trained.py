@@ -16,6 +16,11 @@ def family(name: str) -> str:
     return name.split("_")[0] if name.split("_")[0] in CRITERIA and not is_own("model", name) else FAMILY
 
 
+def has_pyramid(name: str) -> bool:
+    """Whether the model is an InSPyReNet, whose maps can be blended and whose patches can be merged."""
+    return not is_own("model", name, MODELS) and family(name) == "InSPyReNet"
+
+
 def model(section: ModelSection, fast: bool = True) -> Named | None:
     """The model, where it is not one of MODELS."""
     if not is_own("model", section.name, MODELS):
