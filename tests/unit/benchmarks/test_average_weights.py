@@ -1,0 +1,49 @@
+"""benchmarks/average_weights.py: the mean of several trainings is weights like theirs; what has no mean is refused."""
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from benchmarks import average_weights
+from inspyrenet import Remover
+from tests.tiny_network import picture, tiny_state, write_tiny
+
+
+@pytest.fixture
+def trainings(tmp_path):
+    """Two weights files of one network, the second with one convolution moved by 2."""
+    state = {name: value.clone(memory_format=torch.contiguous_format) for name, value in tiny_state().items()}
+    save_file(state, tmp_path / "a.safetensors")
+    moved = next(name for name, value in state.items() if value.ndim == 4)
+    torch.save({**state, moved: state[moved] + 2}, tmp_path / "b.pth")
+    return tmp_path / "a.safetensors", tmp_path / "b.pth", moved
+
+
+def test_the_mean_lies_halfway_and_cuts_out(trainings, tmp_path):
+    a, b, moved = trainings
+    config, weights = write_tiny(tmp_path)
+    assert average_weights.main([str(weights), str(a), str(b)]) == 0
+    found, first = load_file(weights), load_file(a)
+    torch.testing.assert_close(found[moved], first[moved] + 1)
+    assert all(torch.equal(found[name], first[name]) for name in first if name != moved)
+    assert Remover(config, "cpu", weights, edges="none").process(picture(), type="map").shape == (48, 80)
+
+
+def test_what_has_no_mean_is_refused_by_name(trainings, tmp_path, capsys):
+    a, _, moved = trainings
+    output, other = tmp_path / "mean.safetensors", tmp_path / "other.safetensors"
+    for value, said in (
+        (torch.zeros(3), "is of another network"),
+        (torch.full_like(load_file(a)[moved], torch.nan), "is not finite"),
+    ):
+        save_file({**load_file(a), moved: value}, other)
+        assert average_weights.main([str(output), str(a), str(other)]) == 1
+        error = capsys.readouterr().err
+        assert said in error and moved in error and str(other) in error
+        assert not output.exists()
+
+
+def test_one_training_alone_has_no_mean(trainings, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        average_weights.main([str(tmp_path / "mean.safetensors"), str(trainings[0])])
+    assert "two weights or more" in capsys.readouterr().err
