@@ -87,6 +87,12 @@ def load(kind: str) -> dict[str, Published]:
     return _load(kind)
 
 
+def how_to_fetch(file: str) -> str:
+    """The end of an error about weights that are not there: the command that fetches a file of this name, or nothing."""
+    published = next((entry for entry in load("weights").values() if entry.file == Path(file).name), None)
+    return f"; `inspyrenet d {published.name}` fetches it" if published else ""
+
+
 @cache
 def _load(kind: str) -> dict[str, Published]:
     content = _read({"weights": "weights.yaml", "data": "datasets.yaml", "maps": "maps.yaml"}[kind])

@@ -42,6 +42,7 @@ from ..utils.config.schema import (
 from ..utils.system.failures import is_expected
 from ..utils.system.network import no_route
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
+from .config_checks import missing_pretrained
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
@@ -147,11 +148,10 @@ def _without_pretrained(model: ModelSection, reason: str) -> str:
 
 def pretrained_file(name: str) -> Path:
     """A path as it is, or a file of that name in data/backbone_ckpt. Raises FileNotFoundError."""
-    candidates = pretrained_candidates(name)
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise FileNotFoundError(f"Model.pretrained: no file {' or '.join(map(str, candidates))}")
+    found = next((path for path in pretrained_candidates(name) if path.is_file()), None)
+    if found is None:
+        raise FileNotFoundError(f"Model.pretrained: {missing_pretrained(name)}")
+    return found
 
 
 def loaded(config: Config, weights: Path) -> nn.Module:

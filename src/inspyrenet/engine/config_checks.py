@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..data.datasets.files import place_of, present
 from ..data.hub.huggingface import PREFIX
+from ..data.hub.registry import how_to_fetch
 from ..lib.backbones.timm_features import check_name
 from ..lib.build import MODELS
 from ..lib.losses.build import CRITERIA, SCENES, criterion_choices
@@ -196,12 +197,18 @@ def _missing_weights(config: Config, train: TrainSection, made: Collection[str])
     """Of the weights that the network starts with."""
     pretrained = config.Model.pretrained if config.Model is not None else False
     weights = train.FineTune.weights
-    if weights is None and isinstance(pretrained, str):
-        candidates = pretrained_candidates(pretrained)
-        if not any(path.is_file() for path in candidates):
-            yield "Model.pretrained", f"no file {' or '.join(map(str, candidates))}"
+    if weights is None and isinstance(pretrained, str) and (missing := missing_pretrained(pretrained)) is not None:
+        yield "Model.pretrained", missing
     if weights is not None and weights not in made and not (weights.startswith(PREFIX) or Path(weights).exists()):
         yield "Train.FineTune.weights", f"no such folder or weights file {weights}"
+
+
+def missing_pretrained(name: str) -> str | None:
+    """What is wrong where Model.pretrained names a file that is not there; None where it is."""
+    candidates = pretrained_candidates(name)
+    if any(path.is_file() for path in candidates):
+        return None
+    return f"no file {' or '.join(map(str, candidates))}{how_to_fetch(name)}"
 
 
 def _missing_sets(key: str, dataset: DatasetSection) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ EVERYTHING = """\
 Model:
   name: InSPyReNet_Light
   base_size: [100, 100]
-  pretrained: absent.pth
+  pretrained: tf_efficientnet_lite1.pth
   wings: 2
 Train:
   Dataset: {root: here, sets: [mine, yours], transforms: {static_resize: {size: [64, 80]}}}
@@ -29,7 +29,7 @@ Eval:
 """
 LINES = {
     "a.yaml:3: Model.base_size": "the nearest is 96×96",
-    "a.yaml:4: Model.pretrained": "no file absent.pth or data/backbone_ckpt/absent.pth",
+    "a.yaml:4: Model.pretrained": "; `inspyrenet d tf_efficientnet_lite1` fetches it",
     "a.yaml:5: Model.wings": "unknown",
     "a.yaml:7: Train.Dataset.sets": "no such set here/yours; here has mine",
     "a.yaml:7: Train.Dataset.transforms.static_resize.size": "the nearest is 64×64",
