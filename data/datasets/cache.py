@@ -1,8 +1,8 @@
 """The first, deterministic resize of every pair, kept as bytes: decoding is paid once instead of every epoch.
 
 On disk the cache is two memory-mapped arrays in a folder named after everything that they depend on: paths, sizes and
-modification times of the files, the target size and the way of resizing. Changed files therefore get a new cache, and a
-folder that exists is whole, since it gets its name last. Old folders may be deleted at any time.
+modification times of the files, how their masks are read, the target size and the way of resizing. Changed files therefore
+get a new cache, and a folder that exists is whole, since it gets its name last. Old folders may be deleted at any time.
 """
 
 import hashlib
@@ -97,6 +97,7 @@ def _key(pairs: Sequence[Pair], size: tuple[int, int], label: str) -> str:
     """Short hash of everything that the cached bytes depend on."""
     digest = hashlib.sha256(json.dumps([VERSION, size, label]).encode())
     for pair in pairs:
+        digest.update(f"{pair.coding.key if pair.coding else ''}\n".encode())
         for path in filter(None, (pair.image, pair.mask)):
             try:
                 status = path.stat()

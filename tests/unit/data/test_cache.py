@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from inspyrenet.data.augment.transforms import DynamicResize, StaticResize
+from inspyrenet.data.augment.transforms import DynamicResize, Sample, StaticResize
 from inspyrenet.data.datasets import cache
 from inspyrenet.data.datasets.build import build_train_dataset
 from inspyrenet.data.datasets.cache import build_cache, default_folder
 from inspyrenet.data.datasets.torch_datasets import find_pairs, read_pair
+from inspyrenet.data.images.masks import Coding
 from inspyrenet.data.images.read import ImageError
 
 STEPS = [("static_resize", {"size": [48, 64]}), ("random_scale_crop", {}), ("random_flip", {}), ("random_rotate", {}),
@@ -92,6 +93,24 @@ def test_a_disk_cache_is_found_again_until_something_changes(pairs, tmp_path):
     os.utime(pairs[0].mask, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
     build_cache(pairs, resize, read, "disk", folder)
     assert read.count == 15
+
+
+def test_masks_that_are_read_another_way_get_their_own_cache(pairs, tmp_path):
+    folders = {
+        build_cache(
+            [replace(pair, coding=Coding(label)) for pair in pairs],
+            StaticResize((8, 8)),
+            blank,
+            "disk",
+            tmp_path / "cache",
+        ).folder
+        for label in (0, 0, 1)
+    }
+    assert len(folders) == 2
+
+
+def blank(pair):
+    return Sample(np.zeros((8, 8, 3), np.uint8), np.zeros((8, 8), np.uint8))
 
 
 def test_size_is_announced_first(pairs, tmp_path, caplog):
