@@ -79,10 +79,15 @@ class Validator:
             names += others
         if not names:
             return total.result().values
-        if distributed.is_main():
-            log.warning(
-                "validation: maps with values that are not finite: %d of them, %s; try precision float32",
-                len(names),
-                listing(names),
-            )
+        warn_not_finite(names)
         return dict.fromkeys(self.metrics, math.nan)
+
+
+def warn_not_finite(names: Sequence[str]) -> None:
+    """Says once, in the main process, which images have maps with values that are not finite."""
+    if distributed.is_main():
+        log.warning(
+            "validation: maps with values that are not finite: %d of them, %s; try precision float32",
+            len(names),
+            listing(names),
+        )

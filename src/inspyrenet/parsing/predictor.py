@@ -31,12 +31,18 @@ class ScenePredictor:
         self.precision = choose_precision(precision, device)
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor, shapes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-        """(B, 3, H, W), normalized, and the (height, width) of each photograph → their label maps, uint8 (height, width)."""
+    def __call__(self, images: Tensor, shapes: Sequence[tuple[int, int]]) -> list[np.ndarray | None]:
+        """(B, 3, H, W), normalized, and the (height, width) of each photograph → their label maps, uint8 (height, width).
+
+        None where the network's values are not finite: they have no largest one.
+        """
         images = images.to(self.device, non_blocking=True)
         with torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "float32"):
             probabilities = scene_probabilities(self.model, images, self.scales, self.flip, self.crop)
-        return [most_probable(one, shape) for one, shape in zip(probabilities, shapes, strict=True)]
+        return [
+            most_probable(one, shape) if one.isfinite().all() else None
+            for one, shape in zip(probabilities, shapes, strict=True)
+        ]
 
 
 def most_probable(probabilities: Tensor, size: tuple[int, int]) -> np.ndarray:

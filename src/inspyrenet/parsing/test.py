@@ -26,6 +26,7 @@ from .pictures import overlay, whole_palette
 from .predictor import ScenePredictor
 
 OVERLAYS = "overlay"  # folder below pred_root
+NOT_FINITE = "the probabilities of its classes are not finite; try precision float32, check the weights"
 
 
 def predict_scenes(config: Config, device: torch.device, log: logging.Logger, bar: bool = False) -> str:
@@ -58,7 +59,7 @@ def predict_scenes(config: Config, device: torch.device, log: logging.Logger, ba
                     for folder in (root, root / OVERLAYS):
                         remove_maps(folder, batch)
                 else:
-                    _predict(batch, predictor, config, root, sources)
+                    failed += _predict(batch, predictor, config, root, sources)
                 progress.update(len(batch["name"]))
     distributed.barrier()
     if failed:
@@ -88,13 +89,19 @@ def _predict(
     config: Config,
     root: Path,
     sources: dict[tuple[str, str], Path],
-) -> None:
-    """Writes what one batch gives."""
+) -> list[str]:
+    """Writes what one batch gives; returns what could not be predicted, and why."""
     names, test = build.section(config, "Model").class_names, build.section(config, "Test")
-    palette = whole_palette(test.palette)
+    palette, failed = whole_palette(test.palette), []
     maps = predictor(batch["image"], batch["shape"])
     for labels, dataset, name in zip(maps, batch["dataset"], batch["name"], strict=True):
+        if labels is None:
+            failed.append(f"{dataset}/{name}: {NOT_FINITE}")
+            for folder in (root, root / OVERLAYS):
+                (folder / dataset / f"{name}.png").unlink(missing_ok=True)  # of an earlier run
+            continue
         write_label_map(labels, root / dataset / f"{name}.png", palette)
         if test.overlay:
             picture = overlay(read_image(sources[dataset, name]), labels, palette, names)
             write_picture(picture, root / OVERLAYS / dataset / f"{name}.png", "png")
+    return failed
