@@ -4,7 +4,7 @@ import math
 import re
 import statistics
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..metrics import METRICS
 from .tables import Row, aligned, header
@@ -24,17 +24,26 @@ def seed_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[list[str]]:
     Seeds that failed do not count, which the line says.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
-    failed = Counter(SEED.sub("", row.method) for row in rows if row.failure)
+    failed = failed_seeds(row.method for row in rows if row.failure)
     for row in rows:
         if not row.failure:
             groups.setdefault((SEED.sub("", row.method), row.dataset), []).append(row)
     lines = []
     for (method, dataset), members in groups.items():
-        count = len(members) + failed[method]
-        said = f"{len(members)} of {count}" if failed[method] else str(count)
+        count, said = counted(len(members), failed[method])
         spreads = [spread(name, [row.value(name) for row in members]) for name in metrics]
         lines += [[method, dataset, said, *spreads]] if count > 1 else []
     return [["method", "data set", "seeds", *header(metrics)[3:]], *lines] if lines else []
+
+
+def failed_seeds(names: Iterable[str]) -> Counter[str]:
+    """How many of the runs that failed, given by their names, belong to each method."""
+    return Counter(SEED.sub("", name) for name in names)
+
+
+def counted(scored: int, failed: int) -> tuple[int, str]:
+    """(how many seeds there are, what a table says of it): "3", or "2 of 3" where one failed."""
+    return scored + failed, f"{scored} of {scored + failed}" if failed else str(scored)
 
 
 def spread(metric: str, values: Sequence[float]) -> str:

@@ -3,7 +3,7 @@
 import csv
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..utils.config.schema import Config
 from ..utils.metrics import DatasetPairs, MetricError, match_folders
 from ..utils.metrics.files import ScorePair
 from ..utils.report.owner import write_owner
-from ..utils.report.seeds import SEED, mean_and_deviation
+from ..utils.report.seeds import SEED, counted, failed_seeds, mean_and_deviation
 from ..utils.system.failures import Failures
 from .confusion import METRICS, ConfusionMatrix, SceneScores
 
@@ -65,20 +65,19 @@ def score_scenes(configs: Sequence[Config], options: Options = DEFAULTS, failure
             continue
         with failures.noted(config.name):
             own = [_score(config, matched) for matched in _match(config, options.allow_missing)]
-            _write(Path(config.Eval.result_path) / config.name, own)
+            _write(Path(config.Eval.result_path) / config.name, own, {})
             _write_matrices(Path(config.Eval.result_path) / config.name, own)
             rows += own
     if not rows:
         raise NothingScored(
             "no run could be scored:\n" + "\n".join(f"  {name}: {why}" for name, why in failures.items())
         )
-    failed = [f"{name}: failed: {why}" for name, why in failures.items()]
     if len(configs) > 1 and options.joint:
-        _write(joint_folder(configs), rows, failed)
+        _write(joint_folder(configs), rows, failures)
     for folder, made in owners(configs, options).items():
         if not made.keys() & failures.keys() or len(made) > 1:  # a run that failed has no tables of its own
             write_owner(folder, made)
-    return _text(rows, failed)
+    return _text(rows, failures)
 
 
 FOOTNOTE = (
@@ -161,21 +160,26 @@ def _cells(row: SceneRow) -> tuple[str, ...]:
     return (row.config.name, row.dataset, str(row.scores.images), *(_number(values[name]) for name in METRICS))
 
 
-def _seeds(rows: Sequence[SceneRow]) -> list[str]:
-    """Runs that differ in their seed only, as mean ± standard deviation; empty where no run has several seeds."""
+def _seeds(rows: Sequence[SceneRow], failures: Mapping[str, str]) -> list[str]:
+    """Runs that differ in their seed only, as mean ± standard deviation; empty where no run has several seeds.
+
+    Seeds that failed do not count, which the line says.
+    """
+    failed = failed_seeds(failures)
     groups: dict[tuple[str, str], list[dict[str, float]]] = {}
     for row in rows:
         groups.setdefault((SEED.sub("", row.config.name), row.dataset), []).append(row.scores.values())
-    lines = [
-        (*group, str(len(runs)), *(mean_and_deviation([run[name] for run in runs], 4) for name in METRICS))
-        for group, runs in groups.items()
-        if len(runs) > 1
-    ]
+    lines = []
+    for (method, dataset), runs in groups.items():
+        count, said = counted(len(runs), failed[method])
+        spreads = (mean_and_deviation([run[name] for run in runs], 4) for name in METRICS)
+        lines += [(method, dataset, said, *spreads)] if count > 1 else []
     return ["", _markdown([("method", "dataset", "seeds", *METRICS), *lines])] if lines else []
 
 
-def _text(rows: Sequence[SceneRow], failed: Sequence[str] = ()) -> str:
-    return "\n".join([_summary(rows), *_seeds(rows), "", *map(_by_class, rows), *failed, FOOTNOTE])
+def _text(rows: Sequence[SceneRow], failures: Mapping[str, str]) -> str:
+    failed = [f"{name}: failed: {why}" for name, why in failures.items()]
+    return "\n".join([_summary(rows), *_seeds(rows, failures), "", *map(_by_class, rows), *failed, FOOTNOTE])
 
 
 def _by_class(row: SceneRow) -> str:
@@ -192,7 +196,7 @@ def _by_class(row: SceneRow) -> str:
     return f"{row.config.name} on {row.dataset}\n{_markdown([('class', 'IoU', 'accuracy', 'pixels'), *lines])}\n"
 
 
-def _write(folder: Path, rows: Sequence[SceneRow], failed: Sequence[str] = ()) -> None:
+def _write(folder: Path, rows: Sequence[SceneRow], failures: Mapping[str, str]) -> None:
     """scenes.csv, classes.csv and scenes.md, all digits kept."""
     head = ("method", "dataset", "images", *METRICS)
     scores = [(row.config.name, row.dataset, row.scores.images, *row.scores.values().values()) for row in rows]
@@ -204,7 +208,7 @@ def _write(folder: Path, rows: Sequence[SceneRow], failed: Sequence[str] = ()) -
     ]
     _write_csv(folder / "classes.csv", [("method", "dataset", "class", "IoU", "accuracy", "pixels"), *classes])
     with whole_file(folder / "scenes.md") as partial:
-        partial.write_text(_text(rows, failed) + "\n", encoding="utf-8")
+        partial.write_text(_text(rows, failures) + "\n", encoding="utf-8")
     log.info("tables in %s", folder)
 
 
