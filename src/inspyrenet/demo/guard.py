@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..serve.codec import Refused
+
 READ = re.compile(
     r"/|/config|/theme\.css|/favicon\.ico|/manifest\.json|/(assets|static)/.+"
     r"|/gradio_api/(info|startup-events|queue/data|upload_progress|heartbeat/[^/]+)"
@@ -53,8 +55,11 @@ class Guard:
             return None if own_file(self.folder, path.removeprefix(FILE)) else (404, "there is no such file")
         if not (READ if reads else WRITE).fullmatch(path) or not (reads or scope["method"] == "POST"):
             return 404, "there is nothing here"
-        if path.endswith("/upload") and await run_in_threadpool(bytes_in, self.folder) > FOLDER_BYTES:
-            return 503, "the page's folder is full; try again in 15 minutes"
+        if path.endswith("/upload"):
+            try:
+                await run_in_threadpool(check_room, self.folder)
+            except Refused as error:
+                return error.status, str(error)
         return None
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,6 +99,12 @@ def own_file(folder: Path, name: str) -> Path | None:
         return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
     except (OSError, ValueError, RuntimeError):  # a name that cannot be one, a circle of links
         return None
+
+
+def check_room(folder: Path) -> None:
+    """Before a file is written to the page's folder. Raises Refused where it is full."""
+    if bytes_in(folder) > FOLDER_BYTES:
+        raise Refused(503, "the page's folder is full; try again in 15 minutes")
 
 
 def bytes_in(folder: Path) -> int:

@@ -18,7 +18,7 @@ from ..serve.codec import Codec, Refused
 from . import layout
 from .controls import TYPES, read_controls
 from .drawing import can_draw
-from .guard import own_file
+from .guard import check_room, own_file
 from .kept import Kept
 from .pictures import Prediction, finish, predict, shown
 
@@ -113,13 +113,14 @@ class Page:
 
     def _connect(self, photo: gr.Image, controls: list[Any], results: dict[str, Any]) -> None:
         finished = [results["result"], results["both"], results["file"]]
-        photo.change(
+        changed = photo.change(
             self.on_photo,
             photo,
             [results[name] for name in ("map", "pyramid", "quality", "draw")],
             show_progress_on=results["result"],
             **_quiet(),
-        ).success(
+        )
+        changed.success(
             self.on_control,
             [photo, *controls],
             finished,
@@ -127,6 +128,8 @@ class Page:
             concurrency_id=TOGETHER,
             **_quiet(),
         )
+        everything = [*finished, *(results[name] for name in ("map", "pyramid", "quality", "draw"))]
+        changed.failure(self.nothing, None, everything, show_progress="hidden", **_quiet())
         for control in controls:
             control.change(
                 self.on_control,
@@ -139,6 +142,11 @@ class Page:
             )
 
     # -- what happens -----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def nothing() -> tuple[Any, ...]:
+        """What is shown where an image was refused: nothing of the one before it."""
+        return None, None, gr.update(value=None, interactive=False), None, layout.EMPTY, layout.quality(None), ""
 
     def on_photo(self, path: str | None) -> tuple[Any, str, str, str]:
         """A new image: the network runs."""
@@ -158,8 +166,9 @@ class Page:
             prediction = self.kept.get(path) or self._predict(path)
             result = finish(self.remover, prediction, wish.style, wish.threshold, wish.reverse)
             data = self.codec.encode(result.array, "png", result.metadata).future.result()
-        target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
-        write_bytes(data, target)
+            target = self.folder / secrets.token_hex(16) / f"{Path(path).stem}.out.png"
+            check_room(self.folder)
+            write_bytes(data, target)
         picture = shown(result.array, result.metadata.icc)
         return picture, (shown(prediction.image), picture), gr.update(value=str(target), interactive=True)
 
@@ -180,8 +189,10 @@ def told() -> Iterator[None]:
     """What a visitor is told where an image or a wish cannot be used."""
     try:
         yield
-    except (Refused, CutoutError, RemoverError, MemoryError) as error:
+    except (Refused, CutoutError, RemoverError, MemoryError, OSError) as error:
         message = str(error)
+        if isinstance(error, OSError) and error.strerror:
+            message = f"the result cannot be kept: {error.strerror}"  # without the folder's name
         raise gr.Error(
             message[:1].upper() + message[1:], title="This image cannot be used", print_exception=False
         ) from error

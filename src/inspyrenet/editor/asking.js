@@ -27,9 +27,9 @@ export class Asking {
       this.next = null;
       const begun = performance.now();
       try {
-        this.answered(await this.ask(question), performance.now() - begun);
+        this.answered(await this.ask(question), performance.now() - begun, question);
       } catch (error) {
-        this.failed(error);
+        this.failed(error, question);
       }
     }
   }

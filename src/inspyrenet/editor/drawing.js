@@ -1,6 +1,6 @@
 // What was drawn on an image, in its pixels, and what was drawn before: {kind: "stroke", points, keep, width} and
 // {kind: "box", box: [x, y, width, height]}, and a mask. Each state is a new object; none is ever changed.
-import { distanceToLine } from "./line.js";
+import { crosses, distanceToLine } from "./line.js";
 
 const NOTHING = Object.freeze({ items: [], mask: null });
 const FINENESS = 0.08; // of a stroke's width: how far its simplified line may lie beside it
@@ -24,6 +24,14 @@ export class Drawing {
   add(item) { this.change({ items: [...this.state.items, item] }); }
   undo() { if (this.canUndo) this.at--; }
   redo() { if (this.canRedo) this.at++; }
+  // An earlier state, as if nothing had been drawn since; the one before where that is not there any more.
+  restore(state) {
+    if (state === this.state) return;
+    const found = this.states.lastIndexOf(state, this.at);
+    this.at = found < 0 ? Math.max(this.at - 1, 0) : found;
+    this.states = this.states.slice(0, this.at + 1);
+  }
+
   clear() { if (!this.isEmpty) this.change(NOTHING); }
 
   // Takes away what lies within `radius` of a point; whether there was something.
@@ -47,8 +55,10 @@ export class Drawing {
 
 // A stroke with no more points than its line needs; null where it lies beside the image.
 export function strokeOf(points, keep, width, size) {
-  if (!points.some(([x, y]) => x >= 0 && y >= 0 && x < size.width && y < size.height)) return null;
-  return { kind: "stroke", points: simplified(points, FINENESS * width).map(rounded), keep, width };
+  const image = [[0, 0, size.width, size.height]];
+  const lines = [simplified(points, FINENESS * width), points].map(line => line.map(floored));
+  const line = crosses(points, image) && lines.find(one => crosses(one, image));
+  return line ? { kind: "stroke", points: line, keep, width } : null;
 }
 
 // The box between two corners, within the image; null where nothing is left of it.
@@ -59,6 +69,7 @@ export function boxOf([x0, y0], [x1, y1], size) {
   return { kind: "box", box: rounded([left, top, right - left, bottom - top]) };
 }
 
+const floored = numbers => numbers.map(number => Math.floor(number * 10) / 10); // what is inside stays inside
 const rounded = numbers => numbers.map(number => Math.round(number * 10) / 10);
 
 // Ramer, Douglas and Peucker: the points that are farther than that from the line between their neighbors.

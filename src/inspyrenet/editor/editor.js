@@ -27,9 +27,11 @@ export class Editor {
   // -- an image comes. It is {file, network}, gets {drawing, asking, changes} here, and {size, map} from its network
 
   prepare(image) {
-    const failed = ({ message }) => this.say(image === this.image ? message : `${image.file.name}: ${message}`, true);
-    const asking = new Asking(prompt => image.network.ask(prompt), (map, ms) => this.#answered(image, map, ms), failed);
-    return Object.assign(image, { drawing: new Drawing(), asking, changes: 0 });
+    const drawing = new Drawing();
+    const asking = new Asking(({ prompt }) => image.network.ask(prompt),
+      (map, milliseconds, { state }) => this.#answered(image, map, milliseconds, state),
+      (error, { state }) => this.#failed(image, error, state));
+    return Object.assign(image, { drawing, asking, accepted: drawing.state, changes: 0 });
   }
 
   // Shows the photo, and the cut-out where there is a map already. Returns once all is seen.
@@ -41,8 +43,8 @@ export class Editor {
     this.#compare(0);
     this.#refresh();
     this.loading = picture(image.file, PHOTO_SIDE).then(photo => {
-      if (image === this.image) this.view.show(photo, image.size ?? photo);
-      else photo.close();
+      if (image === this.image) this.view.show(photo.bitmap, image.size ?? photo.size);
+      else photo.bitmap.close();
     });
     await this.loading;
     if (known) await this.opened(image);
@@ -53,7 +55,7 @@ export class Editor {
     if (image !== this.image) return;
     await this.loading;
     if (image !== this.image) return;
-    this.view.size = image.size;
+    this.view.resize(image.size);
     this.view.setMap(image.map);
     this.#refresh();
     await this.#refine();
@@ -62,7 +64,7 @@ export class Editor {
   async openMask(file) {
     const { image } = this; // until the mask is read, another may be shown
     try {
-      image.drawing.change({ mask: grayOf(await picture(file, MASK_SIDE)) });
+      image.drawing.change({ mask: grayOf((await picture(file, MASK_SIDE)).bitmap) });
       await this.#ask(image);
     } catch (error) {
       this.say(error.message, true);
@@ -81,6 +83,17 @@ export class Editor {
     if (this.image.drawing.erase(point, radius)) this.drawn(null);
   }
 
+  // Something begins that may be canceled, and then nothing of it stays.
+  begun() {
+    this.before = this.image.drawing.state;
+  }
+
+  canceled() {
+    if (!this.image.map) return;
+    this.image.drawing.restore(this.before);
+    this.#ask();
+  }
+
   finished(item) {
     if (!this.image.map) return;
     if (item) this.image.drawing.add(item);
@@ -96,14 +109,25 @@ export class Editor {
 
   #put(image, item) {
     image.changes++;
-    return image.asking.put(image.drawing.prompt(item));
+    return image.asking.put({ prompt: image.drawing.prompt(item), state: item ? null : image.drawing.state });
   }
 
-  #answered(image, map, milliseconds) {
+  // state: of the drawing, or null where something was still being drawn.
+  #answered(image, map, milliseconds, state) {
     image.map = map;
+    image.accepted = state ?? image.accepted;
     if (image !== this.image) return;
     this.view.setMap(map);
     this.say(`Answered in ${Math.round(milliseconds)} ms.`);
+  }
+
+  // What cannot be said is taken back: otherwise everything that is drawn after it would be refused, too.
+  #failed(image, error, state) {
+    if (error.refused && state === image.drawing.state) {
+      image.drawing.restore(image.accepted);
+      if (image === this.image) this.#refresh();
+    }
+    this.say(image === this.image ? error.message : `${image.file.name}: ${error.message}`, true);
   }
 
   // With the object's own colors in its edges, where the network finds them in the browser: that takes longer than a stroke may.
@@ -189,7 +213,7 @@ export class Editor {
       c: () => { compared ??= $("compare").value; this.#compare(100); },
     };
     addEventListener("keydown", event => {
-      if (!this.image?.map || event.target.matches("select, input:not([type=radio], [type=range])")) return;
+      if (!this.image?.map || event.target.matches("select, input:not([type=radio], [type=range], [type=file])")) return;
       const key = event.key.toLowerCase();
       if (event.altKey && key !== "[" && key !== "]") return; // many keyboards make brackets with it
       if (!event.altKey && (event.ctrlKey || event.metaKey)) {
@@ -208,16 +232,16 @@ export class Editor {
   }
 }
 
-// A file as the browser shows it, upright, no side longer than `most` pixels.
+// {bitmap, size}: a file as the browser shows it, upright, no side longer than `most` pixels, and how large it is itself.
 async function picture(file, most) {
   const whole = await createImageBitmap(file).catch(() => {
     throw new Error("this browser cannot show this file: choose an image, such as a JPEG, PNG or WebP");
   });
-  const scale = most / Math.max(whole.width, whole.height);
-  if (scale >= 1) return whole;
+  const size = { width: whole.width, height: whole.height }, scale = most / Math.max(whole.width, whole.height);
+  if (scale >= 1) return { bitmap: whole, size };
   const [resizeWidth, resizeHeight] = [whole.width, whole.height].map(side => Math.max(1, Math.round(side * scale)));
   try {
-    return await createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" });
+    return { bitmap: await createImageBitmap(whole, { resizeWidth, resizeHeight, resizeQuality: "high" }), size };
   } finally {
     whole.close();
   }

@@ -1,5 +1,5 @@
 // Mouse, pen, fingers and keys on the canvas, as strokes, boxes, zoom and pan.
-// `page` has: tool, width (of the brush on the screen), view, drawn(item or null), finished(item or null),
+// `page` has: tool, width (of the brush on the screen), view, begun(), drawn(item or null), finished(item or null), canceled(),
 // erase(point, radius).
 import { boxOf, strokeOf } from "./drawing.js";
 
@@ -9,7 +9,7 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 
 export class Input {
   constructor(canvas, page) {
-    Object.assign(this, { canvas, page, view: page.view, fingers: new Map(), points: null, pinch: null, corner: null });
+    Object.assign(this, { canvas, page, view: page.view, fingers: new Map(), points: null, pinch: null, corner: null, pen: null });
     const listen = (name, listener) => canvas.addEventListener(name, listener.bind(this));
     listen("pointerdown", this.#down);
     listen("pointermove", this.#move);
@@ -25,17 +25,28 @@ export class Input {
   // -- pointers
 
   #down(event) {
+    if (this.pen !== null && event.pointerType === "touch") return; // a palm that rests beside it
     this.canvas.setPointerCapture(event.pointerId);
+    if (event.pointerType !== "touch") this.#takePen(event);
     this.fingers.set(event.pointerId, position(event));
     if (this.fingers.size === 2) {
-      this.#give(null); // the first of two fingers drew nothing
+      this.#drop(); // the first of two fingers drew nothing
       this.pinch = this.#pinched();
     } else if (this.fingers.size === 1) {
       this.panning = this.page.tool === "move" || event.button === 1;
       if (this.panning || event.button > 1) return;
+      this.page.begun();
       this.points = [this.view.toImage(position(event))];
       if (event.pointerType !== "touch") this.#draw(); // a finger may be the first of two
     }
+  }
+
+  // A pen or the mouse: fingers that lie there already do not count.
+  #takePen(event) {
+    this.#drop();
+    this.fingers.clear();
+    this.pinch = null;
+    this.pen = event.pointerId;
   }
 
   #move(event) {
@@ -53,7 +64,8 @@ export class Input {
   }
 
   #up(event) {
-    this.fingers.delete(event.pointerId);
+    if (!this.fingers.delete(event.pointerId)) return;
+    if (this.pen === event.pointerId) this.pen = null;
     if (this.pinch && this.fingers.size < 2) this.pinch = null;
     if (!this.fingers.size) {
       this.panning = false;
@@ -63,7 +75,7 @@ export class Input {
   }
 
   #cancel(event) {
-    this.#give(null); // nothing was drawn, also where its answer is there already
+    if (this.fingers.has(event.pointerId)) this.#drop(); // nothing was drawn, also where its answer is there already
     this.#up(event);
   }
 
@@ -108,6 +120,12 @@ export class Input {
     this.page.finished(item);
   }
 
+  #drop() {
+    if (!this.points) return;
+    this.points = null;
+    this.page.canceled();
+  }
+
   #mark(place) {
     const brush = place && ["keep", "remove", "erase"].includes(this.page.tool);
     this.view.marks.brush = brush ? { at: this.view.toImage(place), width: this.#width } : null;
@@ -128,7 +146,7 @@ export class Input {
 
   // Another image comes: what is half drawn belongs to this one, and nothing comes of it.
   drop() {
-    this.#give(null);
+    this.#drop();
     this.#leave();
   }
 

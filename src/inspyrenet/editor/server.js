@@ -1,7 +1,7 @@
 // The network behind inspyrenet's HTTP server. The page knows a network by these four functions alone, so that the one of
 // inspyrenet/web_page, which computes in the browser, can stand in its place:
 //   open(file) → {width, height, map}   the image's size and the network's own map
-//   ask(prompt) → map                   the map with a prompt
+//   ask(prompt) → map                   the map with a prompt; for one that cannot be, an Error with `refused`
 //   result(type, format) → Blob         the picture for the prompt that was asked last
 //   close()                             the image is not needed any more
 // One in the browser has a fifth, picture(side) → ImageBitmap: the cut-out for the screen with the object's own colors.
@@ -27,12 +27,14 @@ export class ServerNetwork {
   }
 
   async ask(prompt) {
-    this.words = JSON.stringify({ ...prompt, mask: prompt.mask && inWords(prompt.mask) });
-    return mapOf(await this.#post("map"));
+    const words = JSON.stringify({ ...prompt, mask: prompt.mask && inWords(prompt.mask) });
+    const map = await mapOf(await this.#post("map", words));
+    this.words = words;
+    return map;
   }
 
   result(type, format) {
-    return this.#post(`result?${new URLSearchParams({ type, format })}`);
+    return this.#post(`result?${new URLSearchParams({ type, format })}`, this.words);
   }
 
   close() {
@@ -59,9 +61,9 @@ export class ServerNetwork {
   }
 
   // The server forgets images that nobody draws on for a while; then it gets them again.
-  async #post(what) {
+  async #post(what, words) {
     const send = () => answered(fetch(`${this.address}images/${this.id}/${what}`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: this.words,
+      method: "POST", headers: { "Content-Type": "application/json" }, body: words,
     }));
     try {
       return await (await send()).blob();
@@ -77,7 +79,8 @@ async function answered(request) {
   const answer = await request.catch(error => { throw new Error(`the server does not answer: ${error.message}`); });
   if (answer.ok) return answer;
   const said = await answer.json().catch(() => null); // a proxy may say anything
-  throw Object.assign(new Error(said?.error ?? `the server answered ${answer.status}`), { status: answer.status });
+  const { status } = answer;
+  throw Object.assign(new Error(said?.error ?? `the server answered ${status}`), { status, refused: status === 422 });
 }
 
 async function mapOf(blob) {

@@ -30,6 +30,14 @@ export class View {
     this.fit();
   }
 
+  // The photo's size becomes known, which the browser may not have told.
+  resize(size) {
+    const factor = this.size.width / size.width;
+    this.size = size;
+    if (this.fitted) this.fit();
+    else this.scale *= factor;
+  }
+
   setMap({ width, height, gray }) {
     const pixels = new ImageData(width, height);
     for (let at = 0; at < gray.length; at++) pixels.data[4 * at + 3] = gray[at];
@@ -49,7 +57,8 @@ export class View {
 
   get smallest() {
     const { clientWidth, clientHeight } = this.canvas;
-    return Math.min((clientWidth - 24) / this.size.width, (clientHeight - 24) / this.size.height);
+    const { width, height } = this.size;
+    return Math.max(Math.min((clientWidth - 24) / width, (clientHeight - 24) / height), 1 / Math.max(width, height));
   }
 
   fit() {

@@ -1,5 +1,6 @@
 """Save a model as a folder that others can load, and publish it on the Hugging Face Hub."""
 
+import contextlib
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -49,6 +50,7 @@ def prepared_alike(spec: ModelSpec, used: Preprocess, precision: str | None = No
 def save_pretrained(spec: ModelSpec, folder: str | Path, repository: str | None = None) -> Path:
     """Write the weights, model.safetensors, the config that they belong to, and a model card; the folder.
 
+    A README.md that is there already stays as it is: people add to the card, or the folder is a project's own.
     repository: owner/name, for the examples on the card.
 
     Raises HubError for a network whose code is not in this package, WeightsError where the weights do not fit, OSError.
@@ -60,7 +62,8 @@ def save_pretrained(spec: ModelSpec, folder: str | Path, repository: str | None 
         state = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
         save_file(state, partial, {"format": "pt"})
     save_resolved(shared.config, folder / CONFIG)
-    (folder / CARD).write_text(model_card(shared, net, scores_of(spec.config), repository), encoding="utf-8")
+    with contextlib.suppress(FileExistsError), (folder / CARD).open("x", encoding="utf-8") as file:
+        file.write(model_card(shared, net, scores_of(spec.config), repository))
     return folder
 
 

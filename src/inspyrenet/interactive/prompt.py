@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from numbers import Real
 from typing import Any, Literal, cast
 
@@ -93,10 +94,11 @@ class Prompt:
         """Raises PromptError where something lies outside an image of (height, width), or contradicts itself."""
         height, width = shape
         size = f"the image, which has {width}×{height} pixels"
+        boxes = np.array(self.boxes, float)
         for stroke in self.strokes:
-            if not any(_inside(point, (0, 0, width, height)) for point in stroke.points):
+            if not _crosses(stroke.points, np.array([(0, 0, width, height)])):
                 raise PromptError(f"{stroke} lies outside {size}")
-            if stroke.keep and self.boxes and not any(_inside(p, box) for p in stroke.points for box in self.boxes):
+            if stroke.keep and self.boxes and not _crosses(stroke.points, boxes):
                 raise PromptError(f"{stroke} lies outside the boxes: nothing outside them is kept")
         for x, y, w, h in self.boxes:
             if x >= width or y >= height or x + w <= 0 or y + h <= 0:
@@ -188,9 +190,25 @@ def _stroke(point: Any) -> Stroke:
     return Stroke((values[:2],), bool(values[2]) if len(values) == 3 else True)
 
 
-def _inside(point: Point, box: Box) -> bool:
-    x, y, width, height = box
-    return x <= point[0] < x + width and y <= point[1] < y + height
+def _crosses(points: Sequence[Point], boxes: np.ndarray) -> bool:
+    """A line through points, which may be a single one, has a part in one of the boxes, (N, 4).
+
+    Liang and Barsky: from where to where each way from point to point lies between both pairs of a box's sides.
+    """
+    first, length = boxes[:, :2], boxes[:, 2:]
+    if any(((first <= point) & (point < first + length)).all(1).any() for point in np.array(points, float)):
+        return True
+    for start, end in pairwise(points):
+        step = np.subtract(end, start, dtype=float)
+        before, behind = first - start, first + length - start
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ways = np.stack([before / step, behind / step])
+        still = step == 0
+        enter = np.where(still, 0, ways.min(0)).max(1).clip(0)
+        leave = np.where(still, 1, ways.max(0)).min(1).clip(max=1)
+        if ((enter < leave) & (~still | ((before <= 0) & (behind > 0))).all(1)).any():
+            return True
+    return False
 
 
 def _marks(mask: np.ndarray, boxes: Sequence[Box], shape: tuple[int, int]) -> bool:

@@ -65,11 +65,12 @@ def scored_sets(section: DatasetSection, pred_root: Path, allow_missing: bool) -
 
 def _scored(pairs: Sequence[Pair], name: str, pred_root: Path, root: Path) -> DatasetPairs:
     maps = {pair.name: pred_root / name / f"{pair.name}.png" for pair in pairs}
-    there = [pair for pair in pairs if maps[pair.name].is_file()]
+    made = {name for name, path in maps.items() if path.is_file()}
+    there = [pair for pair in pairs if pair.name in made]
     return DatasetPairs(
         name,
         tuple(ScorePair(name, pair.name, maps[pair.name], pair.mask_file, pair.image) for pair in there),
-        tuple(pair.name for pair in pairs if pair not in there),
+        tuple(pair.name for pair in pairs if pair.name not in made),
         (),
         pred_root / name,
         root,

@@ -220,7 +220,7 @@ class Service:
 
     def _state(self) -> tuple[str, str]:
         """Status and reason."""
-        computing = self.batcher.computing
+        computing = max(self.batcher.computing, self.large.computing)
         if not (self.batcher.alive and self.large.alive):
             return "broken", "a thread that runs the networks has ended; start the server again"
         if self.codec.broken:

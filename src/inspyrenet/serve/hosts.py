@@ -6,6 +6,8 @@ import re
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from .settings import LAST_PORT
+
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[(?P<six>[0-9a-f:.]+)\]|(?P<name>[0-9a-z._-]+))(?::(?P<port>\d{0,5}))?", re.ASCII)
 REFUSED = '{"error": "this server answers only to names of its own machine, such as 127.0.0.1"}'
@@ -30,7 +32,7 @@ def parse_host(value: str) -> str | None:
     None for what is no host: empty, with a user's name, with anything behind the brackets, with a port that there is not.
     """
     match = _HOST.fullmatch(value.strip().lower())
-    if match is None or int(match["port"] or 0) > 65535:
+    if match is None or int(match["port"] or 0) > LAST_PORT:
         return None
     if match["six"] is None:
         return match["name"].removesuffix(".") or None

@@ -14,7 +14,7 @@ function describe(spec) {
     badge.className = "verb";
     make("code", " " + path, title);
     make("p", operation.summary, paths);
-    const rows = (operation.parameters || []).map(p => ["?" + p.name + "=", p.description || "",
+    const rows = (operation.parameters || []).map(p => [p.in === "path" ? `{${p.name}}` : `?${p.name}=`, p.description || "",
       p.schema.default === undefined ? "" : "default: " + p.schema.default]);
     if (operation.requestBody) rows.unshift(...sent(operation.requestBody.content));
     table(["parameter", "", ""], rows);

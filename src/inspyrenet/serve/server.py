@@ -1,6 +1,7 @@
 """From options to a server that runs, and back: everything is checked before a network is loaded."""
 
 import argparse
+import errno
 import math
 import os
 import socket
@@ -14,7 +15,7 @@ from ..utils.system.signals import Handler
 from .connections import guarded
 from .draining import Drained
 from .hosts import is_loopback, names_for
-from .settings import Limits
+from .settings import LAST_PORT, Limits
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -53,6 +54,8 @@ def address_of(listener: socket.socket) -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket bound to the address, not listening yet. Raises AddressError."""
+    if not 0 <= port <= LAST_PORT:  # of larger ones, the system would take the remainder
+        raise AddressError(errno.EINVAL, f"cannot listen on {host} port {port}: choose a --port of 0 to {LAST_PORT}")
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

@@ -10,6 +10,8 @@ from ..commands.parser import Parser
 from ..data.images.bounds import MAX_PIXELS
 from ..engine.network_options import MODE_HELP, NetworkOptions
 
+LAST_PORT = 65535
+
 MOST_MB, MOST_SECONDS = 100_000, 86_400
 EPILOG = """\
 examples:
@@ -90,8 +92,8 @@ def read_limits(parser: argparse.ArgumentParser, options: argparse.Namespace) ->
     )
     if min(limits.bytes, limits.pixels, limits.requests, limits.batch) < 1:
         parser.error("--max-mb, --max-megapixels, --queue and --batch are greater than 0")
-    if not 0 <= options.port <= 65535:
-        parser.error(f"--port is 0 to 65535, not {options.port}")
+    if not 0 <= options.port <= LAST_PORT:
+        parser.error(f"--port is 0 to {LAST_PORT}, not {options.port}")
     if options.ckpt and len(options.modes or ()) > 1:
         parser.error("--ckpt belongs to one mode: give each of several modes as a checkpoint or run folder instead")
     twice = [mode for mode, count in Counter(options.modes).items() if count > 1]

@@ -32,7 +32,7 @@ export function ready(): Promise<{ threads: number }>;
 /** One image whose map is kept, so that several results of it take no second look. */
 export class BrowserNetwork {
   open(image: Image): Promise<{ width: number; height: number; map: SaliencyMap }>;
-  /** The map with a prompt, which results show from then on; rejects with an Error for a prompt that cannot be. */
+  /** The map with a prompt, which results show from then on; rejects with an Error, `refused` being true, for a prompt that cannot be. */
   ask(prompt: Prompt): Promise<SaliencyMap>;
   /** The cut-out for a canvas, no side longer than that many pixels. */
   picture(side: number): Promise<ImageBitmap>;

@@ -13,11 +13,11 @@ function ask(name, ...values) {
 
 function start() {
   const started = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-  started.addEventListener("message", ({ data: { id, value, error } }) => {
+  started.addEventListener("message", ({ data: { id, value, error, refused } }) => {
     if (started !== worker) return; // one that has failed
     const { resolve, reject } = waiting.get(id);
     waiting.delete(id);
-    error === undefined ? resolve(value) : reject(new Error(error));
+    error === undefined ? resolve(value) : reject(Object.assign(new Error(error), { refused }));
   });
   started.addEventListener("error", event => {
     if (started !== worker) return;

@@ -3,6 +3,7 @@ import { bytes, enlarged } from "./bilinear.js";
 import { unmix } from "./foreground.js";
 import { openNetwork } from "./network.js";
 import { encoded, opaque, read, styled } from "./picture.js";
+import { PromptError } from "./prompt.js";
 import { PromptedImage } from "./prompted.js";
 
 const opening = openNetwork();
@@ -84,6 +85,7 @@ addEventListener("message", async ({ data: { id, name, values } }) => {
     const value = await answers[name](...values);
     postMessage({ id, value }, value instanceof ImageBitmap ? [value] : []);
   } catch (error) {
-    postMessage({ id, error: error?.message || `the network failed with ${error}` });
+    const refused = error instanceof PromptError;
+    postMessage({ id, error: error?.message || `the network failed with ${error}`, refused });
   }
 });

@@ -171,6 +171,37 @@ def test_strokes_keep_and_remove_and_are_taken_back(page, own, tmp_path):
     assert np.array_equal(page.download(tmp_path)[..., 3], own[..., 3])
 
 
+def test_a_stroke_from_side_to_side_is_one_of_the_image(page, tmp_path):
+    page.tool("remove")
+    page.draw((-15, 120), (200, 121), (415, 120))
+    drawn = page.download(tmp_path)
+    assert alpha(drawn, *INSIDE) < 5 and page.prompt()["strokes"][0]["points"][0][0] < 0
+
+
+def test_what_is_refused_is_taken_back(browser, server, photo, tmp_path):
+    browser.show(server.port, photo, False)
+    browser.tool("box")
+    browser.draw((100, 60), (300, 180))
+    boxed = browser.download(tmp_path)
+    browser.tool("keep")
+    browser.draw(CORNER, (45, 40))
+    browser.wait_for(f"{STATUS}.includes('lies outside the boxes')")
+    assert np.array_equal(browser.download(tmp_path), boxed)
+    browser.tool("remove")
+    browser.draw((180, 120), INSIDE)
+    assert alpha(browser.download(tmp_path), *INSIDE) < 5 and len(browser.prompt()["strokes"]) == 1
+
+
+def test_an_image_that_is_larger_than_the_screen_keeps_is_drawn_on_where_it_is_seen(browser, server, tmp_path):
+    Image.fromarray(picture(200, 4400)).save(tmp_path / "wide.png")
+    browser.show(server.port, tmp_path / "wide.png", False)
+    places = [drawing.on_screen(browser, point, (200, 4400)) for point in ((1000, 100), (3000, 100))]
+    drawing.draw(browser, places, touch=False)
+    browser.wait_for(f"{STATUS}.startsWith('Answered')")
+    (stroke,) = browser.prompt()["strokes"]
+    assert np.abs(np.subtract(stroke["points"], ((1000, 100), (3000, 100)))).max() < 10  # two pixels of the screen
+
+
 def test_a_box_and_a_mask(page, remover, own, tmp_path):
     page.tool("box")
     page.draw((100, 60), (200, 100), (300, 180))
@@ -238,6 +269,38 @@ def test_two_fingers_zoom_and_draw_nothing(browser, server, photo):
     assert np.abs(browser.stage() - whole).mean() > 5
     browser.click("#fit")
     assert np.abs(browser.stage() - whole).mean() < 1
+
+
+def test_two_fingers_erase_nothing(browser, server, photo, tmp_path):
+    browser.show(server.port, photo, True)
+    browser.draw(CORNER, (60, 40))
+    kept = browser.download(tmp_path)
+    browser.tool("erase")
+    x, y = browser.on_screen(*CORNER)
+    drawing.fingers(browser, "touchStart", (x, y))
+    drawing.fingers(browser, "touchMove", (x + 1, y))
+    drawing.fingers(browser, "touchStart", (x + 1, y), (x + 40, y))
+    drawing.fingers(browser, "touchMove", (x + 1, y), (x + 60, y))
+    drawing.fingers(browser, "touchEnd")
+    assert np.array_equal(browser.download(tmp_path), kept)
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["palm first", "pen first"])
+def test_a_palm_does_not_disturb_a_pen(browser, server, photo, first):
+    browser.show(server.port, photo, True)
+    pen, palm = [browser.on_screen(*point) for point in (CORNER, (60, 40))], browser.on_screen(300, 200)
+    lay = lambda: drawing.fingers(browser, "touchStart", palm)  # noqa: E731
+    if first:
+        lay()
+    drawing.mouse(browser, "mousePressed", pen[0])
+    if not first:
+        lay()
+    drawing.mouse(browser, "mouseMoved", pen[1])
+    drawing.mouse(browser, "mouseReleased", pen[1])
+    drawing.fingers(browser, "touchEnd")
+    browser.wait_for(f"{STATUS}.startsWith('Answered')")
+    (stroke,) = browser.prompt()["strokes"]
+    assert np.abs(np.subtract(stroke["points"][-1], (60, 40))).max() < 2
 
 
 def test_a_stroke_that_the_system_takes_away_is_not_in_the_result(browser, server, photo, own, tmp_path):

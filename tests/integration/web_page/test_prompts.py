@@ -26,6 +26,8 @@ PROMPTS = {
         strokes=tuple(Stroke(((40 * x + 20, 33),), x % 2 == 0, 13) for x in range(9))
     ),
     "a thin click": Prompt(strokes=(THIN,)),
+    "from side to side": Prompt(strokes=(Stroke(((-15, 118.5), (WIDTH + 20, 123)), keep=False),)),
+    "through a box": Prompt(boxes=((101.5, 60, 190, 150),), strokes=(Stroke(((20, 30), (WIDTH - 5, HEIGHT - 9))),)),
     "no width": Prompt(strokes=(Stroke(((44, 52), (91, 47))),)),
     "a box": Prompt(boxes=((101.5, 60, 190, 150),)),
     "a box beside the object": Prompt(boxes=((7, 9, 60, 50),)),
@@ -41,6 +43,8 @@ REFUSED = [
     {"strokes": [{"points": [[5, 5]] * 10_001}]},
     {"strokes": [{"points": [[-9, 5.25]]}]},
     {"strokes": [{"points": [[9, 300]], "keep": False}]},
+    {"strokes": [{"points": [[-9, 5], [5, -9.5]]}]},
+    {"boxes": [[40, 40, 50, 50]], "strokes": [{"points": [[20, 60], [60, 20]]}]},
     {"boxes": [[0, 0, 50, 50]], "strokes": [{"points": [[90, 90]]}]},
     {"boxes": [[0, 0, 50, 0]]},
     {"boxes": [[420, 10, 50, 50]]},

@@ -6,6 +6,7 @@ import pytest
 
 from inspyrenet.demo import guard
 from inspyrenet.demo.guard import Guard, bytes_in, own_file
+from inspyrenet.serve.codec import Refused
 
 
 def test_own_files_are_files_in_the_folder_itself(tmp_path):
@@ -21,6 +22,16 @@ def test_own_files_are_files_in_the_folder_itself(tmp_path):
         assert own_file(folder, str(folder / name)) is None
     for name in ("", "\0", "/etc/passwd", "b.png", f"file://{inside}", "x" * 5000):
         assert own_file(folder, name) is None
+
+
+def test_a_full_folder_takes_nothing_more(tmp_path, monkeypatch):
+    (tmp_path / "a.png").write_bytes(b"12345")
+    monkeypatch.setattr(guard, "FOLDER_BYTES", 4)
+    with pytest.raises(Refused, match="folder is full"):
+        guard.check_room(tmp_path)
+    assert ask(tmp_path, "POST", "/gradio_api/upload", [b"1"])[0] == 503
+    monkeypatch.setattr(guard, "FOLDER_BYTES", 5)
+    guard.check_room(tmp_path)
 
 
 def ask(folder, method, path, parts):

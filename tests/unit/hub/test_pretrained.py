@@ -214,6 +214,15 @@ def test_a_saved_folder_is_loaded_alike(home):
     assert not net.training and all(torch.equal(value, tiny_state()[name]) for name, value in net.state_dict().items())
 
 
+def test_a_card_that_was_edited_stays(home):
+    config, weights = write_tiny(home / "made")
+    remover = Remover(config, ckpt=weights, device="cpu")
+    card = remover.save_pretrained("saved") / "README.md"
+    card.write_text("mine")
+    remover.save_pretrained("saved")
+    assert card.read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("transforms", "words"),
     [

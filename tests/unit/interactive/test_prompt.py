@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, _marks, probability_of, prompt_of
+from inspyrenet.interactive.prompt import Prompt, PromptError, Stroke, _crosses, _marks, probability_of, prompt_of
 
 NAN, INF = float("nan"), float("inf")
 
@@ -65,6 +65,8 @@ def test_what_cannot_be_is_told(made, said):
     [
         (Prompt(strokes=(Stroke(((30, 5),)),)), r"keep at 30,5 lies outside the image, which has 30×20 pixels"),
         (Prompt(strokes=(Stroke(((-1, 5),), keep=False),)), "remove at -1,5 lies outside"),
+        (Prompt(strokes=(Stroke(((-9, 5), (5, -9.5))),)), "keep at -9,5 lies outside"),
+        (Prompt(boxes=((5, 5, 9, 9),), strokes=(Stroke(((1, 8), (8, 1), (20, 4))),)), "outside the boxes"),
         (Prompt(boxes=((30, 0, 5, 5),)), "box 30,0,5,5 lies outside"),
         (Prompt(boxes=((0, 0, 9, 9),), strokes=(Stroke(((20, 5),)),)), "outside the boxes"),
         (Prompt(boxes=((29.5, 0, 5, 5),)), "less than a pixel"),
@@ -84,6 +86,8 @@ def test_what_fits_passes():
     for prompt in (
         Prompt(),
         Prompt(strokes=(Stroke(((-5, 5), (3, 3))),)),  # a stroke may begin outside
+        Prompt(strokes=(Stroke(((-5, 5), (40, 9))),)),  # and go through
+        Prompt(boxes=((5, 5, 9, 9),), strokes=(Stroke(((9, 1), (9, 19))),)),
         Prompt(boxes=((-5, -5, 100, 100),)),
         Prompt(np.zeros((3, 3)), base="model"),
         Prompt(np.zeros((3, 3)), strokes=(Stroke(((3, 5),)),)),
@@ -91,6 +95,22 @@ def test_what_fits_passes():
         Prompt(np.eye(2), boxes=((14.5, 9, 10, 5),)),
     ):
         prompt.check((20, 30))
+
+
+def test_a_line_lies_in_a_box_where_one_of_its_points_does():
+    rng = np.random.default_rng(0)
+    boxes = np.concatenate([rng.integers(0, 60, (40, 2)), rng.integers(1, 30, (40, 2))], 1).astype(float)
+    along = np.linspace(0, 1, 5001)[:, None]
+    crossing = 0
+    for start, end in rng.integers(-10, 90, (60, 2, 2)):
+        points = start * (1 - along) + end * along - boxes[:, None, :2]
+        deep = np.minimum(points, boxes[:, None, 2:] - points).min(2).max(1)  # how deep a line goes into each box
+        for box, depth in zip(boxes, deep, strict=True):
+            if abs(depth) > 0.05:
+                assert _crosses((tuple(start), tuple(end)), box[None]) == (depth > 0)
+                crossing += depth > 0
+        assert _crosses((tuple(start), tuple(end)), boxes) == (deep > 0).any() or abs(deep.max()) < 0.05
+    assert crossing > 100
 
 
 def test_a_mask_is_looked_at_once_however_many_boxes_there_are():

@@ -82,3 +82,9 @@ def test_only_where_it_is_safe_a_port_is_taken_again_at_once(monkeypatch, system
     monkeypatch.setattr(server, "os", SimpleNamespace(name=system))
     with server.listen("127.0.0.1", 0) as listener:
         assert bool(listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)) == reused
+
+
+@pytest.mark.parametrize("port", [-1, 65536, 70000])
+def test_a_port_that_there_is_not_is_told(port):
+    with pytest.raises(server.AddressError, match=f"port {port}: choose a --port of 0 to 65535"):
+        server.listen("127.0.0.1", port)
