@@ -13,6 +13,8 @@ options.add_session_config_entry("session.set_denormal_as_zero", "1")  # a CPU i
 run.only_execute_path_to_fetches = True  # compute only what was asked for
 session = onnxruntime.InferenceSession(model, options)
 card = json.loads(session.get_modelmeta().custom_metadata_map["inspyrenet"])
+if card["backend"] != "pillow":  # in `prepare`, cv2.resize would take its place
+    sys.exit("this network was trained on images that OpenCV resizes")
 photo = ImageOps.exif_transpose(Image.open(source)).convert("RGB")
 
 
@@ -43,5 +45,7 @@ if "resized" in card["inputs"]:  # two passes, blended; one on the copy is enoug
     inputs["resized"] = prepare(*card["base_size"])
     output = "saliency" if min(size) > card["threshold"] else "low"
 saliency = session.run([output], inputs, run)[0][0, 0]  # (height, width) in 0..1
+if card["normalize"] == "minmax" and np.ptp(saliency) >= 1 / 255:
+    saliency = (saliency - saliency.min()) / np.ptp(saliency)
 saliency = stretch(stretch(saliency, photo.height).T, photo.width).T
 Image.fromarray((saliency * 255).round().astype(np.uint8)).save(target)

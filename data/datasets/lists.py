@@ -142,9 +142,8 @@ def _resolved(listing: Path, entries: Sequence[Entry], images: Files, base: Path
     for number, word, _ in entries:
         word = one_form(word)
         shorter = Path(word).with_suffix("").as_posix()
-        candidates = {name for name in (word, shorter) if name in images} or {
-            by_path[w] for w in (word,) if w in by_path
-        }
+        exact = next((name for name in (word, shorter) if name in images), by_path.get(word))
+        candidates = set() if exact is None else {exact}
         candidates = candidates or {name for key in (word, shorter) for name in last.get(key.rpartition("/")[2], ())}
         where = f"{listing}, line {number}: {word}"
         if len(candidates) != 1:

@@ -23,6 +23,7 @@ from .deep import high_and_low, is_planar
 from .formats import EXTENSIONS, PLUGINS, PREFIX, load_plugin, pillow_formats, plugin_of
 
 ORIENTATION_TAG = 0x0112
+BITS_TAG = 0x0102
 PHOTOMETRIC_TAG, WHITE_IS_ZERO = 0x0106, 0
 
 Source = Path | str | bytes | BinaryIO
@@ -328,7 +329,7 @@ def is_deep(image: Image.Image, data: bytes) -> bool:
     """Whether it is a PNG or TIFF with 16 bits per color, which Pillow cuts to 8 by dropping bits."""
     header = headers.parse(data[: headers.PREFIX]) if image.format == "PNG" else None
     tags = _tiff_tags(image)
-    deep_tiff = tags is not None and max(tags.get(258, (8,))) == 16 and image.mode.startswith("RGB")
+    deep_tiff = tags is not None and max(tags.get(BITS_TAG, (8,))) == 16 and image.mode.startswith("RGB")
     return deep_tiff or (header is not None and header.depth == 16 and header.channels >= 2)
 
 
@@ -353,8 +354,13 @@ def deep_pixels(image: Image.Image, data: bytes, label: str) -> np.ndarray | Non
 
 
 def deep_gray(image: Image.Image) -> np.ndarray:
-    """(H, W) values of a gray image with more than 8 bits, 0 is black. Of TIFFs whose 0 is white, Pillow turns 8 bits alone."""
+    """(H, W) values of a gray image with more than 8 bits, 0 is black. Of TIFFs whose 0 is white, Pillow turns 8 bits alone, and
+    gives those of 12 bits as they are: here, as of 16."""
     values, tags = np.asarray(image), _tiff_tags(image)
+    bits = max(tags.get(BITS_TAG, (16,))) if tags is not None else 16
+    if values.dtype == np.uint16 and 8 < bits < 16:
+        highest = 2**bits - 1
+        values = ((values.astype(np.uint32) * 65535 + highest // 2) // highest).astype(np.uint16)
     white = {"uint16": np.uint16(65535), "float32": np.float32(1)}.get(values.dtype.name)
     turned = white is not None and tags is not None and tags.get(PHOTOMETRIC_TAG) == WHITE_IS_ZERO
     return white - values if turned else values

@@ -162,6 +162,7 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
     from .remover.compositing import check_threshold, mended_style, style_of
     from .remover.image_types import read_upright
     from .remover.output_paths import kind_of
+    from .utils.system.paths import says_folder
 
     if kind_of(Path(source)) == "video" or is_camera(source):
         raise JobError("videos do not go through pipes: inspyrenet VIDEO OUTPUT")
@@ -173,6 +174,8 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
     style = mended_style(style_of(options.type), mending, options.reverse)
     check_threshold(options.threshold)
     file = None if output == "-" else output
+    if file is not None and (says_folder(file) or Path(file).is_dir()):
+        raise JobError(f"{file} is a folder, and what comes through a pipe has no name: name a file in it")
     form = picture_format(file, options.format, style)
     if source == "-" and sys.stdin.isatty():
         raise JobError("no image on stdin: inspyrenet IMAGE, or inspyrenet i - < IMAGE")

@@ -68,9 +68,12 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
     gt_root = options.extra.gt_root
     if pred_root is not None and not options.config:
         return [folders_config(pred_root, gt_root, options.overrides)]
-    from ..utils.config.load import load_config
+    from ..utils.config.load import ConfigError, load_config
 
-    return [with_roots(config, pred_root, gt_root) for config in load_config(options.config, options.overrides)]
+    configs = load_config(options.config, options.overrides)
+    if pred_root is not None and len(configs) > 1:
+        raise ConfigError([f"{pred_root}: maps of one run, but there are {len(configs)} configs: name the run's own"])
+    return [with_roots(config, pred_root, gt_root) for config in configs]
 
 
 def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failures | None" = None) -> int:
@@ -106,7 +109,7 @@ def evaluate(configs: "Sequence[Config]", options: "Options", failures: "Failure
 def _compare(options: "Options") -> int:
     from ..engine.compare import compare_runs
 
-    configs = [_configs(options, root)[0] for root in options.extra.compare]
+    configs = [config for root in options.extra.compare for config in _configs(options, root)]
     with _log(options):
         text = compare_runs(configs, scoring_options(options))
     print(text)

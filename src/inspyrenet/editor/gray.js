@@ -1,7 +1,10 @@
 const COLORED = 16; // levels between the channels of a pixel
 
+const SHADED = 0.2; // of what is seen: with more pixels between black and white, it is a picture and no drawn mask
+
 // What is drawn, as a map: its brightest channel, on black where it is transparent; of a picture with transparency that is in
-// color, or black, as a cut-out is, how opaque it is. As the server's interactive.options.gray_of has it. Closes the bitmap.
+// color, of many grays, or nowhere bright, as a cut-out is, how opaque it is. As the server's interactive.options.gray_of has it.
+// Closes the bitmap.
 export function grayOf(bitmap) {
   const { width, height, data } = pixelsOf(bitmap);
   const alphaAlone = isCutOut(data);
@@ -24,14 +27,16 @@ function pixelsOf(bitmap) {
 }
 
 function isCutOut(data) {
-  let transparent = false, colored = false, bright = false;
+  let transparent = false, colored = false, bright = false, seen = 0, shaded = 0;
   for (let from = 0; from < data.length; from += 4) {
     const [red, green, blue, alpha] = [data[from], data[from + 1], data[from + 2], data[from + 3]];
     transparent ||= alpha < 255;
     if (alpha === 0) continue;
     const most = Math.max(red, green, blue);
     colored ||= most - Math.min(red, green, blue) > COLORED;
-    bright ||= most > 0;
+    bright ||= most >= 128;
+    seen++;
+    if (most > COLORED && most < 255 - COLORED) shaded++;
   }
-  return transparent && (colored || !bright);
+  return transparent && (colored || !bright || shaded > SHADED * seen);
 }

@@ -99,10 +99,12 @@ def measure_statistics(model: Switchable) -> None:
 
 @contextmanager
 def as_used(case: Case, work: Callable[[], object]) -> Iterator[None]:
-    """As the commands run it: the fast path keeps freed memory, and hands it back at the end, before the next variant.
+    """As the commands run it: the fast path keeps freed memory, and hands it back at the end, before the next variant. Subnormal
+    numbers are flushed or not, as the case says: other cases are prepared already.
 
     A training step finds what the step before it has left, so one goes before: only the first step takes memory from the system.
     """
+    torch.set_flush_denormal(case.flush)
     if case.path == "plain":
         yield
         return

@@ -182,7 +182,7 @@ def _from_hub(model: huggingface.HubModel, overrides: Sequence[str]) -> ModelSpe
 def _from_checkpoint(path: Path, overrides: Sequence[str], published: registry.Published | None = None) -> ModelSpec:
     """By the config that its run saved beside it, else by the file's name where it is a published one (networks of one shape
     are trained at different sizes), else by what the names and shapes in it look like."""
-    folder = path if path.is_dir() else path.parent
+    folder = (path if path.is_dir() else path.parent).absolute()  # "." has no name
     saved = folder / "config.yaml"
     if saved.is_file():
         return ModelSpec(folder.name, _load(saved, overrides, outside=False), path)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NAMES = ("mask", "box", "keep", "remove")
 FLAGS = (*(f"--{name}" for name in NAMES), "--prompt-only")
 COLORED = 16  # levels between the channels of a pixel; compression makes fewer of gray ones
+SHADED = 0.2  # of what is seen: with more pixels between black and white, it is a picture and no drawn mask
 OF_ONE_IMAGE = "a prompt, which belongs to one image: inspyrenet i IMAGE --keep X,Y"  # what other commands answer
 
 
@@ -55,7 +56,7 @@ def read_mask(path: Path) -> "np.ndarray":
 
 def gray_of(image: "DecodedImage") -> "np.ndarray":
     """A mask that was read → uint8 (H, W): its gray, on black where it is transparent. Of a picture with transparency that is in
-    color, or black, as a cut-out is: how opaque it is."""
+    color, of many grays, or nowhere bright, as a cut-out is: how opaque it is."""
     import numpy as np
 
     gray, alpha = image.array.max(axis=2), image.alpha
@@ -63,9 +64,11 @@ def gray_of(image: "DecodedImage") -> "np.ndarray":
         return gray
     seen = alpha > 0
     colored = (gray - image.array.min(axis=2))[seen] > COLORED
-    if alpha.min() < 255 and (colored.any() or not gray[seen].any()):
+    gray = gray * (255 if gray.max() == 1 else 1)  # of labels 0 and 1
+    shaded = (gray[seen] > COLORED) & (gray[seen] < 255 - COLORED)
+    if alpha.min() < 255 and (colored.any() or not (gray[seen] >= 128).any() or shaded.mean() > SHADED):
         return alpha
-    return np.minimum(gray * (255 if gray.max() == 1 else 1), alpha)
+    return np.minimum(gray, alpha)
 
 
 def _box(word: str) -> tuple[float, ...]:

@@ -8,6 +8,10 @@ from numbers import Real
 from typing import Any, Literal, cast
 
 import numpy as np
+from PIL import Image
+
+from ..data.images.decoded import decode
+from .options import gray_of
 
 Point = tuple[float, float]  # x, y in pixels of the upright image, from its upper left corner
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height
@@ -151,7 +155,9 @@ def _tuple(items: Any, what: str) -> tuple[Any, ...]:
 
 
 def _array(mask: Any) -> np.ndarray:
-    """Raises PromptError for what is no array, nor anything that becomes one."""
+    """A Pillow image as its file would be read. Raises PromptError for what is no array, nor anything that becomes one."""
+    if isinstance(mask, Image.Image):
+        return gray_of(decode(mask, label="the mask"))
     try:
         array = np.asarray(mask)
     except ValueError:

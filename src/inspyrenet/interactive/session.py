@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..data.images.preprocess import to_map
-from ..networks.network import LAPLACIAN, Network, NetworkMaps, Parts, RemoverError, sigmoid
+from ..networks.network import LAPLACIAN, Network, NetworkMaps, Parts, RemoverError, sigmoid, stretched
 from . import coarse, raster
 from .head import head_beside
 from .prompt import Prompt
@@ -73,18 +73,11 @@ class InteractiveImage:
 
     def maps(self, prompt: Prompt) -> NetworkMaps:
         """As `Remover.predict` gives them for an image without a prompt."""
-        return NetworkMaps(self._stretched(self.answer(prompt).probability), stretched=True)
+        return NetworkMaps(stretched(self.answer(prompt).probability, self.network, self.own), stretched=True)
 
     def saliency(self, prompt: Prompt) -> np.ndarray:
         """The map at the image's size, uint8 (H, W)."""
         return to_map(self.maps(prompt).probability, self.shape)
-
-    def _stretched(self, probability: np.ndarray) -> np.ndarray:
-        """As the network's config stretches its own map, so that what was not touched stays as it was."""
-        low, high = float(self.own.min()), float(self.own.max())
-        if self.network.normalize == "none" or high - low < 1 / 255:
-            return probability
-        return ((probability - low) / (high - low)).clip(0, 1)
 
     def _finest(self, s3: np.ndarray) -> np.ndarray:
         """S0 from a coarse map (h, w), in 0..1."""

@@ -37,9 +37,10 @@ class TorchNetwork:
         self.name, self.weights, self.device = spec.name, spec.weights, str(device)
         model, test = build.section(spec.config, "Model"), spec.config.Test
         self.preprocess = preprocessing(spec, options.resize or ("static" if options.mode in MODES else None))
-        self.merging = options.patch_merging
-        if self.merging:
-            _check_merging(model)
+        self.merging = bool(test and test.patch_merging and self.preprocess.base_size)
+        if options.patch_merging:
+            _check_merging(model, options.resize)
+            self.merging = True
             self.preprocess = replace(self.preprocess, sizing="dynamic", size=UNBOUNDED, base_size=model.base_size)
         self.batch_size = ON_GPU if device.type != "cpu" and not self.merging else 1
         self.normalize = test.normalize if test else "none"
@@ -83,12 +84,14 @@ class TorchNetwork:
             return NetworkMaps(probability, tuple(map(as_array, out.saliency)), tuple(map(as_array, out.laplacian)))
 
 
-def _check_merging(model: ModelSection) -> None:
-    """Raises RemoverError for a model without the pyramid in which patches are merged."""
+def _check_merging(model: ModelSection, resize: Sizing | None) -> None:
+    """Raises RemoverError for a model without the pyramid in which patches are merged, and where another sizing is asked for."""
     if not has_pyramid(model.name):
         raise RemoverError(
             f"patch merging (--PM) is for InSPyReNets, and {model.name} is none: leave it out, or take --resize static"
         )
+    if resize is not None:
+        raise RemoverError(f"patch merging (--PM) sees an image at its own size: leave --resize {resize} out")
 
 
 def preprocessing(spec: ModelSpec, resize: Sizing | None) -> Preprocess:

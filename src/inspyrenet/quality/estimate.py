@@ -69,6 +69,7 @@ def fitted(values: np.ndarray, iou: np.ndarray, names: Sequence[str] = NAMES) ->
 
 def file_of(weights: Path) -> Path:
     """NAME.quality.json beside the file NAME.safetensors or the folder NAME."""
+    weights = weights.absolute()  # "." has no name
     return weights.with_name(f"{weights.name if weights.is_dir() else weights.stem}.quality.json")
 
 

@@ -387,6 +387,15 @@ def test_the_command_works_in_a_pipe(bundled, photos, monkeypatch, shared):
     assert np.array_equal(result, shared.process(read_image(photos / "a.png"), type="map"))
 
 
+def test_a_pipe_does_not_write_into_folders(photos, tmp_path, monkeypatch, capsys):
+    source = types.SimpleNamespace(buffer=io.BytesIO((photos / "a.png").read_bytes()), isatty=lambda: False)
+    monkeypatch.setattr(sys, "stdin", source)
+    for folder in (f"{tmp_path}/new/", str(tmp_path)):
+        assert cli.main(["i", "-", folder]) == 1
+        assert f"{folder} is a folder" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 def test_bad_bytes_in_a_pipe_leave_stdout_empty(bundled, monkeypatch, capsys):
     out = types.SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, flush=lambda: None)
     monkeypatch.setattr(sys, "stdin", types.SimpleNamespace(buffer=io.BytesIO(b"text"), isatty=lambda: False))

@@ -11,15 +11,19 @@ from PIL import Image
 
 from inspyrenet import Remover
 from inspyrenet.data.images.encode import FormatError, encode
+from inspyrenet.data.images.preprocess import to_map
 from inspyrenet.data.images.read import ImageError, read_image
+from inspyrenet.engine import build
 from inspyrenet.engine.jit import CompilerMissing
 from inspyrenet.engine.presets import resolve_model
+from inspyrenet.engine.test import predictor_of
 from inspyrenet.lib.models.inspyrenet import InSPyReNet
 from inspyrenet.networks import torch_parts
 from inspyrenet.networks.network import LAPLACIAN, NotEnoughMemory
 from inspyrenet.remover.compositing import CutoutError
 from inspyrenet.remover.foreground import ForegroundError
 from inspyrenet.remover.remover import RemoverError
+from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.system.device import DeviceError
 from inspyrenet.utils.system.precision import PrecisionError
 from tests.tiny_network import DYNAMIC, picture, write_tiny
@@ -308,6 +312,25 @@ def test_patch_merging_takes_any_size_and_leaves_small_images_as_they_are(tmp_pa
     assert remover.process(picture(90, 200), type="map").shape == (90, 200)
     small, large = remover.process_batch([picture(), picture(90, 200)], type="map")
     assert np.array_equal(small, saliency) and large.shape == (90, 200)
+
+
+def test_patches_are_merged_as_the_test_section_says(tmp_path):
+    config, weights = write_tiny(tmp_path, transforms=DYNAMIC)
+    words = ["Test.patch_merging=true"]
+    remover, plain = (Remover(config, "cpu", weights, overrides=some, engine="torch") for some in (words, []))
+    image = picture(150, 200)
+    (test,) = load_config([config], words)
+    predictor = predictor_of(test, build.loaded(test, weights).eval(), torch.device("cpu"))
+    prepared = (torch.from_numpy(one)[None] for one in remover.network.preprocess(image))
+    expected = to_map(predictor(*prepared).logits.sigmoid().numpy(), image.shape[:2])
+    found = remover.process(image, type="map")
+    assert np.array_equal(found, expected) and not np.array_equal(found, plain.process(image, type="map"))
+
+
+def test_patch_merging_is_at_the_images_own_size(tmp_path):
+    config, weights = write_tiny(tmp_path)
+    with pytest.raises(RemoverError, match="leave --resize dynamic out"):
+        Remover(config, "cpu", weights, "dynamic", patch_merging=True)
 
 
 def test_patch_merging_is_for_networks_with_a_pyramid(tmp_path):

@@ -139,6 +139,14 @@ def test_folders_without_a_config(data, capsys, monkeypatch):
         assert "5  0.04" in capsys.readouterr().out
 
 
+def test_one_folder_of_maps_is_not_scored_as_several_runs(data, capsys):
+    words = ["--config", config(data), "--pred-root", str(data / "maps"), "--gt-root", str(data / "gt"), "seed=0,1"]
+    for more in ([], ["--compare", str(data / "maps"), str(data / "maps")]):
+        given = words if not more else [*words[:2], *words[4:], *more]
+        assert evaluate.main(given) == 1
+        assert "maps of one run, but there are 2 configs" in capsys.readouterr().err
+
+
 def test_sets_that_were_not_predicted_are_said(data, capsys):
     (data / "gt" / "C" / "masks").mkdir(parents=True)
     assert (

@@ -36,6 +36,12 @@ def test_a_list_chooses_by_name_in_its_order(root, text, file):
     assert names(root, text, file) == ["b c", "a", "sub/d"]
 
 
+def test_of_a_name_and_a_longer_one_the_exact_one_is_meant(root):
+    make(root, "Own/images/{}.jpg", "Own/masks/{}.png", ("a.flip",))
+    assert names(root, "a.flip\na\n") == ["a.flip", "a"]
+    assert names(root, "a.jpg\na.flip.jpg\n") == ["a", "a.flip"]
+
+
 @pytest.mark.parametrize("header", ["name", "image", "id,image"])
 def test_a_table_chooses_too(root, header):
     first = "7," if "," in header else ""

@@ -49,15 +49,19 @@ def tiff(
     packed: bool = False,
     planar: bool = False,
     photometric: int = RGB,
+    bits: int = 16,
 ) -> bytes:
-    """order: "<" Intel, ">" Motorola. In one strip: planar files only claim to be so."""
+    """order: "<" Intel, ">" Motorola. In one strip: planar files only claim to be so. bits: 16, or 12 of a gray image."""
     height, width, channels = values.shape
     body = values.astype(f"{order}u2").tobytes()
+    if bits == 12:
+        digits = (values[..., 0, None] >> np.arange(12)[::-1] & 1).reshape(height, -1)
+        body = np.packbits(digits.astype(bool), axis=1).tobytes()
     body = zlib.compress(body) if packed else body
     tags = {
         256: width,
         257: height,
-        258: (16,) * channels,
+        258: (bits,) * channels,
         259: 8 if packed else 1,
         262: photometric,
         273: 8,
@@ -70,7 +74,7 @@ def tiff(
     for tag, value in tags.items():
         count, number = (channels, 8 + len(body)) if tag == 258 else (1, value)
         if count == 1 and tag == 258:  # a single value stands in the entry itself
-            number = 16
+            number = bits
         entries += struct.pack(f"{order}HHII", tag, 3 if tag == 258 else 4, count, number)
     head = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HI", 42, 8 + len(body) + len(depths))
     return head + body + depths + struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
@@ -147,3 +151,11 @@ def test_a_deep_gray_tiff_whose_zero_is_white_is_not_negative():
     assert np.array_equal(read_image(light)[..., 0], 255 - ROUNDED[..., 0])
     mask = tiff((values > 30000).astype(np.uint16) * 65535, photometric=WHITE_IS_ZERO)
     assert np.array_equal(decode_layer(mask, "mask.tif")[0] == 255, values[..., 0] <= 30000)
+
+
+def test_gray_of_12_bits_is_as_bright_as_of_16():
+    values = DEEP[:, :30, :1] >> 4
+    expected = np.rint(values[..., 0] * (255 / 4095)).astype(int)
+    data = tiff(values, photometric=1, bits=12)
+    for found in (read_image(data)[..., 0], read_decoded(data).array[..., 0]):
+        assert np.abs(found.astype(int) - expected).max() <= 1

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from inspyrenet.data.hub.onnx_files import ModelMetadata
+from inspyrenet.data.images.preprocess import to_map
 from inspyrenet.networks.exported import preprocess_of
 
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 EXAMPLE = DOCS / "onnx_example.py"
+PLAIN: dict = {"base_size": (8, 8), "sizing": "static", "size": (8, 8), "mean": (0.5,) * 3, "std": (0.2,) * 3}
 STRIDED, OFFSET, FREE = (32, 0, 32), (8, 1, 33), (1, 0, 32)  # as InSPyReNet, the published PSPNet, and our own
 
 
@@ -52,6 +54,30 @@ def test_its_sizes_and_values_are_ours(tmp_path, monkeypatch, rule, size):
     assert given["image"].shape == (1, *ours.shape)
     assert np.allclose(given["image"][0], ours, atol=1e-6)
     assert np.asarray(Image.open(tmp_path / "map.png")).shape == size
+
+
+@pytest.mark.parametrize("normalize", ["none", "minmax"])
+def test_its_maps_are_stretched_as_ours(tmp_path, monkeypatch, normalize):
+    metadata = ModelMetadata("any", "Toy", ("image",), ("saliency",), *FREE, **PLAIN, normalize=normalize)
+    values = np.linspace(0.2, 0.6, 64, dtype=np.float32).reshape(1, 1, 8, 8)
+    stand_in = runtime(metadata, {})
+    stand_in.InferenceSession.run = lambda self, outputs, inputs, options: [values]
+    monkeypatch.setitem(sys.modules, "onnxruntime", stand_in)
+    Image.new("RGB", (20, 30)).save(tmp_path / "photo.png")
+    monkeypatch.setattr(
+        sys, "argv", [str(EXAMPLE), "model.onnx", str(tmp_path / "photo.png"), str(tmp_path / "map.png")]
+    )
+    runpy.run_path(str(EXAMPLE), run_name="__main__")
+    found = np.asarray(Image.open(tmp_path / "map.png")).astype(int)
+    assert np.abs(found - to_map(values, (30, 20), normalize)).max() <= 1
+
+
+def test_it_says_where_another_program_resizes(tmp_path, monkeypatch):
+    metadata = ModelMetadata("any", "Toy", ("image",), ("saliency",), *FREE, **PLAIN, backend="opencv")
+    monkeypatch.setitem(sys.modules, "onnxruntime", runtime(metadata, {}))
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "model.onnx", "photo.png", "map.png"])
+    with pytest.raises(SystemExit, match="that OpenCV resizes"):
+        runpy.run_path(str(EXAMPLE), run_name="__main__")
 
 
 def test_the_page_shows_the_file():

@@ -37,3 +37,12 @@ def test_more_boxes_than_the_network_looks_at_are_refused():
     with pytest.raises(PromptError, match="21 boxes are too many for Bright, which looks at each of them: 20 at most"):
         maps(network, IMAGE, Prompt(boxes=boxes))
     assert network.passes == MOST_BOXES
+
+
+def test_maps_are_stretched_as_the_network_says():
+    class Faint(BrightNetwork):
+        normalize = "minmax"
+
+    image = painted((30, 20, 20, 20), value=100)
+    found = maps(Faint(), image, Prompt(boxes=((28, 18, 24, 24),)))
+    assert found.stretched and found.probability[0, 0, 30, 40] == 1 and found.probability[0, 0, 30, 29] == 0

@@ -73,6 +73,17 @@ def test_masks_of_every_coding(tmp_path, picture, expected):
     assert read_mask(tmp_path / "mask.png").tolist() == [expected] * 2
 
 
+def test_a_cut_out_of_a_gray_photograph_is_known_by_its_shades(tmp_path):
+    gray = np.tile(np.arange(20, 220, 2, dtype=np.uint8), (40, 1))
+    alpha = np.zeros_like(gray)
+    alpha[5:35, 10:60] = 255
+    Image.fromarray(np.dstack([gray, alpha])).save(tmp_path / "photo.out.png")
+    assert np.array_equal(read_mask(tmp_path / "photo.out.png"), alpha)
+    drawn = np.where(gray > 100, 255, 0).astype(np.uint8)  # a mask that covers a part of the image
+    Image.fromarray(np.dstack([drawn, alpha])).save(tmp_path / "drawn.png")
+    assert np.array_equal(read_mask(tmp_path / "drawn.png"), np.minimum(drawn, alpha))
+
+
 def test_no_words_are_no_prompt():
     assert prompt_from(parsed()) is None and prompt_from(argparse.Namespace()) is None
 

@@ -44,7 +44,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: Prompt("mask.png"), "a mask is an array or a Pillow image, not 'mask.png'"),
         (lambda: Prompt(np.ones((2, 2), np.uint16)), "not uint16: divide by its white"),
         (lambda: Prompt(np.zeros((2, 2)) - 0.5), "0..1, not -0.5"),
-        (lambda: prompt_of(mask=Image.new("RGBA", (4, 3))), r"not of shape \(3, 4, 4\): give one channel"),
+        (lambda: prompt_of(mask=np.zeros((3, 4, 4), np.uint8)), r"not of shape \(3, 4, 4\): give one channel"),
         (lambda: prompt_of(mask=[[1, 2], [3]]), "rows that are equally long"),
         (lambda: prompt_of(mask=b"PNG"), "a mask is an array or a Pillow image, not b'PNG'"),
         (lambda: prompt_of(points=5), "points is a list of points, not 5"),
@@ -124,6 +124,17 @@ def test_a_mask_is_looked_at_once_however_many_boxes_there_are():
         assert _marks(values, (box,), (20, 30)) == marked
     empty = tuple(box for box in ((x, y, 1.0, 1.0) for x, y in corners) if not _marks(values, (box,), (20, 30)))
     assert 5 < len(empty) < len(corners) and not _marks(values, empty, (20, 30))
+
+
+def test_a_pillow_mask_is_read_as_its_file_would_be():
+    mask = Image.new("P", (4, 3), 1)
+    mask.putpalette([255, 255, 255, 0, 0, 0])  # white is 0, black is 1
+    mask.putpixel((2, 1), 0)
+    expected = np.zeros((3, 4))
+    expected[1, 2] = 1
+    for one in (mask, mask.convert("L"), mask.convert("1"), mask.convert("RGB")):
+        prompt = prompt_of(mask=one)
+        assert prompt is not None and prompt.probability is not None and np.array_equal(prompt.probability, expected)
 
 
 def test_a_prompt_comes_from_its_parts():
