@@ -69,7 +69,7 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     states: dict[str, State] = {}
     odd: tuple[str, ...] = ()
     if place.suffix.lower() in LISTS and place.is_file():
-        found, own = _read_list(place, root)
+        found, own = _read_list(place)
     elif is_url(source):
         sources, states, odd = find_objects(source, dest)
         found, own = sources.files, sources.root
@@ -83,13 +83,14 @@ def find_inputs(source: str, dest: Path, root: Path | None = None) -> Inputs:
     if not images and not odd:
         raise BatchError(f"{source}: no images, {videos} videos: videos are cut by inspyrenet p")
     twice = len(found) - videos - len(images)
-    unnamed = tuple(str(path) for path in images if not _is_text(str(path)))
+    unnamed = tuple(str(path) for path in images if not is_text(str(path)))
     images = [path for path in images if str(path) not in unnamed] if unnamed else images
     root = _checked_root(root, own, images)
     return Inputs(images, root, videos, twice, (*unnamed, *odd), like_results, others, states)
 
 
-def _is_text(name: str) -> bool:
+def is_text(name: str) -> bool:
+    """A name that a table can hold."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:  # bytes of another encoding, as Python keeps them
@@ -97,9 +98,9 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _read_list(place: Path, root: Path | None) -> tuple[list[Path], Path]:
-    """Paths of a list; relative ones count from `root`, else from the list's own folder."""
-    base = (root or place.parent).absolute()
+def _read_list(place: Path) -> tuple[list[Path], Path]:
+    """Paths of a list, of which relative ones count from its own folder; and the folder that all have in common."""
+    base = place.parent.absolute()
     names = _names_of_table(place) if place.suffix.lower() == ".parquet" else _names_of_text(place, base)
     if not names:
         raise BatchError(f"{place}: the list is empty")

@@ -24,7 +24,7 @@ from ..utils.system.signals import Handler
 from .cluster import RayExecutor
 from .errors import BatchError, cleaning_up, load_arrow
 from .in_flight import InFlight
-from .inputs import Inputs, Item, find_inputs, lay_out, tasks_of
+from .inputs import Inputs, Item, find_inputs, is_text, lay_out, tasks_of
 from .layout import lay_out_workers
 from .local import LocalExecutor
 from .manifest import FAILED, Journal, Manifest, Row, merge_rows, table_of
@@ -120,6 +120,9 @@ def _check(request: BatchRequest) -> OutputOptions:
     for name in ("workers", "threads", "batch_size", "shard_size"):
         if getattr(request, name) is not None and getattr(request, name) < 1:
             raise BatchError(f"--{name.replace('_', '-')} is at least 1, not {getattr(request, name)}")
+    for word in filter(None, (request.output, request.manifest)):
+        if not is_text(word):
+            raise BatchError(f"{word!r}: a table cannot hold names that are not UTF-8: choose another one")
     if request.manifest and Path(request.manifest).suffix.lower() != ".parquet":
         raise BatchError(f"--manifest {request.manifest}: a manifest ends in .parquet")
     style = mended_style(style_of(request.type), request.mending, request.reverse)

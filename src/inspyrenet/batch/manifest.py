@@ -5,6 +5,7 @@ appear whole or not at all. Every start and every end folds the parts into the s
 unfinished shards only; those are found again from the results themselves (`resume.py`).
 """
 
+import contextlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -301,9 +302,15 @@ class Journal:
             shard = self.open.setdefault(row.shard, {})
             shard[row.path] = row
             if len(shard) == self.expected[row.shard]:
-                self.manifest.add_part(row.shard, list(self.open.pop(row.shard).values()))
+                self._write(row.shard)
 
     def flush(self) -> None:
-        """Write unfinished shards too: the batch was stopped."""
-        for shard in list(self.open):
-            self.manifest.add_part(shard, list(self.open.pop(shard).values()))
+        """Write unfinished shards too: the batch was stopped. All are tried before an error is raised."""
+        with contextlib.ExitStack() as shards:
+            for shard in self.open:
+                shards.callback(self._write, shard)
+
+    def _write(self, shard: int) -> None:
+        """Rows are forgotten once they are in the file: an interrupt may come before."""
+        self.manifest.add_part(shard, list(self.open[shard].values()))
+        del self.open[shard]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..data.images.formats import JUNK, KNOWN, is_known
 from ..data.images.read import find_files
-from ..remover.output_paths import is_inside, is_result
+from ..remover.output_paths import Resolver, is_inside, is_result
 from ..utils.system.paths import expanded, says_folder
 from .report import named_like_results, named_others
 
@@ -59,11 +59,12 @@ def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
             f"{folder}: is it the output? -o {folder} says so; without the / at its end it is one more input"
         )
     seen: set[Path] = set()
-    found = []
+    resolve, found = Resolver(), []
     for word in words:
         one = _look(word, dest)
         named = tuple(path for path in one.files if is_result(path))
-        fresh = {path.resolve(): path for path in one.files if path not in named and path.resolve() not in seen}
+        real = {path: resolve(path) for path in one.files if path not in named}
+        fresh = {place: path for path, place in real.items() if place not in seen}
         seen |= fresh.keys()
         found.append(Sources([*fresh.values()], one.root, one.like_results + named, one.others))
     if not seen:

@@ -89,7 +89,7 @@ def _request(job: FileJob, work: Work, remover: "Remover") -> str:
     picture = None if style.picture is None else hashlib.sha256(style.picture.tobytes()).hexdigest()
     look = (replace(style, picture=None), picture, work.threshold, work.reverse, work.edges, work.steady, work.quality)
     files = [(path.resolve(), path.stat().st_mtime_ns) for path in (job.source, weights) if path.exists()]
-    return repr((files, look, remover.describe()))
+    return repr((files, look, remover.describe(), remover.options.deciding_maps()))
 
 
 def _note(job: FileJob, outcome: Outcome, report: Report, say: Callable[[str], None] | None) -> None:

@@ -99,7 +99,7 @@ def plan(
     for source, place in zip(sources, places, strict=True):
         key = (kind(source), _key(place.with_suffix("")))
         stems[key] = stems.get(key, 0) + 1
-    real = _Resolver()
+    real = Resolver()
     inputs = {_key(real(source)) for source in sources}
     numbered = {_series(real(source)) for source in sources if NUMBER.search(source.stem)}
     # a folder of results below the images is no place for images
@@ -131,7 +131,7 @@ def is_inside(folder: Path, root: Path) -> bool:
     return folder.resolve() != root.resolve() and folder.resolve().is_relative_to(root.resolve())
 
 
-class _Resolver:
+class Resolver:
     """Path.resolve for many files of few folders: each folder is looked up once."""
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """Pictures without a container, one after the other, as FFmpeg's rawvideo has them: RGB24 or RGBA in, RGB24, RGBA or gray out."""
 
 import errno
+import select
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -45,7 +46,13 @@ class RawSource(PicturesOnly):
     def _read(self, count: int) -> bytearray:
         """So many bytes; fewer at the end."""
         data, there = bytearray(count), 0
-        while there < count and (more := self._stream.readinto(memoryview(data)[there:])):
+        while there < count:
+            more = self._stream.readinto(memoryview(data)[there:])
+            if more is None:  # of a pipe that is set not to wait: nothing is there yet
+                select.select([self._stream], [], [])
+                continue
+            if not more:
+                break
             there += more
         del data[there:]
         return data

@@ -9,6 +9,7 @@ import numpy as np
 
 from .errors import VideoError, load_av, reason_of
 from .source import BT601, BT709, FULL, MATRICES, UNSPECIFIED, Colors, Picture, Sound
+from .timeline import Timeline
 
 MISSING = 0.5  # seconds that may lack at the end before a file counts as cut short
 CONTAINERS = (
@@ -64,9 +65,9 @@ class VideoFile:
         self._decoder.thread_type = "AUTO"
         self.time_base: Fraction = stream.time_base
         self.rate = stream.average_rate or stream.guessed_rate
-        self.tracks = tuple(track for track in self._container.streams.audio if track.codec_context is not None)
+        self.tracks = tuple(track for track in self._container.streams.audio if _has_sound(track))
         self.shift = Fraction(max(self._container.start_time or 0, 0), 1_000_000)
-        self.aspect = stream.codec_context.sample_aspect_ratio or Fraction(1)
+        self.aspect = stream.sample_aspect_ratio or Fraction(1)  # the container's, else the codec's
         self.colors = Colors()
         self.frames = self._expected_frames()
         self._turn: np.ndarray | None = None
@@ -90,7 +91,9 @@ class VideoFile:
 
     def _items(self) -> Iterator[Picture | Sound]:
         numbers = {track.index: number for number, track in enumerate(self.tracks)}
+        timeline = Timeline()
         for packet in self._container.demux(self._stream, *self.tracks):
+            timeline.move(packet)
             self._note_end(packet)
             if packet.stream.index in numbers:
                 if packet.size and not packet.is_corrupt:
@@ -178,6 +181,12 @@ def _picture_stream(container: Any, path: Path) -> Any:
     if streams[0].codec_context is None:
         raise VideoError(f"{path}: its video codec is unknown here; convert it to mp4 first")
     return streams[0]
+
+
+def _has_sound(track: Any) -> bool:
+    """Its codec is known, and so is its sound: broadcasts announce tracks that never come."""
+    context = track.codec_context
+    return context is not None and context.sample_rate > 0 and context.layout.nb_channels > 0
 
 
 def _decoder_of(av: Any, stream: Any, path: Path) -> Any:

@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from ..data.whole_file import sync_file
 from .bounded_queue import BoundedQueue
 from .errors import explained_writing, load_av
 from .formats import Encoding
-from .sound import Track, add_track
+from .sound import Guarded, add_track
 from .source import FULL, LIMITED, MATRICES, Colors, Picture, Sound, Source
 
 NUMBERS = {swscale: number for number, swscale in MATRICES.items() if number not in (5, 10)}  # swscale's → H.273's
@@ -35,11 +36,12 @@ class VideoWriter:
         self._temporary = target.parent / f".{secrets.token_hex(8)}.part"
         self._container: Any = None
         self._stream: Any = None
-        self._tracks: list[Track] = []
+        self._tracks: list[Guarded] = []
         # before the first picture, which says how large the video is
         self._early: BoundedQueue[Sound] = BoundedQueue(EARLY, lambda sound: sound.nbytes)
         self._lost = 0
         self._size = (0, 0)
+        self._square: Fraction | None = None  # the shape that pixels had which are square now
 
     def picture(self, picture: Picture) -> None:
         """Encode a result (H, W), (H, W, 3) or (H, W, 4)."""
@@ -88,6 +90,14 @@ class VideoWriter:
             parts.append(
                 f"{was} became {now}: H.264 in MP4 has even sides, the last line is there twice; webm and mov keep the size"
             )
+        if self._square is not None:
+            across, down = self._square.numerator, self._square.denominator
+            parts.append(
+                f"pixels of {across}:{down} became square, {sides[0]}×{sides[1]} of them: webm does not keep their shape here"
+            )
+        left_out = sum(track.left_out for track in self._tracks)
+        if left_out:
+            parts.append(f"{left_out} packets of sound left out: they are damaged, or out of order")
         if self._lost:
             parts.append(
                 f"{self._lost} packets of sound left out: until the first picture, {EARLY / 2**20:g} MiB are kept at most"
@@ -106,11 +116,13 @@ class VideoWriter:
         self._container = av.open(f"file:{self._temporary}", "w", format=encoding.container, options=options)
         self._stream = self._container.add_stream(encoding.codec, rate=source.rate, options=dict(encoding.options))
         self._size = array.shape[:2]
-        height, width = self._even(array).shape[:2]
+        if encoding.container == "webm" and source.aspect != 1:  # PyAV cannot tell it of pixels' shape
+            self._square, self._size = source.aspect, squared(self._size, source.aspect)
+        height, width = self._even(fitted(array, self._size)).shape[:2]
         stream, context = self._stream, self._stream.codec_context
         stream.width, stream.height, stream.pix_fmt = width, height, encoding.pixels
         context.time_base = source.time_base
-        context.sample_aspect_ratio = source.aspect
+        context.sample_aspect_ratio = source.aspect if self._square is None else Fraction(1)
         context.thread_type = "AUTO"
         if self._keeps_colors:
             self._colors = source.colors
@@ -142,6 +154,12 @@ class VideoWriter:
             return array
         more = [(0, side % 2) for side in array.shape[:2]] + [(0, 0)] * (array.ndim - 2)
         return np.pad(array, more, mode="edge")
+
+
+def squared(size: tuple[int, int], aspect: Fraction) -> tuple[int, int]:
+    """(height, width) of a picture whose pixels have this shape, in square ones; no side becomes shorter."""
+    height, width = size
+    return (height, round(width * aspect)) if aspect > 1 else (round(height / aspect), width)
 
 
 def fitted(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:

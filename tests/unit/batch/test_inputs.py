@@ -49,6 +49,13 @@ def test_a_root_keeps_more_of_the_structure(photos, tmp_path):
         find_inputs(str(photos / "*.jpg"), tmp_path / "out", photos / "one")
 
 
+def test_a_root_does_not_move_the_names_of_a_list(photos, tmp_path):
+    (photos / "one" / "list.txt").write_text("b.JPG\n")
+    (photos / "b.JPG").write_bytes(b"another image of this name")
+    inputs = find_inputs(str(photos / "one" / "list.txt"), tmp_path / "out", photos)
+    assert names(inputs) == ["one/b.JPG"]
+
+
 def test_results_among_the_images_are_no_images(photos):
     out = photos / "out"
     out.mkdir()

@@ -308,3 +308,16 @@ def test_many_results_are_looked_at_in_slices(place, monkeypatch):
     items = [item(place, "a")] + [item(place, f"n{number}") for number in range(10)]
     state = plan_resume(items, table_of([]))
     assert state.todo == items[1:] and state.finished == 1
+
+
+def test_rows_outlive_a_write_that_fails(manifest):
+    manifest.open(MADE_WITH)
+    journal = Journal(manifest, {0: 1, 1: 2})
+    write = manifest.add_part
+    manifest.add_part = lambda shard, rows: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        journal.add([row("a")])
+    manifest.add_part = write
+    journal.add([row("b", shard=1)])
+    journal.flush()
+    assert paths(again(manifest)[1]) == ["/in/a.jpg", "/in/b.jpg"]

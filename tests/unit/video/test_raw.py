@@ -1,8 +1,11 @@
 """Raw pictures in and out."""
 
 import io
+import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -110,3 +113,22 @@ def test_a_pipe_takes_a_picture_in_pieces():
 def test_sizes_and_pixels_that_cannot_be(size, pixels):
     with pytest.raises(VideoError, match="stdin: pictures are 1×1 at least, of rgb24 or rgba"):
         RawSource(io.BytesIO(), size, pixels)
+
+
+def test_a_pipe_that_is_set_not_to_wait_is_waited_for():
+    ours, theirs = os.pipe()
+    os.set_blocking(ours, False)
+    data = bytes(range(36))
+
+    def write():
+        for part in (data[:10], data[10:]):
+            time.sleep(0.1)
+            os.write(theirs, part)
+        os.close(theirs)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with open(ours, "rb", buffering=0) as stream:  # noqa: PTH123
+        source = RawSource(stream, (3, 4))
+        assert [picture.array.tobytes() for picture in source] == [data] and source.warning is None
+    writer.join()

@@ -20,6 +20,7 @@ from inspyrenet.video.opening import open_writer
 from inspyrenet.video.process import FrameOptions, cut_video
 from inspyrenet.video.raw import RawWriter
 from inspyrenet.video.reading import VideoFile
+from inspyrenet.video.sound import Copied
 from inspyrenet.video.source import Colors, Picture, Sound
 from inspyrenet.video.writing import VideoWriter
 from tests.moving import look, make_tagged, make_video, painted
@@ -225,6 +226,75 @@ def test_sound_is_kept(tmp_path, sound, form, codec):
 def test_sound_in_broadcast_packets_is_unpacked(tmp_path):
     run(tmp_path, VideoFile(make_video(tmp_path / "in.mts", 20, sound="aac", form="mpegts")))
     assert look(tmp_path / "made.mp4").sound_seconds == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("form", ["mp4", "webm"])
+@pytest.mark.parametrize(("sound", "container"), [("aac", "mpegts"), ("mp2", "mpegts"), ("mp2", "vob")])
+def test_joined_recordings_run_on(tmp_path, sound, container, form):
+    part = make_video(tmp_path / "part", 20, sound=sound, form=container, codec="mpeg2video")
+    (tmp_path / "in.ts").write_bytes(2 * part.read_bytes())
+    outcome = run(tmp_path, VideoFile(tmp_path / "in.ts"), form=form)
+    seen = look(outcome.path)
+    assert len(seen.frames) >= 38  # what lies at the joint may be damaged
+    steps = np.diff(seen.times)
+    assert steps.min() > 0.03 and seen.times[-1] == pytest.approx(1.95, abs=0.15)
+    assert seen.sound_seconds == pytest.approx(2, abs=0.25)
+
+
+def test_sound_that_changes_its_kind_is_written_on(tmp_path):
+    for channels in ("mono", "stereo"):
+        with av.open(str(tmp_path / channels), "w", format="mpegts") as out:
+            video = out.add_stream("mpeg2video", rate=20)
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+            track = out.add_stream("mp2", rate=48000, layout=channels)
+            for number in range(20):
+                frame = av.VideoFrame.from_ndarray(painted(number), format="rgb24").reformat(format="yuv420p")
+                frame.pts, frame.time_base = number, Fraction(1, 20)
+                out.mux(video.encode(frame))
+                wave = np.zeros((1, 2400 * (1 + (channels == "stereo"))), np.int16)
+                piece = av.AudioFrame.from_ndarray(wave, format="s16", layout=channels)
+                piece.sample_rate, piece.pts, piece.time_base = 48000, 2400 * number, Fraction(1, 48000)
+                out.mux(track.encode(piece))
+            for stream in (video, track):
+                out.mux(stream.encode(None))
+    (tmp_path / "in.ts").write_bytes(b"".join((tmp_path / name).read_bytes() for name in ("mono", "stereo")))
+    outcome = run(tmp_path, VideoFile(tmp_path / "in.ts"), form="webm")
+    seen = look(outcome.path)
+    assert len(seen.frames) >= 38 and seen.sound_codec == "opus"
+    assert seen.sound_seconds == pytest.approx(2, abs=0.3)
+
+
+def test_sound_that_cannot_be_written_costs_no_picture(tmp_path, monkeypatch):
+    def put(self, packet):
+        raise av.error.ArgumentError(22, "Invalid argument")
+
+    monkeypatch.setattr(Copied, "put", put)
+    outcome = run(tmp_path, VideoFile(make_video(tmp_path / "in.mp4", 20, sound="aac")))
+    assert outcome.frames == 20 and "packets of sound left out" in outcome.note
+
+
+@pytest.mark.parametrize(("form", "codec"), [("matroska", "libvpx-vp9"), ("mov", "prores_ks"), ("mp4", "libx264")])
+def test_the_shape_of_pixels_is_kept_or_said(tmp_path, form, codec):
+    path = tmp_path / "in.video"
+    with av.open(str(path), "w", format=form) as out:
+        video = out.add_stream(codec, rate=20)
+        video.width, video.height = 64, 48
+        video.pix_fmt = "yuv422p10le" if form == "mov" else "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        for number in range(4):
+            frame = av.VideoFrame.from_ndarray(painted(number), format="rgb24").reformat(format=video.pix_fmt)
+            frame.pts, frame.time_base = number, Fraction(1, 20)
+            out.mux(video.encode(frame))
+        out.mux(video.encode(None))
+    with av.open(str(path)) as written:
+        aspect = written.streams.video[0].sample_aspect_ratio or 1
+    for target in ("mp4", "webm"):
+        outcome = run(tmp_path, VideoFile(path), form=target)
+        with av.open(str(outcome.path)) as made:
+            stream = made.streams.video[0]
+            shown = Fraction(stream.width, stream.height) * (stream.sample_aspect_ratio or 1)
+        assert float(shown) == pytest.approx(float(aspect * 64 / 48), rel=0.02)
+        assert ("became square" in (outcome.note or "")) == (target == "webm" and aspect != 1)
 
 
 @pytest.mark.parametrize("form", ["mp4", "webm", "mov"])

@@ -95,7 +95,7 @@ class FramesWriter:
         entries = list(ENTRY.finditer(text)) if text.startswith(self._head) else []
         names = (self._folder / NAME.format(number) for number in range(1, len(entries) + 1))
         absent = next((number for number, name in enumerate(names) if not name.is_file()), len(entries))
-        return entries[:absent]
+        return entries[:absent][:-1]  # how long the last one is shown, its run did not know
 
     def _begin(self) -> None:
         if not self._there:
