@@ -23,6 +23,7 @@ AGAIN = 16  # pictures before the first new one go through the network once more
 HEAD = "ffconcat version 1.0\n# made for {}\n"
 NAME = "{:06}.png"
 ENTRY = re.compile(r"file \d+\.png\noption framerate \d+\nduration (?P<seconds>[\d.]+)\n")
+STOPPED = "# stopped here\n"
 RATE = 1000  # FFmpeg rounds durations to the time between two pictures at this rate; 25 if it is not told
 
 
@@ -67,6 +68,7 @@ class FramesWriter:
         with explained_system(self.target):
             if self._waiting is not None:
                 self._enter(self._waiting.duration)
+                self._list.write(STOPPED if name == self._folder else "")
             self._close()
             sync_file(self._folder / LIST)
             if name != self._folder:
@@ -95,7 +97,9 @@ class FramesWriter:
         entries = list(ENTRY.finditer(text)) if text.startswith(self._head) else []
         names = (self._folder / NAME.format(number) for number in range(1, len(entries) + 1))
         absent = next((number for number, name in enumerate(names) if not name.is_file()), len(entries))
-        return entries[:absent][:-1]  # how long the last one is shown, its run did not know
+        if text.endswith(STOPPED) and absent == len(entries):  # how long the last one is shown, that run did not know
+            absent -= 1
+        return entries[:absent]
 
     def _begin(self) -> None:
         if not self._there:
