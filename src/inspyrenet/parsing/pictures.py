@@ -92,10 +92,11 @@ class ScenePictures(EpochPictures):
         return np.vstack([self._picture(model, pair) for pair in self.pairs])
 
     def _picture(self, model: nn.Module, pair: Pair) -> np.ndarray:
-        """Image, labels and prediction at the training size."""
+        """Image, labels and prediction at the training size; black where the network's values are not finite."""
         image = read_image(pair.image)
         array, _ = self.preprocess(image)
         size = (array.shape[-2], array.shape[-1])
         (predicted,) = ScenePredictor(model, self.device)(torch.from_numpy(array)[None], [size])
         labels = resize(pair.read_mask(), size, smooth=False)
-        return np.hstack([resize(image, size), colored(labels, self.palette), colored(predicted, self.palette)])
+        shown = np.zeros((*size, 3), np.uint8) if predicted is None else colored(predicted, self.palette)
+        return np.hstack([resize(image, size), colored(labels, self.palette), shown])

@@ -173,7 +173,7 @@ def test_strokes_keep_and_remove_and_are_taken_back(page, own, tmp_path):
 
 def test_a_stroke_from_side_to_side_is_one_of_the_image(page, own, tmp_path):
     page.tool("remove")
-    page.draw((-15, 120), (200, 121), (415, 120))
+    page.draw((-3, 120), (200, 121), (403, 120))
     drawn = page.download(tmp_path)
     assert alpha(drawn, *INSIDE) < alpha(own, *INSIDE) / 4 and page.prompt()["strokes"][0]["points"][0][0] < 0
 
