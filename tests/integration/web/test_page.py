@@ -100,6 +100,20 @@ def test_one_picture_at_a_time_is_composed_whatever_is_moved(tmp_path):
     assert len(places) == 5 and len({*places}) == 1
 
 
+def test_an_image_that_is_refused_leaves_nothing_of_the_one_before(tmp_path):
+    from inspyrenet.demo.page import Page
+
+    network = SimpleNamespace(name="a network", describe=lambda: "a network", network=SimpleNamespace(parts=None))
+    events = Page(network, tmp_path, SimpleNamespace()).build().fns.values()
+    (clearing,) = (event for event in events if event.trigger_only_on_failure)
+    by_id = {component.elem_id: value for component, value in zip(clearing.outputs, clearing.fn(), strict=True)}
+    (seen,) = (event for event in events if event.name == "on_photo")
+    assert clearing.trigger_after == seen._id
+    assert {*by_id} == {"result", "compare", "map", "pyramid", "quality", "download", "draw"}
+    assert by_id["result"] is by_id["compare"] is by_id["map"] is None and by_id["draw"] == ""
+    assert by_id["download"]["value"] is None and by_id["download"]["interactive"] is False
+
+
 def test_the_editor_is_told_the_upload_by_a_relative_address():
     link = layout.drawing("/tmp/a b/my <photo> #1.png")
     assert 'href="editor/#../gradio_api/file=/tmp/a%20b/my%20%3Cphoto%3E%20%231.png"' in link
