@@ -27,16 +27,17 @@ function pixelsOf(bitmap) {
 }
 
 function isCutOut(data) {
-  let transparent = false, colored = false, bright = false, seen = 0, shaded = 0;
+  let transparent = false, colored = false, brightest = 0, seen = 0, shaded = 0;
   for (let from = 0; from < data.length; from += 4) {
     const [red, green, blue, alpha] = [data[from], data[from + 1], data[from + 2], data[from + 3]];
     transparent ||= alpha < 255;
     if (alpha === 0) continue;
     const most = Math.max(red, green, blue);
     colored ||= most - Math.min(red, green, blue) > COLORED;
-    bright ||= most >= 128;
+    brightest = Math.max(brightest, most);
     seen++;
     if (most > COLORED && most < 255 - COLORED) shaded++;
   }
+  const bright = brightest >= 128 || brightest === 1; // or labels of 0 and 1
   return transparent && (colored || !bright || shaded > SHADED * seen);
 }
