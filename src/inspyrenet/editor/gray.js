@@ -3,7 +3,7 @@ const COLORED = 16; // levels between the channels of a pixel
 const SHADED = 0.2; // of what is seen: with more pixels between black and white, it is a picture and no drawn mask
 
 // What is drawn, as a map: its brightest channel, on black where it is transparent; of a picture with transparency that is in
-// color, of many grays, or nowhere bright, as a cut-out is, how opaque it is. As the server's interactive.options.gray_of has it.
+// color, of many grays, or nowhere bright, as a cut-out is, how opaque it is. As the server's interactive.mask_image.gray_of has it.
 // Closes the bitmap.
 export function grayOf(bitmap) {
   const { width, height, data } = pixelsOf(bitmap);

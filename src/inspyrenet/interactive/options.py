@@ -1,19 +1,13 @@
 """Prompts on the command line. Imports nothing heavy before a prompt is given."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from ..data.images.decoded import DecodedImage
     from .prompt import Prompt
 
 NAMES = ("mask", "box", "keep", "remove")
 FLAGS = (*(f"--{name}" for name in NAMES), "--prompt-only")
-COLORED = 16  # levels between the channels of a pixel; compression makes fewer of gray ones
-SHADED = 0.2  # of what is seen: with more pixels between black and white, it is a picture and no drawn mask
 OF_ONE_IMAGE = "a prompt, which belongs to one image: inspyrenet i IMAGE --keep X,Y"  # what other commands answer
 
 
@@ -37,6 +31,7 @@ def prompt_from(options: argparse.Namespace) -> "Prompt | None":
     if not getattr(options, "prompt_only", False) and all(getattr(options, name, None) is None for name in NAMES):
         return None
     from ..utils.system.paths import expanded
+    from .mask_image import read_mask
     from .prompt import Prompt, Stroke
 
     mask = None if options.mask is None else read_mask(expanded(options.mask))
@@ -45,30 +40,6 @@ def prompt_from(options: argparse.Namespace) -> "Prompt | None":
     ]
     strokes = tuple(Stroke(points, keep) for points, keep in said)
     return Prompt(mask, tuple(options.box or ()), strokes, "prompt" if options.prompt_only else "auto")
-
-
-def read_mask(path: Path) -> "np.ndarray":
-    """A mask's file as `gray_of` has it. Raises ImageError, OSError."""
-    from ..data.images.decoded import read_decoded
-
-    return gray_of(read_decoded(path))
-
-
-def gray_of(image: "DecodedImage") -> "np.ndarray":
-    """A mask that was read → uint8 (H, W): its gray, on black where it is transparent. Of a picture with transparency that is in
-    color, of many grays, or nowhere bright, as a cut-out is: how opaque it is."""
-    import numpy as np
-
-    gray, alpha = image.array.max(axis=2), image.alpha
-    if alpha is None:
-        return gray
-    seen = alpha > 0
-    colored = (gray - image.array.min(axis=2))[seen] > COLORED
-    gray = gray * (255 if gray.max() == 1 else 1)  # of labels 0 and 1
-    shaded = (gray[seen] > COLORED) & (gray[seen] < 255 - COLORED)
-    if alpha.min() < 255 and (colored.any() or not (gray[seen] >= 128).any() or shaded.mean() > SHADED):
-        return alpha
-    return np.minimum(gray, alpha)
 
 
 def _box(word: str) -> tuple[float, ...]:

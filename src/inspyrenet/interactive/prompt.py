@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.images.decoded import decode
-from .options import gray_of
+from .mask_image import gray_of
 
 Point = tuple[float, float]  # x, y in pixels of the upright image, from its upper left corner
 Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height

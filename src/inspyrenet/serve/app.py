@@ -17,7 +17,7 @@ from .. import __version__
 from ..data.images.decoded import DecodedImage
 from ..data.images.encode import FORMATS
 from ..editor.fields import FIELDS, prompt_of_form
-from ..interactive.options import gray_of
+from ..interactive.mask_image import gray_of
 from ..interactive.prompt import Prompt
 from ..quality.words import verdict
 from .batching import Batcher, Closed, QueuedJob

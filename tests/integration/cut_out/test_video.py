@@ -187,7 +187,7 @@ def test_frames_of_a_video_are_gone_on_with_by_the_same_command(run, shared, tmp
     part = tmp_path / "cut" / "clip.partial.frames"
     assert code == 130 and f"stopped: 24 frames (1.2 s) are in {part}" in said
     code, said = run(clip, tmp_path / "cut", "--format", "png", "-t", "map")
-    assert code == 0 and "clip.mp4: 8 frames are there already" in said
+    assert code == 0 and "clip.mp4: 7 frames are there already" in said
     assert sorted({path.parent.name for path in (tmp_path / "cut").rglob("*.png")}) == ["clip.frames"]
     found = [np.asarray(Image.open(path)) for path in sorted((tmp_path / "cut" / "clip.frames").glob("*.png"))]
     maps = shared.process_batch(pictures(clip), "map", batch_size=4)

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from inspyrenet.data.images.read import ImageError
-from inspyrenet.interactive.options import add_prompt_options, prompt_from, read_mask
+from inspyrenet.interactive.mask_image import read_mask
+from inspyrenet.interactive.options import add_prompt_options, prompt_from
 from inspyrenet.interactive.prompt import PromptError
 
 
