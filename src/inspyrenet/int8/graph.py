@@ -41,10 +41,10 @@ class _Calibration:
 
 
 def quantize(source: Path, target: Path, metadata: ModelMetadata, images: Sequence[Pair], prepare: Preprocess) -> None:
-    """Write the float32 file `source` in int8: weights with one scale per channel, and 8-bit activations (QDQ).
+    """Write the float32 file `source` in int8: 8-bit weights, one scale per channel, and 8-bit activations (QDQ).
 
-    images: what the ranges of activations are taken from, from the lowest to the highest value. The activations are unsigned, and
-    the weights signed and of 7 bits: of 8, sums of two products saturate on x86 CPUs without VNNI, and maps would be others there.
+    images: what the ranges of activations are taken from, from the lowest to the highest value. The activations are unsigned and
+    the weights signed, in full range: exact on every CPU but x86 ones without VNNI, where sums may saturate.
     Raises Int8Error for a network of which nothing can be computed in 8 bits.
     """
     import onnx

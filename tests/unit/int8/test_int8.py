@@ -115,8 +115,6 @@ def test_convolutions_are_in_8_bits_but_those_that_make_maps(made, tmp_path):
     )  # all that give 8 channels; levels and reconstruction
     stored = [entry for name, entry in weights.items() if name.endswith("weight_quantized")]
     assert {entry.data_type for entry in stored} == {onnx.TensorProto.INT8}
-    largest = [np.abs(onnx.numpy_helper.to_array(entry).astype(int)).max() for entry in stored]
-    assert min(largest) >= 60 and max(largest) <= 64  # of 7 bits: two products in 16 bits, as some CPUs add them, fit
     assert {weights[entry.name.replace("quantized", "scale")].dims[0] for entry in stored} == {
         8
     }  # one for each channel
