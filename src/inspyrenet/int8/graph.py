@@ -66,7 +66,6 @@ def quantize(source: Path, target: Path, metadata: ModelMetadata, images: Sequen
             QuantFormat.QDQ,
             op_types_to_quantize=[*QUANTIZED],
             per_channel=True,
-            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=left_in_float32(model),

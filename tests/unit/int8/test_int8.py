@@ -32,13 +32,18 @@ COUNT = 20
 
 
 class Brightness(Toy):
-    """What is bright is salient: eight channels of blurred light, whose sum decides, and details of little weight."""
+    """What is bright is salient: eight channels of light, whose sum decides, and details of little weight.
+
+    Each sees one color of one pixel: sums of several products saturate in int8 on CPUs without VNNI, and scores would be others.
+    """
 
     def __init__(self):
         super().__init__()
         for index in range(len(self.levels)):
             light, total = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 1, 1)
-            nn.init.uniform_(light.weight, 0, 0.1)
+            nn.init.zeros_(light.weight)
+            for channel in range(8):
+                nn.init.uniform_(light.weight[channel, channel % 3, 1, 1], 1, 1.7)
             nn.init.zeros_(light.bias)
             nn.init.constant_(total.weight, 0.02 if index else 2)
             nn.init.constant_(total.bias, 0 if index else -2)
