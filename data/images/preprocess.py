@@ -160,6 +160,16 @@ def normalized(image: np.ndarray, mean: Triple | None = MEAN, std: Triple | None
     return planes
 
 
+def stretched(values: np.ndarray, like: np.ndarray | None = None) -> np.ndarray:
+    """Probabilities over the full range 0..1: the least and largest value of `like` (the map itself if left out) become 0 and 1.
+
+    Where `like` has less contrast than one gray level, values stay as they are.
+    """
+    like = values if like is None else like
+    low, high = float(like.min()), float(like.max())
+    return ((values - low) / (high - low)).clip(0, 1) if high - low >= 1 / 255 else values
+
+
 def to_map(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch = "none") -> np.ndarray:
     """Probabilities, float32 (1, 1, h, w), → uint8 (H, W) at the image's own size, bilinear with aligned corners, rounded.
 
@@ -177,8 +187,8 @@ def to_map(saliency: np.ndarray, shape: tuple[int, int], normalize: Stretch = "n
         raise NotFiniteError(
             "the saliency map has values that are not finite; try precision float32, check the weights"
         )
-    if normalize == "minmax" and high - low >= 1 / 255:
-        values = (values - low) / (high - low)
+    if normalize == "minmax":
+        values = stretched(values)
     height, width = shape
     result = np.empty((height, width), np.uint8)
     for top, stop, band in interpolated(values, (height, width)):  # at the size of a large photograph each copy counts

@@ -72,7 +72,11 @@ def _configs(options: "Options", pred_root: str | None) -> "list[Config]":
 
     configs = load_config(options.config, options.overrides)
     if pred_root is not None and len(configs) > 1:
-        raise ConfigError([f"{pred_root}: maps of one run, but there are {len(configs)} configs: name the run's own"])
+        raise ConfigError(
+            [
+                f"{pred_root} holds the maps of one run, but {len(configs)} runs are named: score them with a command each"
+            ]
+        )
     return [with_roots(config, pred_root, gt_root) for config in configs]
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..data.images.bilinear import interpolated
-from ..networks.network import Network, NetworkMaps, predict, stretched
+from ..data.images.preprocess import stretched
+from ..networks.network import Network, NetworkMaps, predict
 from . import raster
 from .prompt import Box, Prompt, PromptError
 
@@ -38,7 +39,8 @@ def maps(network: Network, image: np.ndarray, prompt: Prompt) -> NetworkMaps:
     result = np.zeros(shape, np.float32)
     for box in boxes or [_bounds(allowed)]:
         top, bottom, left, right = _around(box, shape)
-        found = stretched(predict(network, [image[top:bottom, left:right]])[0].probability[0, 0], network)
+        found = predict(network, [image[top:bottom, left:right]])[0].probability[0, 0]
+        found = stretched(found) if network.normalize == "minmax" else found
         part = result[top:bottom, left:right]
         np.maximum(part, _at_size(found, (bottom - top, right - left)), out=part)
     return NetworkMaps((result * allowed)[None, None], stretched=True)

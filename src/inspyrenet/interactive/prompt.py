@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..data.images.decoded import decode
+from ..data.images.read import ImageError
 from .mask_image import gray_of
 
 Point = tuple[float, float]  # x, y in pixels of the upright image, from its upper left corner
@@ -157,7 +158,10 @@ def _tuple(items: Any, what: str) -> tuple[Any, ...]:
 def _array(mask: Any) -> np.ndarray:
     """A Pillow image as its file would be read. Raises PromptError for what is no array, nor anything that becomes one."""
     if isinstance(mask, Image.Image):
-        return gray_of(decode(mask, label="the mask"))
+        try:
+            return gray_of(decode(mask, label="the mask"))
+        except ImageError as error:
+            raise PromptError(str(error)) from error
     try:
         array = np.asarray(mask)
     except ValueError:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..data.images.preprocess import to_map
-from ..networks.network import LAPLACIAN, Network, NetworkMaps, Parts, RemoverError, sigmoid, stretched
+from ..data.images.preprocess import stretched, to_map
+from ..networks.network import LAPLACIAN, Network, NetworkMaps, Parts, RemoverError, sigmoid
 from . import coarse, raster
 from .head import head_beside
 from .prompt import Prompt
@@ -73,7 +73,10 @@ class InteractiveImage:
 
     def maps(self, prompt: Prompt) -> NetworkMaps:
         """As `Remover.predict` gives them for an image without a prompt."""
-        return NetworkMaps(stretched(self.answer(prompt).probability, self.network, self.own), stretched=True)
+        probability = self.answer(prompt).probability
+        if self.network.normalize == "minmax":  # by the network's own map, so that what was not touched stays as it was
+            probability = stretched(probability, self.own)
+        return NetworkMaps(probability, stretched=True)
 
     def saliency(self, prompt: Prompt) -> np.ndarray:
         """The map at the image's size, uint8 (H, W)."""

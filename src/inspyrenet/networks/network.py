@@ -111,15 +111,6 @@ def logits_of(probability: np.ndarray) -> np.ndarray:
     return np.log(inside / (1 - inside))
 
 
-def stretched(probability: np.ndarray, network: Network, like: np.ndarray | None = None) -> np.ndarray:
-    """As the network's config stretches its maps: by the least and largest value of `like`, the map itself if left out."""
-    like = probability if like is None else like
-    low, high = float(like.min()), float(like.max())
-    if network.normalize == "none" or high - low < 1 / 255:
-        return probability
-    return ((probability - low) / (high - low)).clip(0, 1)
-
-
 def predict(network: Network, images: Sequence[np.ndarray], levels: bool = False) -> list[NetworkMaps]:
     """Maps for each image uint8 RGB (H, W, 3); images that are of one size to the network go through it together."""
     arrays = [network.preprocess(image) for image in images]

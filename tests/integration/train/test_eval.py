@@ -144,7 +144,7 @@ def test_one_folder_of_maps_is_not_scored_as_several_runs(data, capsys):
     for more in ([], ["--compare", str(data / "maps"), str(data / "maps")]):
         given = words if not more else [*words[:2], *words[4:], *more]
         assert evaluate.main(given) == 1
-        assert "maps of one run, but there are 2 configs" in capsys.readouterr().err
+        assert "holds the maps of one run, but 2 runs are named" in capsys.readouterr().err
 
 
 def test_sets_that_were_not_predicted_are_said(data, capsys):

@@ -44,6 +44,7 @@ NAN, INF = float("nan"), float("inf")
         (lambda: Prompt("mask.png"), "a mask is an array or a Pillow image, not 'mask.png'"),
         (lambda: Prompt(np.ones((2, 2), np.uint16)), "not uint16: divide by its white"),
         (lambda: Prompt(np.zeros((2, 2)) - 0.5), "0..1, not -0.5"),
+        (lambda: prompt_of(mask=Image.fromarray(np.full((3, 4), 9e6, np.float32))), "the mask: floating point values"),
         (lambda: prompt_of(mask=np.zeros((3, 4, 4), np.uint8)), r"not of shape \(3, 4, 4\): give one channel"),
         (lambda: prompt_of(mask=[[1, 2], [3]]), "rows that are equally long"),
         (lambda: prompt_of(mask=b"PNG"), "a mask is an array or a Pillow image, not b'PNG'"),
