@@ -41,7 +41,12 @@ def write_list(path: Path, names: Iterable[str]) -> None:
 
 
 def _entries(listing: Path) -> Iterator[Entry]:
-    lines = [line.strip() for line in listing.read_text(encoding="utf-8-sig").splitlines()]
+    try:
+        lines = [line.strip() for line in listing.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise LayoutError([f"{listing}: is no text in UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+    except OSError as error:
+        raise LayoutError([f"{listing}: cannot be read ({error.strerror or error})"]) from error
     if listing.suffix.lower() == ".csv":
         yield from _table(listing, lines)
         return
@@ -120,6 +125,9 @@ def _chosen(listing: Path, root: Path, entries: Sequence[Entry], need_masks: boo
     else:
         whole = apart(Place(base), mask_root, base.relative_to(root).as_posix())
     names, problems = _resolved(listing, entries, whole.images, base)
+    for what, files in (("images", whole.images), ("masks", whole.masks)):
+        several = [name for name in names if name in files and files[name] is None]
+        problems += [f"{listing}: {base} has several {what} called {name}; keep one of them" for name in several]
     if problems:
         raise LayoutError(problems)
     images = {name: whole.images[name] for name in names}
@@ -141,7 +149,7 @@ def _resolved(listing: Path, entries: Sequence[Entry], images: Files, base: Path
     problems = []
     for number, word, _ in entries:
         word = one_form(word)
-        shorter = Path(word).with_suffix("").as_posix()
+        shorter = Path(word).with_suffix("").as_posix() if Path(word).name else word
         exact = next((name for name in (word, shorter) if name in images), by_path.get(word))
         candidates = set() if exact is None else {exact}
         candidates = candidates or {name for key in (word, shorter) for name in last.get(key.rpartition("/")[2], ())}

@@ -140,7 +140,7 @@ def check_pairs(
             continue
         candidates += found
         bad_pairs += problems
-    good, problems = _check_files(candidates, whole)
+    good, problems = _check_files(candidates, whole, surveyed=need_masks)
     bad_pairs += problems
     coded: list[Pair] = []
     for dataset in dict.fromkeys(pair.dataset for pair in candidates):
@@ -205,10 +205,10 @@ def _partnerless(files: Files, others: Files, kind: str, folder: Path | None) ->
     return [f"{path}: no {kind} {name}.* in {folder}" for name, path in files.items() if path and name not in others]
 
 
-def _check_files(pairs: list[Pair], whole: bool) -> tuple[list[Pair], list[str]]:
-    """(readable pairs of equal size, problems)."""
+def _check_files(pairs: list[Pair], whole: bool, surveyed: bool) -> tuple[list[Pair], list[str]]:
+    """(readable pairs of equal size, problems). surveyed: whether masks are decoded afterwards in any case."""
     good, problems = [], []
-    found = list(answers(lambda pair: _check_pair(pair, whole), pairs, "pairs"))
+    found = list(answers(lambda pair: _check_pair(pair, whole, surveyed), pairs, "pairs"))
     readable = [pair for pair, answer in zip(pairs, found, strict=True) if not answer]
     damaged = _damaged_jpegs(readable) if whole else {}
     for pair, answer in zip(pairs, found, strict=True):
@@ -232,14 +232,14 @@ def _damaged_jpegs(pairs: list[Pair]) -> dict[Path | None, str]:
     }
 
 
-def _check_pair(pair: Pair, whole: bool) -> list[str]:
+def _check_pair(pair: Pair, whole: bool, surveyed: bool) -> list[str]:
     sizes, problems = [], []
     for path in (pair.image, pair.mask):
         if path is None:
             continue
         try:
             sizes.append(upright_size(path))
-            if whole and path == pair.image:
+            if whole and (path == pair.image or not surveyed):
                 check_whole(path)
         except ImageError as error:
             problems.append(str(error))

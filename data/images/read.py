@@ -118,7 +118,7 @@ def _size_without_decoding(path: Path) -> tuple[int, int] | None:
     """Size by Pillow's header reader; None where only decoding tells size, orientation or wholeness."""
     with decoding(str(path)), _open(path, str(path), MAX_PIXELS) as image:
         tags = _tiff_tags(image)
-        turned = tags is not None and tags.get(ORIENTATION_TAG, 1) != 1
+        turned = tags is not None and image.getexif().get(ORIENTATION_TAG, 1) != 1  # by XMP as well: Pillow turns these
         if turned or image.format == "PNG" or _declared_length(image, path) > path.stat().st_size:
             return None
         width, height = image.size
@@ -286,9 +286,16 @@ def check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation 1..8; a damaged EXIF block counts as upright, as in every viewer."""
+    """EXIF orientation 1..8, or TIFF's; a damaged EXIF block counts as upright, as in every viewer.
+
+    Pillow's own `getexif` would take the orientation of XMP, too, which browsers and OpenCV ignore.
+    """
     try:
-        return int(image.getexif().get(ORIENTATION_TAG, 1))
+        if (tags := _tiff_tags(image)) is not None:
+            return int(tags.get(ORIENTATION_TAG, 1))
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+        return int(exif.get(ORIENTATION_TAG, 1))
     except Exception:  # the parser's errors are of any class, as a decoder's are
         return 1
 

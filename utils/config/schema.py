@@ -256,7 +256,7 @@ class Config(Section):
     """One experiment. `Train`, `Test` and `Eval` may each be absent: then that command says so."""
 
     name: Annotated[str, AfterValidator(_folder_name)]  # of the run; default: the file's stem
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0  # NumPy takes 32 bits, and processes add to it
     note: str | None = None  # printed with every table, e.g. that training saw test sets
     plugin_folders: tuple[str, ...] | None = None  # of package.module:Name; null: the config's own folder
     Model: ModelSection | None = None

@@ -1,9 +1,10 @@
 """How images and masks are sized, augmented and normalized, as a config says it; and what all sections of a config share."""
 
 import os
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 
 def _ordered(ends: tuple[float, float]) -> tuple[float, float]:
@@ -25,7 +26,8 @@ def _odd(size: int) -> int:
 
 
 def _below_root(text: str) -> str:
-    if os.path.normpath(text.strip()) in (".", ".."):
+    path = Path(os.path.normpath(text.strip()))
+    if path.is_absolute() or path.parts[:1] in ((), ("..",)):
         raise ValueError(f"must be the name of a folder below the root of the data sets, not {text!r}")
     return text
 
@@ -46,6 +48,25 @@ class Section(BaseModel):
     """Base of all sections: an unknown key is an error, a finished config does not change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        """`limit: yes` is no limit of 1, which Python and YAML would make of it."""
+        kinds = _scalars(cls.model_fields[info.field_name].annotation) if info.field_name else set()
+        if kinds & {int, float} and bool not in kinds and _has_boolean(value):
+            raise ValueError(f"must be a number, not {value}")
+        return value
+
+
+def _scalars(annotation: Any) -> set[Any]:
+    """The classes that an annotation is made of."""
+    parts = get_args(annotation)
+    return set().union(*map(_scalars, parts)) if parts and get_origin(annotation) is not Literal else {annotation}
+
+
+def _has_boolean(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, (list, tuple)) and any(map(_has_boolean, value)))
 
 
 class StaticResize(Section):

@@ -18,7 +18,7 @@ from .conventions import Conventions
 from .registry import MetricError
 from .scoring import ImageScores
 
-VERSION = 2  # raise it whenever a metric's definition changes
+VERSION = 3  # raise it whenever a metric's definition changes
 _SCHEMA = """CREATE TABLE IF NOT EXISTS scores
 (key BLOB PRIMARY KEY, scalars TEXT, counts BLOB, band BLOB, resized INTEGER, own TEXT) WITHOUT ROWID"""
 

@@ -248,7 +248,7 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
     except Exception as error:  # too little memory for one image, say: the others are scored
         return Answer(None, error=f"{_where(pair)}{one_line(error)}")
     faint = is_faint(prediction)
-    return Answer(join(kept.scores, scores) if kept else scores, resized, None if faint else key, faint=faint)
+    return Answer(join(kept.scores, scores) if kept else scores, resized, key if faint is False else None, faint=faint)
 
 
 def _where(pair: ScorePair) -> str:

@@ -1,6 +1,7 @@
 """Which prediction belongs to which mask, and reading the two as the field's toolboxes do."""
 
 import io
+import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -112,6 +113,8 @@ def _match(folders: SetFolders) -> DatasetPairs:
     for folder, what in ((predictions, "predictions"), (truths, "masks")):
         if not folder.is_dir():
             raise PairingError(f"{dataset}: no folder {folder} with {what}")
+    if predictions.resolve() == truths.resolve():
+        raise PairingError(f"{dataset}: {predictions} is named for the predictions and for the masks; name two folders")
     there = _by_stem(predictions)
     masks = _by_stem(truths) if folders.named_masks is None else dict(folders.named_masks)
     if not masks:
@@ -139,9 +142,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     """Path below the folder without extension -> file, sorted."""
     found: dict[str, Path] = {}
     twice = []
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in EXTENSIONS or path.name.startswith(".") or not path.is_file():
-            continue
+    for path in _files(folder):
         key = _key(path, folder)
         if key in found:
             twice.append(f"{found[key]} and {path}")
@@ -149,6 +150,20 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     if twice:
         raise PairingError(f"{folder}: files that differ only in their extension: {listing(twice)}")
     return found
+
+
+def _files(folder: Path) -> list[Path]:
+    """Images and arrays below a folder, sorted: links are followed, hidden files and folders left out, as where data are read."""
+    found, visited = [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(parent)) in visited:  # a link to a folder above
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent, name) for name in names if not name.startswith("."))
+        found += [path for path in paths if path.suffix.lower() in EXTENSIONS and path.is_file()]
+    return sorted(found)
 
 
 def _key(path: Path, folder: Path) -> str:
@@ -169,8 +184,7 @@ def _images(folder: Path | None) -> dict[str, Path]:
     """Photographs by path without extension, for pictures."""
     if folder is None:
         return {}
-    paths = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in EXTENSIONS)
-    return {_key(path, folder): path for path in paths}
+    return {_key(path, folder): path for path in _files(folder)}
 
 
 def _complaints(matched: DatasetPairs) -> list[str]:

@@ -70,7 +70,8 @@ def _markdown(first: str, second: str, table: Mapping[str, Sequence[Comparison]]
 
 
 def _images(comparisons: Sequence[Comparison]) -> int:
-    return comparisons[0].wins + comparisons[0].losses + comparisons[0].ties
+    """Images of both methods: some metrics have no value for some, such as mBA where a mask has no edge."""
+    return max(one.wins + one.losses + one.ties for one in comparisons)
 
 
 def _cells(c: Comparison) -> list[str]:

@@ -55,8 +55,11 @@ def read_panels(pair: ScorePair) -> tuple[np.ndarray, np.ndarray]:
 
 
 def image_or_mask(pair: ScorePair, truth: np.ndarray) -> np.ndarray:
-    """The photograph, or the mask again where there is none."""
-    image = None if pair.image is None else cv2.imdecode(np.fromfile(pair.image, np.uint8), cv2.IMREAD_COLOR)
+    """The photograph, or the mask again where there is none that can be read: no score needs it."""
+    try:
+        image = None if pair.image is None else cv2.imdecode(np.fromfile(pair.image, np.uint8), cv2.IMREAD_COLOR)
+    except (OSError, cv2.error):
+        return truth
     return truth if image is None else image
 
 

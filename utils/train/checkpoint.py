@@ -363,10 +363,24 @@ class CheckpointFolder:
         for path in [*self.files(), self.best]:
             path.unlink(missing_ok=True)
 
+    def renumbered(self, path: Path, iteration: int) -> Path:
+        """The checkpoint under a lower number, where steps are counted anew, e.g. in larger batches; else as it is.
+
+        It keeps its place as the newest one until the run that goes on from it has saved another.
+        """
+        if self._number(path) <= iteration:
+            return path
+        return path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
+
+    @staticmethod
+    def _number(path: Path) -> int:
+        digits = path.stem.removeprefix("checkpoint_")
+        return int(digits) if digits.isdecimal() else 0
+
     def drop_newer(self, iteration: int) -> None:
         """Remove checkpoints beyond `iteration`: torn ones, or those of a run that goes on from an earlier one."""
         for path in self.files():
-            if int(path.stem.removeprefix("checkpoint_")) > iteration:
+            if self._number(path) > iteration:
                 path.unlink(missing_ok=True)
 
     def remove_partial(self) -> None:

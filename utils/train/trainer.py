@@ -352,7 +352,8 @@ class Trainer:
             path, content = found if found else (None, None)
         path = distributed.broadcast(path)
         if path is None:
-            self.logger.log(f"no checkpoint in {self.folder.folder}: starting from the beginning", logging.WARNING)
+            if not self.folder.best.is_file():  # else starting fails
+                self.logger.log(f"no checkpoint in {self.folder.folder}: starting from the beginning", logging.WARNING)
             return False
         restore(self, read_checkpoint(path) if content is None else content, path, force)
         self._saved, self._saved_at = path, (self.progress.iteration, time.monotonic())
@@ -364,13 +365,19 @@ class Trainer:
             return
         self.folder.remove_partial()
         if self._saved is not None and self._saved.parent.resolve() == self.folder.folder.resolve():
+            self._saved = self.folder.renumbered(self._saved, self.progress.iteration)
             self.folder.drop_newer(self.progress.iteration)
         elif self.options.overwrite:
             self.folder.clear()
-        elif self.folder.files() or self.folder.best.is_file():
+        elif self.folder.files():
             raise ResumeError(
                 f"{self.folder.folder} already holds a run: continue it with --resume, choose another name, "
                 "or start over with --overwrite"
+            )
+        elif self.folder.best.is_file():
+            raise ResumeError(
+                f"{self.folder.folder} holds {self.folder.best.name} of an earlier run, but no checkpoint that --resume could "
+                "go on from: choose another name, or start over with --overwrite"
             )
         if self.on_start is not None:
             self.on_start()

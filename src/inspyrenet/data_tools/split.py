@@ -1,5 +1,6 @@
 """Divides a set into training, validation and test pairs, or into folds, and writes the lists."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,8 @@ from ..data.datasets.files import LayoutError, place_of
 from ..data.datasets.lists import write_list
 from ..data.datasets.near_duplicates import fingerprints, groups_of, near_duplicates
 from ..data.datasets.pairs import Pair, find_pairs
+
+_KIND = re.compile(r"(train|val|test|fold\d+_(train|val))\.txt")
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,12 @@ def split(root: Path, name: str, options: SplitOptions) -> dict[Path, int]:
         f"{Path(name).name}_" if beside else f"{place.listing.stem}_" if place is not None and place.listing else ""
     )
     lists = {folder / f"{prefix}{kind}.txt": part for kind, part in divide(pairs, options).items()}
-    there = [str(path) for path in lists if path.exists()]
-    if there and not options.overwrite:
-        raise LayoutError([f"{', '.join(there)}: there already; --overwrite replaces them"])
+    earlier = sorted(path for path in folder.glob("*.txt") if _KIND.fullmatch(path.name.removeprefix(prefix)))
+    earlier = [path for path in earlier if path.name.startswith(prefix)]
+    if earlier and not options.overwrite:
+        raise LayoutError([f"{', '.join(map(str, earlier))}: there already; --overwrite replaces them all"])
+    for path in earlier:  # also those that the new division does not have, whose pairs are in other lists now
+        path.unlink()
     for path, part in lists.items():
         write_list(path, (_line(pair, root) if beside else pair.name for pair in part))
     return {path: len(part) for path, part in lists.items()}
@@ -67,7 +73,10 @@ def divide(pairs: Sequence[Pair], options: SplitOptions) -> dict[str, list[Pair]
             lists[f"fold{number}_val"] = part
     else:
         shares = {"train": 1 - options.validation - options.test, "val": options.validation, "test": options.test}
-        if min(shares.values()) < 0:
+        for kind, share in (("validation", options.validation), ("test", options.test)):
+            if not 0 <= share < 1:
+                raise ValueError(f"the share of {kind} must be at least 0 and less than 1, not {share}")
+        if not shares["train"] > 0:
             raise ValueError(
                 f"shares of validation and test of {options.validation + options.test} leave nothing to train on"
             )

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ..data.datasets.pairs import Pair
 from ..data.datasets.torch_datasets import TestDataset, collate_test
 from ..data.images.preprocess import NotFiniteError, Stretch, resize, to_map
 from ..data.images.read import read_image
 from ..data.images.write import write_map
 from ..lib.types import SaliencyPyramid
-from ..utils.config.load import filled_in
+from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.report.visualize import pyramid_picture
 from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
@@ -41,18 +42,19 @@ def predict_sets(
 ) -> str:
     """Predict Test.Dataset.sets with the weights of Test.Checkpoint; returns the closing line.
 
-    Raises PreflightError for bad data, FileNotFoundError or CheckpointError without weights, OSError where a map cannot be
-    written, and at the end PredictionError that lists the images without a map. Under several processes each predicts its share.
+    Raises PreflightError for bad data, ConfigError for maps among the images, FileNotFoundError or CheckpointError without
+    weights, OSError where a map cannot be written, and at the end PredictionError that lists the images without a map. Under
+    several processes each predicts its share.
     """
     flush_denormals()
     bound_kernel_caches()
     test = build.section(config, "Test")
     found = build.pairs(test.Dataset, need_masks=False)
+    root = folder_of_maps(config, found)
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
     predictor = predictor_of(config, model, device)
     mine = found[distributed.rank() :: distributed.world_size()]
-    root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
     started = time.monotonic()
     failed: list[str] = []
     if mine:
@@ -70,6 +72,22 @@ def predict_sets(
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
     return f"{config.name}: {len(found)} maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"
+
+
+def folder_of_maps(config: Config, pairs: Sequence[Pair]) -> Path:
+    """Eval.pred_root. Raises ConfigError where maps would lie among the images or masks, some of which they could replace."""
+    root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
+    taken = [
+        Path(folder).resolve() for folder in (build.section(config, "Test").Dataset.root, config.Eval.gt_root) if folder
+    ]
+    folders = {folder.resolve() for folder in {pair.image.parent for pair in pairs}}
+    for name in {pair.dataset for pair in pairs}:
+        maps = (root / name).resolve()
+        if root.resolve() in taken or any(folder.is_relative_to(maps) for folder in folders):
+            raise ConfigError(
+                [f"Eval.pred_root: {root} holds the images or masks of {name}; take another folder for the maps"]
+            )
+    return root
 
 
 def predictor_of(config: Config, model: nn.Module, device: torch.device) -> Predictor:

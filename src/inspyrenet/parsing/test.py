@@ -16,8 +16,7 @@ from ..data.images.encode import write_picture
 from ..data.images.label_maps import write_label_map
 from ..data.images.read import read_image
 from ..engine import build
-from ..engine.test import LISTED, PredictionError, remove_maps
-from ..utils.config.load import filled_in
+from ..engine.test import LISTED, PredictionError, folder_of_maps, remove_maps
 from ..utils.config.schema import Config
 from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
 from ..utils.system.precision import flush_denormals
@@ -32,18 +31,19 @@ NOT_FINITE = "the probabilities of its classes are not finite; try precision flo
 def predict_scenes(config: Config, device: torch.device, log: logging.Logger, bar: bool = False) -> str:
     """Predict Test.Dataset.sets with the weights of Test.Checkpoint; returns the closing line.
 
-    Raises PreflightError for bad data, FileNotFoundError or CheckpointError without weights, OSError where a map cannot be
-    written, and at the end PredictionError that lists the images without a map. Under several processes each predicts its share.
+    Raises PreflightError for bad data, ConfigError for maps among the images, FileNotFoundError or CheckpointError without
+    weights, OSError where a map cannot be written, and at the end PredictionError that lists the images without a map. Under
+    several processes each predicts its share.
     """
     flush_denormals()
     bound_kernel_caches()
     test = build.section(config, "Test")
     found = build.pairs(test.Dataset, need_masks=False)
+    root = folder_of_maps(config, found)
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
     predictor = predictor_of(config, model, device)
     mine = found[distributed.rank() :: distributed.world_size()]
-    root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
     started = time.monotonic()
     failed: list[str] = []
     if mine:

@@ -413,3 +413,23 @@ def test_empty_masks_are_counted(data):
     write(first, np.zeros((48, 64), np.uint8))
     assert evaluate.main(["--config", config(data)]) == 0
     assert "1 of the 5 masks of A are empty" in (data / "results" / "exp" / "scores.md").read_text()
+
+
+def test_scoring_finds_the_files_that_training_finds(data):
+    """Hidden folders are none of a data set, linked ones are."""
+    mask, prediction = mask_and_prediction(7)
+    write(data / "gt" / "A" / "masks" / ".ipynb_checkpoints" / "1-checkpoint.png", mask)
+    for folder, place, array in (
+        (data / "gt" / "A" / "masks", data / "more_masks", mask),
+        (data / "maps" / "A", data / "more_maps", prediction),
+    ):
+        write(place / "x.png", array)
+        (folder / "more").symlink_to(place)
+        (place / "again").symlink_to(folder)  # a circle
+    assert evaluate.main(["--config", config(data), "--metrics", "mae"]) == 0
+    assert table(data / "results" / "exp" / "scores.csv")["exp", "A"]["images"] == "6"
+
+
+def test_masks_are_not_scored_against_themselves(data, capsys):
+    assert evaluate.main(["--config", config(data, pred_root=data / "gt", datasets="[A/masks]")]) == 1
+    assert "A/masks is named for the predictions and for the masks" in capsys.readouterr().err

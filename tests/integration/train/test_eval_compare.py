@@ -110,3 +110,17 @@ def test_report_in_a_browser(data):
     scores = (data / "results" / "blurred" / "per_image.csv").read_text().splitlines()[1:]
     worst = min(scores, key=lambda line: float(line.split(",")[3]))  # the first metric, Sm
     assert shown.split('class="row"')[1].split("<b>")[1].startswith(worst.split(",")[2])
+
+
+def test_a_photograph_that_cannot_be_read_is_no_matter(data, capsys):
+    (data / "gt" / "set" / "images" / "03.jpg").write_bytes(b"")
+    (data / "gt" / "set" / "images" / "04.jpg").unlink()
+    (data / "gt" / "set" / "images" / "04.jpg").mkdir()
+    assert evaluate.main(["--compare", "sharp", "blurred", "--gt-root", "gt", "--report", "Eval.metrics=[mae]"]) == 0
+    assert "set, 12 images" in capsys.readouterr().out
+
+
+def test_all_images_are_counted_where_a_metric_has_no_value_for_some(data, capsys):
+    write(data / "gt" / "set" / "masks" / "03.png", np.zeros((48, 64), np.uint8))
+    assert evaluate.main(["--compare", "sharp", "blurred", "--gt-root", "gt", "Eval.metrics=[mBA,mae]"]) == 0
+    assert "set, 12 images" in capsys.readouterr().out

@@ -516,3 +516,32 @@ def test_save_resolved_makes_folders_and_says_where_it_cannot(folder):
     assert load_config("a/b/config.yaml") == [config]
     with pytest.raises(OSError, match=r"base\.yaml"):
         save_resolved(config, "base.yaml/config.yaml")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("Train.Dataset.limit", "yes"),
+        ("Train.Optimizer.lr", "on"),
+        ("Train.Optimizer.clip_norm", "true"),
+        ("Model.threshold", "true"),
+        ("Model.base_size", "[true, 384]"),
+        ("seed", "true"),
+    ],
+)
+def test_a_boolean_is_no_number(key, value):
+    (message,) = messages("base.yaml", [f"{key}={value}"])
+    assert f"{key}: must be a number, not " in message
+
+
+@pytest.mark.parametrize("name", ["/data/photos", "../photos", "a/../../photos", "..", "."])
+def test_sets_lie_below_their_root(name):
+    for key in ("Train.Dataset.sets", "Test.Dataset.sets", "Eval.datasets"):
+        (message,) = messages("base.yaml", [f"{key}=[{name}]"])
+        assert f"must be the name of a folder below the root of the data sets, not '{name}'" in message
+
+
+def test_a_seed_has_31_bits():
+    assert messages("base.yaml", ["seed=20261127123456"]) == [
+        "override: seed: must be less than 2147483648, not 20261127123456"
+    ]

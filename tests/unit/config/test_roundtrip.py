@@ -58,7 +58,7 @@ DATASET = st.fixed_dictionaries(
     optional={"limit": st.integers(1) | st.none()},
 )
 CONFIG = some(
-    seed=st.integers(0),
+    seed=st.integers(0, 2**31 - 1),
     note=TEXT,
     Model=st.fixed_dictionaries(
         {"name": TEXT},

@@ -125,6 +125,16 @@ def test_label_maps_of_another_size_are_named_or_left_out(root):
     assert [pair.name for pair in find_scenes(root, ["A"], on_bad_pair="skip")] == ["x"]
 
 
+def test_a_damaged_label_map_is_left_out_where_asked(root, caplog):
+    mask = root / "A" / "masks" / "y.png"
+    data = bytearray(mask.read_bytes())
+    data[data.index(b"IDAT") + 6] ^= 0xFF
+    mask.write_bytes(data)
+    pairs = find_scenes(root, ["A"], on_bad_pair="skip")
+    assert [pair.name for pair in pairs] == ["x"] and f"skipped: {mask}" in caplog.text
+    check_labels(pairs, 21, 255)
+
+
 # -- augmentation -------------------------------------------------------------------------------------------------
 
 

@@ -182,7 +182,23 @@ def test_too_few_pairs_are_said(tmp_path, capsys):
     assert "2 pairs are too few: nothing is left for fold 2" in capsys.readouterr().err
     assert main(["split", str(folder), "--val", "0.9", "--test", "0.3"]) == 1
     assert "leave nothing to train on" in capsys.readouterr().err
+    for share in ("1", "-0.1", "nan"):
+        assert main(["split", str(folder), "--val", share]) == 1
+        assert "share of validation must be at least 0 and less than 1" in capsys.readouterr().err
     assert lists(folder) == {}
+
+
+def test_a_new_division_leaves_no_list_of_the_one_before(tmp_path, capsys):
+    folder = make(tmp_path, "Own", range(10))
+    (folder / "notes.txt").write_text("mine")
+    assert main(["split", str(folder), "--val", "0.2", "--test", "0.2"]) == 0
+    for words in (["--val", "0.3"], ["--folds", "2"]):
+        assert main(["split", str(folder), *words]) == 1
+        assert "test.txt" in capsys.readouterr().err
+    assert main(["split", str(folder), "--folds", "2", "--overwrite"]) == 0
+    assert set(lists(folder)) == {"notes.txt", *(f"fold{k}_{kind}.txt" for k in range(2) for kind in ("train", "val"))}
+    assert main(["split", str(folder), "--val", "0.3", "--seed", "1", "--overwrite"]) == 0
+    assert set(lists(folder)) == {"notes.txt", "train.txt", "val.txt"}
 
 
 @pytest.mark.parametrize(

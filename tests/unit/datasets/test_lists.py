@@ -90,3 +90,23 @@ def test_a_list_is_tested_and_scored_like_a_set(root, tmp_path):
     assert sorted(pair.name for pair in scored.pairs) == ["a", "sub/d"]
     found = find_pairs(root, ["Own/val.txt"], mask_root=tmp_path / "data")
     assert [pair.mask for pair in found] == [root / "Own/masks/sub/d.png", root / "Own/masks/a.png"]
+
+
+def test_names_that_several_files_have_are_said(root):
+    save(root / "Own" / "images" / "a.bmp")
+    save(root / "Own" / "masks" / "b c.bmp")
+    assert names(root, "sub/d\n") == ["sub/d"]
+    with pytest.raises(PreflightError) as caught:
+        names(root, "a\nb c\nsub/d\n")
+    assert "has several images called a; keep one" in str(caught.value)
+    assert "has several masks called b c; keep one" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"a\n\xe4\n", r"train\.txt: is no text in UTF-8 \(byte 2\)"), (b".\na\n", "line 1: . is no image of")],
+)
+def test_lists_that_cannot_be_understood_are_named(root, data, message):
+    (root / "Own" / "train.txt").write_bytes(data)
+    with pytest.raises(PreflightError, match=message):
+        find_pairs(root, ["Own/train.txt"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, PngImagePlugin
 
 from inspyrenet.data.images import bounds
 from inspyrenet.data.images.decoded import read_decoded
@@ -116,6 +116,18 @@ def test_an_image_that_asks_for_absurd_work_is_refused():
     start = data.rfind(b"\xff\xda")
     with pytest.raises(ImageError, match="64 scans"):
         read_image(data[:start] + data[start:-2] * 1000 + b"\xff\xd9")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_orientation_in_xmp_alone_turns_nothing_as_in_browsers(tmp_path, kind):
+    xmp = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><r:Description tiff:Orientation="6"/></x:xmpmeta>'
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", xmp)
+    data = encode(smooth_photo(), kind, **({"pnginfo": text} if kind == "PNG" else {"xmp": xmp.encode()}))
+    assert Image.open(io.BytesIO(data)).getexif()[0x0112] == 6  # Pillow sees it
+    path = tmp_path / "photo"
+    path.write_bytes(data)
+    assert upright_size(path) == read_image(path).shape[:2] == (48, 64)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

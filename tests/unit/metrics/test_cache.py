@@ -126,3 +126,13 @@ def test_a_place_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CacheError, match="result_path"):
         ScoreCache(tmp_path / "file" / "scores.sqlite")
+
+
+def test_maps_of_0_and_1_are_refused_again(pairs, tmp_path):
+    kept = tmp_path / "scores.sqlite"
+    for pair, map_of in zip(pairs, (0, 1, 1, 1), strict=True):
+        mask = cv2.imread(str(pair.truth), cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(pair.prediction), mask // 255 * map_of)
+    for _ in range(2):  # a map of 0 alone says nothing; kept, it would have counted as one with objects
+        with pytest.raises(MetricError, match="0 and 1"):
+            reused(pairs, ["mae"], kept)

@@ -442,3 +442,25 @@ def test_data_does_not_depend_on_the_worker_count(tmp_path: Path) -> None:
         trainer.fit()
         ends.append(weights(trainer))
     assert same(*ends)
+
+
+def test_the_checkpoint_stays_where_steps_are_counted_anew_and_the_first_one_fails(tmp_path: Path) -> None:
+    make_trainer(tmp_path, epochs=2).fit()
+    with pytest.raises(Death):
+        larger = make_trainer(tmp_path, epochs=3, criterion=dying(0), options={"accumulate": 5})
+        assert larger.resume()
+        larger.fit()
+    again = make_trainer(tmp_path, epochs=3, options={"accumulate": 5})
+    assert again.resume()
+    assert again.fit().epoch == 3
+
+
+def test_the_best_alone_is_nothing_to_go_on_from(tmp_path: Path, caplog) -> None:
+    make_trainer(tmp_path).fit()
+    for path in tmp_path.glob("checkpoint_*"):
+        path.rename(tmp_path / "best.pth")
+    trainer = make_trainer(tmp_path)
+    assert not trainer.resume()
+    with pytest.raises(ResumeError, match=r"holds best\.pth of an earlier run, but no checkpoint"):
+        trainer.fit()
+    assert "starting from the beginning" not in caplog.text
