@@ -53,6 +53,8 @@ _FILES: tuple[Keys, ...] = (  # or something else than a path
     ("Train", "FineTune", "weights"),
     ("Eval", "cited"),
 )
+_START: Keys = ("Train", "FineTune", "weights")  # which a run before may make
+ON_HUB = "hf:"  # of weights in a repository
 _TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
 
@@ -280,7 +282,9 @@ def _complete(config: Config, document: Document, path: Path, point: GridPoint) 
             location = document.location(keys) if keys in document.locations else None
             place = _place(value, _home_of(location, here) if location else home, here)
             known = _place(f"{ENCODERS}/{value}", home, here)
-            if keys in _FOLDERS or Path(place).exists():
+            if value.startswith(ON_HUB):
+                continue
+            if keys in (*_FOLDERS, _START) or Path(place).exists():
                 _set(data, keys, _older_layout(place) if keys in _DATA_ROOTS else place)
             elif keys == _FILES[0] and Path(known).is_file():
                 _set(data, keys, known)

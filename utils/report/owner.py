@@ -46,6 +46,8 @@ def traits(config: "Config", first_step: str = "eval") -> dict[str, Any]:
     chosen = flat({section: data[section] for section in SECTIONS[first_step]})
     kept = {key: value for key, value in chosen.items() if not any(f"{key}.".startswith(f"{k}.") for k in _SAME_MAPS)}
     maps = data["Eval"]["pred_root"]
+    if first_step == "test" and config.Test is not None:  # else the weights are those of this very run
+        kept["Test.Checkpoint.checkpoint_dir"] = config.Test.Checkpoint.checkpoint_dir
     return kept | ({"Eval.pred_root": str(Path(maps).resolve())} if maps else {})
 
 

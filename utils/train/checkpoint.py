@@ -363,30 +363,32 @@ class CheckpointFolder:
         for path in [*self.files(), self.best]:
             path.unlink(missing_ok=True)
 
-    def renumbered(self, path: Path, iteration: int) -> Path:
-        """The checkpoint under a lower number, where steps are counted anew, e.g. in larger batches; else as it is.
+    def go_on_from(self, path: Path, iteration: int, validated: bool) -> Path:
+        """Prepare for a run that goes on from a checkpoint of this folder at step `iteration`; the checkpoint's path now.
 
-        It keeps its place as the newest one until the run that goes on from it has saved another.
+        It gets a lower number where steps are counted anew, as in larger batches, and checkpoints beyond it are removed: torn
+        ones, or those after an earlier one that was named. Where nothing will say whether later ones are better, the best gets
+        another name, since it would be taken for that of the whole run.
         """
-        if self._number(path) <= iteration:
-            return path
-        return path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
-
-    @staticmethod
-    def _number(path: Path) -> int:
-        digits = path.stem.removeprefix("checkpoint_")
-        return int(digits) if digits.isdecimal() else 0
-
-    def drop_newer(self, iteration: int) -> None:
-        """Remove checkpoints beyond `iteration`: torn ones, or those of a run that goes on from an earlier one."""
-        for path in self.files():
-            if self._number(path) > iteration:
-                path.unlink(missing_ok=True)
+        if _number(path) > iteration:
+            path = path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
+        for other in self.files():
+            if _number(other) > iteration:
+                other.unlink(missing_ok=True)
+        if not validated and self.best.is_file():
+            kept = self.best.replace(self.folder / f"best_until_{iteration:08d}.pth")
+            LOG.warning("this run is not validated: the best checkpoint so far is now called %s", kept.name)
+        return path
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half written. Only for the one who holds the folder's lock."""
         for path in self.folder.glob(".*.partial*"):
             path.unlink(missing_ok=True)
+
+
+def _number(path: Path) -> int:
+    digits = path.stem.removeprefix("checkpoint_")
+    return int(digits) if digits.isdecimal() else 0
 
 
 def stamped(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -365,19 +365,15 @@ class Trainer:
             return
         self.folder.remove_partial()
         if self._saved is not None and self._saved.parent.resolve() == self.folder.folder.resolve():
-            self._saved = self.folder.renumbered(self._saved, self.progress.iteration)
-            self.folder.drop_newer(self.progress.iteration)
+            self._saved = self.folder.go_on_from(self._saved, self.progress.iteration, bool(self.options.metric))
         elif self.options.overwrite:
             self.folder.clear()
-        elif self.folder.files():
-            raise ResumeError(
-                f"{self.folder.folder} already holds a run: continue it with --resume, choose another name, "
-                "or start over with --overwrite"
+        elif self.folder.files() or self.folder.best.is_file():
+            there = (
+                "a run: continue it with --resume" if self.folder.files() else "best.pth alone, no checkpoint to resume"
             )
-        elif self.folder.best.is_file():
             raise ResumeError(
-                f"{self.folder.folder} holds {self.folder.best.name} of an earlier run, but no checkpoint that --resume could "
-                "go on from: choose another name, or start over with --overwrite"
+                f"{self.folder.folder} already holds {there}, choose another name, or start with --overwrite"
             )
         if self.on_start is not None:
             self.on_start()

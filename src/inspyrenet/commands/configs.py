@@ -15,9 +15,9 @@ def load(options: Options, steps: Collection[str] = ()) -> "list[Config]":
     steps: what will be done with them, of train, test and eval: the folders and files that it reads must be there, or be
     made by a step before.
     """
-    from ..engine.config_checks import cross_field_errors, missing_paths
+    from ..engine.config_checks import cross_field_errors, missing_paths, shared_folders
     from ..lib import MODELS
-    from ..utils.config.load import load_config
+    from ..utils.config.load import ConfigError, load_config
     from ..utils.config.plugins import installed
 
     made: set[str] = set()
@@ -26,6 +26,9 @@ def load(options: Options, steps: Collection[str] = ()) -> "list[Config]":
         yield from cross_field_errors(config)
         yield from missing_paths(config, steps, made, options.resume)
 
-    return load_config(
+    configs = load_config(
         options.config, options.overrides, choices={"Model.name": [*MODELS, *installed("model")]}, check=check
     )
+    if problems := list(shared_folders(configs, steps)):
+        raise ConfigError(problems)
+    return configs

@@ -3,16 +3,42 @@
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..utils.system.extras import extras_named
 from ..utils.system.failures import EXPECTED, Failures, is_expected
+
+if TYPE_CHECKING:
+    from ..utils.config.schema import Config
 
 
 @dataclass
 class ExitCode:
     code: int = 0
+
+
+class SourceFailedError(RuntimeError):
+    """The run whose weights this one would use has failed."""
+
+
+def check_sources(config: "Config", failed: Mapping[str, str]) -> None:
+    """Raises SourceFailedError where a run needs weights of a training of the same command that failed.
+
+    failed: folder of a training → the run's name.
+    """
+    train, test = config.Train, config.Test
+    needed = {
+        "it shares the training of": train and train.Checkpoint.checkpoint_dir,
+        "it starts from the training of": train and train.FineTune.weights,
+        "it tests the training of": test and test.Checkpoint.checkpoint_dir,
+    }
+    for what, weights in needed.items():
+        for folder, name in failed.items() if weights else ():
+            if Path(weights or "").resolve().is_relative_to(Path(folder).resolve()):
+                raise SourceFailedError(f"{what} {name}, which failed")
 
 
 @contextlib.contextmanager

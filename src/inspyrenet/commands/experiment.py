@@ -1,12 +1,13 @@
 """Train → test → evaluate, for every run that a command line asks for; ends in one table."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..engine.options import Options
 from .configs import load
-from .errors import failures_of, reported
+from .errors import check_sources, failures_of, reported
 from .options import build_parser, read_options
 from .sweep import known_failures, remember_failure, shard, share
 
@@ -15,10 +16,6 @@ if TYPE_CHECKING:
 
 STEPS = ("train", "test", "eval")
 TERMINATED = 128 + 15  # a shell's exit code for SIGTERM: there is no table
-
-
-class SharedTrainingError(RuntimeError):
-    """The run whose weights this one would use has failed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.extra.shard:
             parser.error("--join is for all shards: leave --shard out")
         options.extra.start = "eval"
+    if options.extra.seeds is not None and options.extra.seeds < 1:
+        parser.error(f"--seeds {options.extra.seeds}: at least 1")
     if options.extra.seeds:
         seeds = ",".join(map(str, range(options.extra.seeds)))
         options = replace(options, overrides=(*options.overrides, f"seed={seeds}"))
@@ -65,7 +64,7 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     """
     from ..engine.evaluate import check_tables
     from ..utils.train import distributed
-    from . import evaluate, test, train
+    from . import evaluate, train
 
     failures = failures_of(configs)
     configs = share(configs, options.extra.shard)
@@ -74,23 +73,43 @@ def run_all(configs: "list[Config]", options: Options) -> int:
         check_tables(configs, evaluate.scoring_options(options))
     first = STEPS.index(options.extra.start)
     if first == STEPS.index("eval"):
-        failures.update(known_failures(configs))
-    begun: dict[str | None, str] = {}  # folder → the run that trains it; points of a grid may share their weights
-    trained, predicted = set(), set()  # or their maps too
+        failures.update(known_failures(configs, options.extra.allow_missing))
+    begun: dict[str, str] = {}  # folder → the run that trains it; points of a grid may share their weights
+    trained: set[str] = set()
+    predicted = set()  # or their maps too
     for config in configs:
-        folder = config.Train.Checkpoint.checkpoint_dir if config.Train else None
+        folder = str(config.Train.Checkpoint.checkpoint_dir) if config.Train else ""
+        without_map: list[str] = []
         with failures.noted(config.name):
-            if folder is not None and folder in begun and folder not in trained:
-                raise SharedTrainingError(f"it shares the training of {begun[folder]}, which failed")
-            if first <= STEPS.index("train") and (folder is None or folder not in trained):
+            check_sources(config, {place: name for place, name in begun.items() if place and place not in trained})
+            if first <= STEPS.index("train") and folder not in trained:
                 begun[folder] = config.name
                 outcome = train.train(config, options)
                 if outcome.stopped:
                     return outcome.exit_code or TERMINATED
                 trained.add(folder)
-            if first <= STEPS.index("test") and config.Eval.pred_root not in predicted:
-                test.test(config, options)
-                predicted.add(config.Eval.pred_root)
+            maps = (config.Eval.pred_root, config.Test.model_dump_json() if config.Test else "")
+            if first <= STEPS.index("test") and maps not in predicted:
+                _test(config, options, without_map)
+                predicted.add(maps)
         if first < STEPS.index("eval"):
-            remember_failure(config, failures.get(config.name))
+            remember_failure(config, failures.get(config.name), bool(without_map))
     return evaluate.evaluate(configs, options, failures) if scores else 0
+
+
+def _test(config: "Config", options: Options, without_map: list[str]) -> None:
+    """Predict. What is wrong with images that have no map is added to `without_map`; the others may be scored."""
+    from ..engine.predicted import is_predicted
+    from ..engine.test import PredictionError
+    from . import test
+
+    if options.resume and is_predicted(config):
+        print(f"{config.name}: all maps are in {config.Eval.pred_root} already", file=sys.stderr)
+        return
+    try:
+        test.test(config, options)
+    except PredictionError as error:
+        without_map.append(str(error))
+        if not options.extra.allow_missing:
+            raise
+        print(f"{config.name}: {error}\nthe others are scored, since --allow-missing is given", file=sys.stderr)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ..utils.config.schema import Config
 
 FAILURE = "failure.txt"  # in results/<name>/: why a point gave no maps
+INCOMPLETE = "incomplete.txt"  # the same, of some images
 
 
 class EmptyShardError(ValueError):
@@ -35,20 +36,30 @@ def share(configs: "Sequence[Config]", part: tuple[int, int] | None) -> "list[Co
     return [c for c, place in zip(configs, places, strict=True) if order[place] % count == index - 1]
 
 
-def remember_failure(config: "Config", reason: str | None) -> None:
-    """Keep why a point failed, for a later call that joins all; None where it did not, which ends what was kept before."""
-    path = _place(config)
-    if reason is None:
-        path.unlink(missing_ok=True)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(reason + "\n", encoding="utf-8")
+def remember_failure(config: "Config", reason: str | None, only_some: bool = False) -> None:
+    """Keep why a point failed, for a later call that joins all; None where it did not, which ends what was kept before.
+
+    only_some: it has maps, but not of all images.
+    """
+    for name, text in ((FAILURE, None if only_some else reason), (INCOMPLETE, reason if only_some else None)):
+        path = _folder(config) / name
+        if text is None:
+            path.unlink(missing_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
 
 
-def known_failures(configs: "Iterable[Config]") -> dict[str, str]:
-    """Name → reason of the points that failed, wherever they ran."""
-    return {c.name: _place(c).read_text(encoding="utf-8").strip() for c in configs if _place(c).is_file()}
+def known_failures(configs: "Iterable[Config]", allow_missing: bool = False) -> dict[str, str]:
+    """Name → reason of the points that failed, wherever they ran; with `allow_missing`, of those without any maps."""
+    found = {}
+    for config in configs:
+        for name in (FAILURE,) if allow_missing else (FAILURE, INCOMPLETE):
+            path = _folder(config) / name
+            if path.is_file():
+                found[config.name] = path.read_text(encoding="utf-8").strip()
+    return found
 
 
-def _place(config: "Config") -> Path:
-    return Path(config.Eval.result_path) / config.name / FAILURE
+def _folder(config: "Config") -> Path:
+    return Path(config.Eval.result_path) / config.name

@@ -33,6 +33,7 @@ def test(config: "Config", options: "Options") -> None:
     """One run: its maps to Eval.pred_root/<set>/, one line at the end; a failure that was kept of it is forgotten."""
     from pathlib import Path
 
+    from ..engine import predicted
     from ..engine import test as testing
     from ..utils.config.load import filled_in, resolved_text
     from ..utils.system.device import describe_device, resolve_device
@@ -51,6 +52,8 @@ def test(config: "Config", options: "Options") -> None:
             to_file=distributed.is_main(),
         ) as log,
     ):
+        if distributed.is_main():
+            predicted.forget(config)
         if config.Model is not None and config.Model.classes is not None:
             from ..parsing.test import predict_scenes
 
@@ -58,5 +61,6 @@ def test(config: "Config", options: "Options") -> None:
         else:
             summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
         if distributed.is_main():
+            predicted.note(config)
             remember_failure(config, None)  # a point of a grid that failed before has its maps now
             print(summary, file=sys.stderr)

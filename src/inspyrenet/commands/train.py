@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train every run that the command line names; returns the exit code."""
-    from .errors import failures_of, reported
+    from .errors import check_sources, failures_of, reported
 
     parser = build_parser(__doc__)
     parser.add_argument("--overwrite", action="store_true", help="start over where the run's folder holds checkpoints")
@@ -26,11 +26,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         configs = load(options, ["train"])
         failures = failures_of(configs)
+        failed: dict[str, str] = {}
         for config in configs:
             with failures.noted(config.name):
+                check_sources(config, failed)
                 ended = train(config, options)
                 if ended.stopped:  # by a person or the system: the runs after it are not wanted either
                     return ended.exit_code
+            if config.name in failures and config.Train is not None:
+                failed[str(config.Train.Checkpoint.checkpoint_dir)] = config.name
         outcome.code = failures.exit_code
     return outcome.code
 

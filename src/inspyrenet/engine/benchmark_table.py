@@ -24,6 +24,11 @@ def run_all(configs: list[Config], options: Options) -> None:
     """Measure, print, write. Raises ConfigError for a size that cannot be read."""
     device = resolve_device(options.device)
     extra = options.extra
+    if extra.picture and len(configs) * max(1, len(sizes(extra.input))) > 1:
+        raise ConfigError(["--picture: shows one network at one size: name one config and one --input"])
+    for file in (extra.json, extra.picture):
+        if file:
+            Path(file).parent.mkdir(parents=True, exist_ok=True)
     if not extra.denormals:
         flush_denormals()
     report: dict[str, Any] = {"machine": describe_machine(device), "disc": extra.disc}
@@ -41,11 +46,10 @@ def run_all(configs: list[Config], options: Options) -> None:
                     entry[work] = measure_data(config, work, extra.batch, extra.rounds)
             report["networks"].append(entry)
             print(text(entry, extra.work))
+            if extra.json:
+                Path(extra.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
             if extra.picture:
                 draw(config, size, options, device)
-    if extra.json:
-        Path(extra.json).parent.mkdir(parents=True, exist_ok=True)
-        Path(extra.json).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
 def sizes(words: list[str] | None) -> list[tuple[int, int]]:

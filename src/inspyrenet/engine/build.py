@@ -43,6 +43,7 @@ from ..utils.system.failures import is_expected
 from ..utils.system.network import no_route
 from ..utils.train.checkpoint import CheckpointFolder, read_weights
 from .config_checks import missing_pretrained
+from .presets import weights_at
 
 LOG = logging.getLogger(__name__)
 PREPARED = ("tonumpy", "totensor")  # steps that always happen
@@ -161,7 +162,7 @@ def loaded(config: Config, weights: Path) -> nn.Module:
 
 def trained_network(config: Config) -> tuple[nn.Module, Path]:
     """The network with the weights that Test.Checkpoint names: a run folder (its best, else newest file) or a file."""
-    source = Path(filled_in(section(config, "Test").Checkpoint.checkpoint_dir, "Test.Checkpoint.checkpoint_dir"))
+    source = weights_at(filled_in(section(config, "Test").Checkpoint.checkpoint_dir, "Test.Checkpoint.checkpoint_dir"))
     path = source if source.is_file() else CheckpointFolder(source).weights_file()
     return loaded(config, path), path
 
@@ -222,7 +223,8 @@ def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
         for name in dataset.sets:
             seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
             ensure_dataset(dataset.root, name, dataset.limit or 400, seed, painter=painter)
-    return found_in(dataset, dataset.root, dataset.sets, need_masks, dataset.limit, dataset.mask_root)
+    limit = None if dataset.painted else dataset.limit  # painted sets have no more
+    return found_in(dataset, dataset.root, dataset.sets, need_masks, limit, dataset.mask_root)
 
 
 def found_in(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..plugins.metrics import register_metrics
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import Comparison, compare
@@ -20,6 +21,9 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
 
     Images that only one method has are an error, or left out with `allow_missing`.
     """
+    if scenes := [config.name for config in configs if config.Model is not None and config.Model.classes is not None]:
+        raise ConfigError([f"--compare: {scenes[0]} parses scenes, and only saliency maps are compared"])
+    register_metrics(configs)
     names = _names([Path(filled_in(config.Eval.pred_root, "Eval.pred_root")).resolve() for config in configs])
     folder = Path(configs[0].Eval.result_path) / f"compare_{names[0]}_{names[1]}"
     runs = {name: traits(config) for name, config in zip(names, configs, strict=True)}

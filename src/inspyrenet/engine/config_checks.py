@@ -1,7 +1,7 @@
 """What in a config does not fit together, or names what the schema does not know; found before anything is built."""
 
 import inspect
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from ..data.datasets.files import place_of, present
@@ -169,7 +169,7 @@ def missing_paths(
         yield from _missing_sets("Test.Dataset", test.Dataset)
         source = str(test.Checkpoint.checkpoint_dir)
         known = train is not None or "train" not in steps  # else its folder is not
-        if known and source not in made and not Path(source).exists():
+        if known and source not in made and not (source.startswith(PREFIX) or Path(source).exists()):
             yield "Test.Checkpoint.checkpoint_dir", f"no such folder or weights file {source}: train first"
     painted = test is not None and test.Dataset.painted
     listed = test is not None and test.Dataset.type not in TYPES  # by code that knows where its files are
@@ -231,3 +231,56 @@ def _missing_folders(root_key: str, sets_key: str, root: str, sets: Collection[s
     for name in sets:
         if place_of(Path(root), name) is None:
             yield sets_key, f"no such set {Path(root) / name}; {present(Path(root))}"
+
+
+# -- several runs -------------------------------------------------------------------------------------------------
+
+
+def shared_folders(configs: Sequence[Config], steps: Collection[str]) -> Iterator[str]:
+    """What is wrong where runs of one command share a folder, and one would pass for the result of another."""
+    trained = [config for config in configs if "train" in steps and config.Train is not None]
+    for a, b, folder in _sharing(trained, _training_folder):
+        if _training(a) != _training(b):
+            yield f"{a.name} and {b.name} would be trained into one folder, {folder}: leave Train.Checkpoint.checkpoint_dir out"
+    tested = [config for config in configs if "test" in steps and config.Test is not None]
+    for a, b, folder in _sharing(tested, lambda config: config.Eval.pred_root):
+        if _maps(a) != _maps(b):
+            yield f"{a.name} and {b.name} would write their maps to one folder, {folder}: leave Eval.pred_root out"
+    for a, b, folder in _sharing([config for config in trained if config in tested], _tested_folder):
+        if _training_folder(a) != _training_folder(b):
+            yield (
+                f"{a.name} and {b.name} are trained apart, but both would test the weights in {folder}: "
+                "leave Test.Checkpoint.checkpoint_dir out"
+            )
+
+
+def _sharing(
+    configs: Sequence[Config], folder_of: Callable[[Config], str | None]
+) -> Iterator[tuple[Config, Config, str]]:
+    """The first run with a folder, and each other run with the same."""
+    first: dict[Path, Config] = {}
+    for config in configs:
+        folder = folder_of(config)
+        if folder is not None and (there := first.setdefault(Path(folder).absolute(), config)) is not config:
+            yield there, config, folder
+
+
+def _training_folder(config: Config) -> str | None:
+    return config.Train.Checkpoint.checkpoint_dir if config.Train is not None else None
+
+
+def _tested_folder(config: Config) -> str | None:
+    return config.Test.Checkpoint.checkpoint_dir if config.Test is not None else None
+
+
+def _training(config: Config) -> tuple:
+    train = config.Train
+    return config.seed, config.Model, train and train.model_copy(update={"Checkpoint": None})
+
+
+def _maps(config: Config) -> tuple:
+    """What maps depend on, but for which images they are of."""
+    test = config.Test
+    if test is None:
+        return (config.Model,)
+    return config.Model, test.Dataset.transforms, test.model_copy(update={"Dataset": None, "Dataloader": None})

@@ -182,10 +182,19 @@ def check_options(options: ExportOptions) -> None:
 
 
 def metadata_for(spec: "ModelSpec", options: ExportOptions, rule: SizeRule) -> ModelMetadata:
-    """What the file will say about itself. Raises SizeError for a size that the network does not take."""
+    """What the file will say about itself. Raises SizeError for a size that the network does not take, ExportError for
+    predictions that are no single pass."""
     from .. import __version__
 
     model, test = build.section(spec.config, "Model"), spec.config.Test
+    if test is not None:
+        for word, several in (
+            ("Test.flip=false", test.flip),
+            ("Test.scales=[1]", test.scales != (1.0,)),
+            ("Test.patch_merging=false", test.patch_merging),
+        ):
+            if several:
+                raise ExportError(f"a file holds a single pass, or a blended one: export it with {word}")
     own = build.preprocess(model, test) if test else Preprocess(size=model.base_size)
     sizing, size, fixed = own.sizing, own.size, None
     threshold = model.threshold

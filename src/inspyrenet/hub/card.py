@@ -45,8 +45,12 @@ def model_card(spec: ModelSpec, net: nn.Module, scores: str = "", repository: st
     return HEAD + "\n" + "\n\n".join(part for part in parts if part)
 
 
-def scores_of(config: Config) -> str:
-    """The table that an evaluation of this run wrote, with its footnotes; "" where there is none."""
+def scores_of(spec: ModelSpec) -> str:
+    """The table that an evaluation of this run wrote, with its footnotes; "" where there is none, or of other weights."""
+    config = spec.config
+    tested = config.Test.Checkpoint.checkpoint_dir if config.Test is not None else None
+    if tested is None or not spec.weights.resolve().is_relative_to(Path(tested).resolve()):
+        return ""
     path = Path(config.Eval.result_path) / config.name / "scores.md"
     return path.read_text(encoding="utf-8").strip() if path.is_file() else ""
 

@@ -63,7 +63,7 @@ def save_pretrained(spec: ModelSpec, folder: str | Path, repository: str | None 
         save_file(state, partial, {"format": "pt"})
     save_resolved(shared.config, folder / CONFIG)
     with contextlib.suppress(FileExistsError), (folder / CARD).open("x", encoding="utf-8") as file:
-        file.write(model_card(shared, net, scores_of(spec.config), repository))
+        file.write(model_card(shared, net, scores_of(spec), repository))
     return folder
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from inspyrenet.commands import benchmark
+from inspyrenet.engine import benchmark_table
 
 CONFIG = """\
 Model: {name: InSPyReNet_Light, encoder: mobilenetv4_conv_small, depth: 8, base_size: [32, 32], threshold: null, pretrained: false}
@@ -86,3 +87,27 @@ def test_peak_memory_comes_from_a_process_of_its_own(config, tmp_path):
 def test_a_size_that_cannot_be_read_is_an_error(config, capsys):
     assert benchmark.main(["--config", config, "--input", "big"]) != 0
     assert "HEIGHTxWIDTH" in capsys.readouterr().err
+
+
+def test_measurements_are_kept_although_the_picture_fails(config, tmp_path, monkeypatch):
+    words = [
+        "--config",
+        config,
+        "--rounds",
+        "1",
+        "--no-memory",
+        "--json",
+        "new/out.json",
+        "--picture",
+        "other/parts.png",
+    ]
+    monkeypatch.setattr(benchmark_table, "draw", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        benchmark.main(words)
+    assert json.loads((tmp_path / "new" / "out.json").read_text())["networks"][0]["inference"]
+    assert (tmp_path / "other").is_dir()
+
+
+def test_a_picture_shows_one_size(config, capsys):
+    assert benchmark.main(["--config", config, "--input", "64x64", "96x96", "--picture", "parts.png"]) == 1
+    assert "--picture: shows one network at one size" in capsys.readouterr().err

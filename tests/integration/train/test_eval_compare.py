@@ -124,3 +124,17 @@ def test_all_images_are_counted_where_a_metric_has_no_value_for_some(data, capsy
     write(data / "gt" / "set" / "masks" / "03.png", np.zeros((48, 64), np.uint8))
     assert evaluate.main(["--compare", "sharp", "blurred", "--gt-root", "gt", "Eval.metrics=[mBA,mae]"]) == 0
     assert "set, 12 images" in capsys.readouterr().out
+
+
+def test_own_metrics_are_compared_and_scenes_are_not(data, capsys):
+    (data / "my_metric.py").write_text(
+        "class Share:\n"
+        "    better, text = 'lower', 'share of the object'\n"
+        "    def __call__(self, saliency, mask):\n"
+        "        return float((saliency > 0.5).mean())\n"
+    )
+    words = ["--compare", "sharp", "blurred", "--gt-root", "gt"]
+    assert evaluate.main([*words, 'Eval.metrics=[mae, "my_metric:Share"]']) == 0
+    assert "Share" in capsys.readouterr().out
+    assert evaluate.main([*words, "--config", "PSPNet_scenes"]) == 1
+    assert "PSPNet_scenes parses scenes, and only saliency maps are compared" in capsys.readouterr().err

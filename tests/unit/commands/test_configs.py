@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from inspyrenet.commands.configs import load
+from inspyrenet.data.hub.huggingface import PREFIX
 from inspyrenet.engine.options import Options
-from inspyrenet.utils.config.load import ConfigError
+from inspyrenet.utils.config.load import ON_HUB, ConfigError
 
 EVERYTHING = """\
 Model:
@@ -156,3 +157,89 @@ def test_an_unknown_model_hides_no_other_mistake(name):
 def test_a_mistake_in_training_does_not_ask_to_train_first(train):
     (line,) = said(SOUND.replace(f"Train: {{Dataset: {DATA}}}", f"Train: {train}"), ["train", "test", "eval"])
     assert line.startswith("a.yaml:2: Train")
+
+
+BASE = "extends: Quickstart.yaml\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def loaded(steps: tuple[str, ...], files: dict[str, str], *words: str) -> list[str]:
+    """What is said of these configs; nothing where they are fine."""
+    for name, text in files.items():
+        Path(name).write_text(text, encoding="utf-8")
+    try:
+        load(Options(tuple(files), tuple(words)), steps)
+    except ConfigError as error:
+        return error.messages
+    return []
+
+
+MAPS = {"mine.yaml": BASE + "Eval: {pred_root: maps/mine}\n"}
+ONE_FOLDER = {
+    "base.yaml": BASE + "Train: {Checkpoint: {checkpoint_dir: snapshots/exp}}\n",
+    "a.yaml": "extends: base.yaml\nTrain: {Optimizer: {lr: 1e-3}}\n",
+}
+WEIGHTS = {"mine.yaml": BASE + "Test: {Checkpoint: {checkpoint_dir: snapshots/one}}\n"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "files", "words", "message"),
+    [
+        (
+            ("train", "test"),
+            MAPS,
+            ["seed=0,1"],
+            "would write their maps to one folder, maps/mine: leave Eval.pred_root out",
+        ),
+        (("test",), MAPS, ["Test.normalize=none,minmax"], "would write their maps to one folder"),
+        (("train",), ONE_FOLDER, [], "base and a would be trained into one folder, snapshots/exp"),
+        (
+            ("train", "test"),
+            WEIGHTS,
+            ["seed=0,1"],
+            "are trained apart, but both would test the weights in snapshots/one",
+        ),
+    ],
+)
+def test_runs_that_would_pass_for_each_other_are_refused(here, steps, files, words, message):
+    for name in ("one", "mine"):
+        (here / "snapshots" / name).mkdir(parents=True)
+    (said,) = loaded(steps, files, *words)
+    assert message in said
+
+
+def test_runs_may_share_what_is_the_same_for_both(here):
+    (here / "snapshots" / "one").mkdir(parents=True)
+    assert loaded(("eval",), MAPS, "Eval.metrics=[mae],[Sm]") == []
+    assert loaded(("train", "test"), {"mine.yaml": BASE}, "Test.normalize=none,minmax", "seed=0,1") == []
+    assert (
+        loaded(("test",), MAPS, "Test.Dataloader.batch_size=1,2", "Test.Checkpoint.checkpoint_dir=snapshots/one") == []
+    )
+
+
+def test_a_chain_works_from_another_folder(tmp_path, monkeypatch):
+    clone = tmp_path / "clone"
+    (clone / "configs").mkdir(parents=True)
+    (clone / "Expr.py").touch()
+    (clone / "configs" / "pre.yaml").write_text(BASE)
+    (clone / "configs" / "fine.yaml").write_text(BASE + "Train: {FineTune: {weights: snapshots/pre}}\n")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for place in (clone, elsewhere):
+        monkeypatch.chdir(place)
+        files = (str(clone / "configs" / "pre.yaml"), str(clone / "configs" / "fine.yaml"))
+        pre, fine = load(Options(files), ("train",))
+        assert fine.Train.FineTune.weights == pre.Train.Checkpoint.checkpoint_dir
+
+
+def test_weights_on_the_hub_are_no_path(here):
+    words = ("Test.Checkpoint.checkpoint_dir=hf:owner/name", "Train.FineTune.weights=hf:owner/other")
+    (here / "mine.yaml").write_text(BASE)
+    (config,) = load(Options(("mine.yaml",), words), ("train", "test"))
+    assert (config.Test.Checkpoint.checkpoint_dir, config.Train.FineTune.weights) == ("hf:owner/name", "hf:owner/other")
+    assert ON_HUB == PREFIX

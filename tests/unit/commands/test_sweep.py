@@ -44,7 +44,18 @@ def test_failures_are_known_until_the_point_succeeds(grid):
 
 def test_a_point_that_is_predicted_by_hand_has_no_failure_any_more(grid, monkeypatch):
     monkeypatch.setattr("inspyrenet.engine.test.predict_sets", lambda *words, **named: "3 maps")
+    monkeypatch.setattr("inspyrenet.engine.predicted.note", lambda config: None)  # there are no weights
     for config in grid[:2]:
         remember_failure(config, "the loss is not finite")
     predict.test(grid[0], Options((), device="cpu"))
     assert known_failures(grid) == {grid[1].name: "the loss is not finite"}
+
+
+def test_a_point_with_some_maps_may_be_scored(grid):
+    remember_failure(grid[0], "1 of 9 images have no map", only_some=True)
+    assert known_failures(grid) == {grid[0].name: "1 of 9 images have no map"}
+    assert known_failures(grid, allow_missing=True) == {}
+    remember_failure(grid[0], "the loss is not finite")
+    assert known_failures(grid, allow_missing=True) == {grid[0].name: "the loss is not finite"}
+    remember_failure(grid[0], None)
+    assert known_failures(grid) == {}

@@ -3,6 +3,7 @@
 import pytest
 
 from inspyrenet.data.datasets.pairs import Pair
+from inspyrenet.engine import build
 from inspyrenet.engine.config_checks import missing_paths
 from inspyrenet.engine.train import drops_last, shares_of, split_pairs
 from inspyrenet.utils.config.load import ConfigError, load_config
@@ -125,3 +126,11 @@ def test_a_last_step_of_single_images_is_left_out_unless_all_are(load, monkeypat
     assert [drops_last(pairs, range(count)) for count in (3, 8, 9, 12, 13)] == [False, False, True, True, False]
     single = load("fraction: 0.2", "Train.Dataloader.batch_size=1")
     assert not any(drops_last(single, range(count)) for count in range(3, 14))
+
+
+def test_the_limit_of_painted_sets_is_one_for_each(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["Test.Dataset.sets=[heldout, other]", "Test.Dataset.limit=3"]
+    (config,) = load_config(["Quickstart"], words)
+    found = build.pairs(build.section(config, "Test").Dataset)
+    assert [pair.dataset for pair in found] == ["heldout"] * 3 + ["other"] * 3

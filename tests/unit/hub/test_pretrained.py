@@ -286,6 +286,7 @@ def test_a_published_model_is_had_by_name(hub, home):
     scores = home / "results" / "tiny" / "scores.md"
     scores.parent.mkdir(parents=True)
     scores.write_text("| method | data set | images | mae ↓ |\n|---|---|---:|---:|\n| tiny | ECSSD | 9 | 0.1234 |\n")
+    weights = weights.rename(snapshot(home) / weights.name)
     remover = Remover(config, ckpt=weights, device="cpu")
     assert remover.push_to_hub("ann/shared") == f"{hub.url}/ann/shared"
     files = hub.repositories["ann/shared"]["main"]
@@ -298,6 +299,24 @@ def test_a_published_model_is_had_by_name(hub, home):
         assert part in text
     again = Remover("hf:ann/shared", device="cpu")
     assert np.array_equal(again.saliency(picture()), remover.saliency(picture()))
+
+
+def snapshot(home):
+    """The folder that the scores in results/tiny are of."""
+    folder = home / "snapshots" / "tiny"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_a_card_has_no_scores_of_other_weights(home):
+    config, weights = write_tiny(home / "made")
+    scores = home / "results" / "tiny" / "scores.md"
+    scores.parent.mkdir(parents=True)
+    scores.write_text("| tiny | ECSSD | 9 | 0.1234 |\n")
+    snapshot(home)
+    assert "0.1234" not in (save_pretrained(resolve_model(config, weights), "other") / "README.md").read_text()
+    weights = weights.rename(home / "snapshots" / "tiny" / weights.name)
+    assert "0.1234" in (save_pretrained(resolve_model(config, weights), "own") / "README.md").read_text()
 
 
 def test_a_card_that_is_there_stays(hub, home):

@@ -73,3 +73,15 @@ def test_a_run_is_told_by_what_changes_its_maps(tmp_path):
     )
     assert list(traits(load_config(file)[0])) == ["Eval.pred_root"]
     assert Path(traits(load_config(file)[0])["Eval.pred_root"]).is_absolute()
+
+
+def test_maps_of_other_weights_are_other_maps(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("extends: Quickstart.yaml\n")
+    first, second = (
+        traits(load_config(file, [f"Test.Checkpoint.checkpoint_dir=x/{name}.pth"])[0], "test") for name in ("a", "b")
+    )
+    write_owner(tmp_path, {"mine": first})
+    check_owner(tmp_path, {"mine": first})
+    with pytest.raises(TablesExistError, match=r"Test\.Checkpoint\.checkpoint_dir was x/a\.pth and is x/b\.pth now"):
+        check_owner(tmp_path, {"mine": second})

@@ -461,6 +461,17 @@ def test_the_best_alone_is_nothing_to_go_on_from(tmp_path: Path, caplog) -> None
         path.rename(tmp_path / "best.pth")
     trainer = make_trainer(tmp_path)
     assert not trainer.resume()
-    with pytest.raises(ResumeError, match=r"holds best\.pth of an earlier run, but no checkpoint"):
+    with pytest.raises(ResumeError, match=r"already holds best\.pth alone, no checkpoint to resume"):
         trainer.fit()
     assert "starting from the beginning" not in caplog.text
+
+
+def test_a_best_checkpoint_does_not_stand_for_a_run_that_is_no_longer_validated(tmp_path: Path, caplog) -> None:
+    validate = lambda model: {"mae": 0.1}  # noqa: E731
+    make_trainer(tmp_path, epochs=1, validate=validate, options={"metric": "mae", "mode": "min"}).fit()
+    trainer = make_trainer(tmp_path, epochs=2)
+    assert trainer.resume()
+    outcome = trainer.fit()
+    assert trainer.folder.weights_file() == outcome.checkpoint == trainer.folder.files()[0]
+    assert "the best checkpoint so far is now called best_until_00000005.pth" in caplog.text
+    assert (tmp_path / "best_until_00000005.pth").is_file()

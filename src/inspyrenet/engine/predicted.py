@@ -1,0 +1,49 @@
+"""What the maps of a run were made of, so that `Expr.py --resume` does not make them again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..networks.digest import digest_of
+from ..utils.config.load import filled_in
+from ..utils.config.schema import Config
+from . import build
+from .presets import weights_at
+
+RECORD = "predicted.json"  # in Eval.pred_root
+
+
+def forget(config: Config) -> None:
+    """Before maps are made: those that are there are no longer known to be whole."""
+    _record(config).unlink(missing_ok=True)
+
+
+def note(config: Config) -> None:
+    """After all maps were made. Raises OSError where this cannot be written."""
+    _record(config).write_text(json.dumps(_origin(config), indent=1) + "\n", encoding="utf-8")
+
+
+def is_predicted(config: Config) -> bool:
+    """Whether every image has its map, made with the same weights, network and settings. Raises PreflightError for bad data."""
+    try:
+        known = json.loads(_record(config).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if known != _origin(config):
+        return False
+    root = _record(config).parent
+    pairs = build.pairs(build.section(config, "Test").Dataset, need_masks=False)
+    return all((root / pair.dataset / f"{pair.name}.png").is_file() for pair in pairs)
+
+
+def _record(config: Config) -> Path:
+    return Path(filled_in(config.Eval.pred_root, "Eval.pred_root")) / RECORD
+
+
+def _origin(config: Config) -> dict[str, Any]:
+    test = build.section(config, "Test")
+    weights = weights_at(filled_in(test.Checkpoint.checkpoint_dir, "Test.Checkpoint.checkpoint_dir"))
+    sections = {"Model": build.section(config, "Model"), "Test": test.model_copy(update={"Checkpoint": None})}
+    settings = {name: section.model_dump(mode="json") for name, section in sections.items()}
+    settings["Test"].pop("Dataloader")
+    return {"weights": digest_of(weights), **settings}
