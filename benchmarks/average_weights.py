@@ -8,11 +8,13 @@ floating-point numbers, such as how many batches a norm has seen, are those of t
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
+from splits import METADATA, splits_in
 from torch import Tensor
 
 from inspyrenet.commands.errors import reported
@@ -56,7 +58,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("a mean needs two weights or more")
     with reported() as outcome:
         states = {str(path): normalize_state(read_weights(path), str(path)) for path in options.weights}
-        save_file({key: value.contiguous() for key, value in mean(states).items()}, options.output)
+        splits = [split for path in options.weights for split in splits_in(path)]
+        known = [split for i, split in enumerate(splits) if split not in splits[:i]]
+        metadata = {METADATA: json.dumps(known)}
+        save_file({key: value.contiguous() for key, value in mean(states).items()}, options.output, metadata)
         print(f"{options.output}: the mean of {len(states)} trainings")
     return outcome.code
 

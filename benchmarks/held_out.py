@@ -4,7 +4,7 @@
         --variant "320" --variant "352" Test.Dataset.transforms.static_resize.size=[352,352]
 
 A variant is a name and words that change the config; --raw takes the weights themselves instead of their average. Images are
-sized and blended as the Test section says.
+sized and blended as the Test section says. Weights that tell of another split are refused: they may know these pairs.
 """
 
 import sys
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from splits import check_split
 from variants import Row, build_parser, compare
 
 from inspyrenet.data.datasets.pairs import Pair
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def measure(words: Sequence[str]) -> Row:
         config = load_config([options.config], words)[0]
+        check_split(options.ckpt, config)
         pairs = split_pairs(build.section(config, "Train"), config.seed)[1][: options.limit]
         return {"pairs": len(pairs), **scores(config, state, pairs, device)}
 

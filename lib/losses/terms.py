@@ -1,5 +1,6 @@
 """Loss terms as pure functions of logits and masks; all return one value per pixel, (B, 1, H, W), or a scalar where they say so.
 
+Logits are (B, 1, H, W); masks, probabilities p and what comes of them are (B, 1, H, W) in 0..1; weights (B, 1, H, W), 1 or more.
 Call them outside autocast, with float32 (or float64) inputs: sums over a map overflow in half precision.
 """
 
@@ -51,7 +52,7 @@ def consistency(fine_reduced: Tensor, coarse: Tensor) -> Tensor:
 
 
 def ssim(p: Tensor, mask: Tensor, window: int = 11, sigma: float = 1.5) -> Tensor:
-    """(1 − SSIM) / 2, mean over pixels; Gaussian window, zeros around the map, C1 = 0.01², C2 = 0.03²."""
+    """(1 − SSIM) / 2, mean over pixels: a scalar in 0..1. Gaussian window, zeros around the map, C1 = 0.01², C2 = 0.03²."""
     x = torch.arange(window, dtype=torch.float64) - window // 2
     tap = torch.exp(-(x**2) / (2 * sigma**2))
     tap = (tap / tap.sum()).to(p)

@@ -197,7 +197,7 @@ class BiRefNet(Switchable):
         self.fast = fast
 
     def forward(self, image: Tensor) -> BiRefNetOutput:
-        """(B, 3, H, W), ImageNet-normalized, sides as `size_rule` says."""
+        """(B, 3, H, W), ImageNet-normalized, sides as `size_rule` says → see `BiRefNetOutput`."""
         self.size_rule.check(image.shape[-2:])
         maps = self.encode(image)  # localization module: encoder, and the context of all maps squeezed into E4
         classes = self.cls_head(maps[3].mean(dim=(2, 3))) if hasattr(self, "cls_head") else None

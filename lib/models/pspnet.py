@@ -74,7 +74,7 @@ class PSPNet(Switchable):
         self.fast = fast
 
     def forward(self, image: Tensor) -> "PSPNetOutput | SceneOutput":
-        """(B, 3, H, W), ImageNet-normalized."""
+        """(B, 3, H, W), ImageNet-normalized → logits (B, 1, H, W) of an object, or (B, classes, H, W) of scenes."""
         scores = self.scores(image)
         if self.classes == 1:
             return PSPNetOutput(scores)

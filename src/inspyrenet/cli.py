@@ -258,9 +258,15 @@ def models(words: Sequence[str]) -> int:
     return import_module(".commands.fetch", __package__).list_models(words)
 
 
-def _experiment(name: str) -> Callable[[Sequence[str]], int]:
+def _experiment(name: str, module: str | None = None) -> Callable[[Sequence[str]], int]:
+    """The command of this name, which has a script of its own as well: its help calls it as it was called."""
+
     def run(words: Sequence[str]) -> int:
-        return import_module(f".commands.{name}", __package__).main(words)
+        script, sys.argv[0] = sys.argv[0], f"inspyrenet {name}"
+        try:
+            return import_module(f".commands.{module or name}", __package__).main(words)
+        finally:
+            sys.argv[0] = script
 
     return run
 
@@ -268,7 +274,7 @@ def _experiment(name: str) -> Callable[[Sequence[str]], int]:
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "i": one_image,
     "p": many_images,
-    "b": _experiment("stream"),
+    "b": _experiment("b", "stream"),
     "batch": batch,
     "s": serve,
     "d": download,
@@ -276,7 +282,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "train": _experiment("train"),
     "tune": _experiment("tune"),
     "test": _experiment("test"),
-    "eval": _experiment("evaluate"),
+    "eval": _experiment("eval", "evaluate"),
     "data": _experiment("data"),
     "explain": _experiment("explain"),
 }

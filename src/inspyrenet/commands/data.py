@@ -21,9 +21,7 @@ OWN = {  # option → the action that it belongs to
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
-    parser = Parser(
-        prog="Data.py", usage="%(prog)s check|show|split PATH … [option …]", description=__doc__, epilog=EPILOG
-    )
+    parser = Parser(usage="%(prog)s check|show|split PATH … [option …]", description=__doc__, epilog=EPILOG)
     add = parser.add_argument_group("data").add_argument
     add("action", choices=("check", "show", "split"), help="see below")
     add("paths", nargs="+", metavar="PATH", help="data sets, and for show --augmented words such as seed=1")

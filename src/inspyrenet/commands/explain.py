@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
     from ..engine.network_options import NetworkOptions
 
-    parser = Parser(prog="Explain.py", usage="%(prog)s INPUT … [option …]", description=__doc__, epilog=EPILOG)
+    parser = Parser(usage="%(prog)s INPUT … [option …]", description=__doc__, epilog=EPILOG)
     add = parser.add_argument_group("files").add_argument
     add("words", nargs="+", metavar="INPUT", help="what to look at, see below")
     add("-o", "--output", default="explained", metavar="FOLDER", help="where the pictures go (default: explained)")

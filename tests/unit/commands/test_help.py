@@ -63,3 +63,10 @@ def test_scoring_lists_its_metrics_and_their_groups(capsys, monkeypatch):
     text = shown("run/Eval.py", capsys, monkeypatch)
     words = text.replace(",", " ").replace(";", " ").split()
     assert [name for name in (*METRICS, *GROUPS) if name not in words] == []
+
+
+@pytest.mark.parametrize("name", ["b", "train", "tune", "test", "eval", "data", "explain"])
+def test_help_calls_a_command_as_it_was_called(name, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([name, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: inspyrenet {name} ")

@@ -1,0 +1,50 @@
+"""Which split weights were trained with, so that pairs they learned from are not taken for pairs that they never saw."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import safe_open
+
+from inspyrenet.lib.checkpoints.state_dict import WeightsError
+from inspyrenet.utils.config.schema import Config
+from inspyrenet.utils.train.checkpoint import CheckpointFolder, load_file
+
+METADATA = "splits"  # of a .safetensors file that averages several trainings
+
+Split = dict[str, Any]
+
+
+def split_of(config: Mapping[str, Any]) -> Split | None:
+    """Sets, shares and seed of a split, out of a config as plain values; None without one."""
+    train = config.get("Train") or {}
+    held_out = train.get("Validation") or {}
+    if held_out.get("fraction") is None and held_out.get("folds") is None:
+        return None
+    seed = held_out.get("split_seed")
+    shares = {key: held_out.get(key) for key in ("fraction", "folds", "fold")}
+    return {"sets": list(train["Dataset"]["sets"]), **shares, "seed": config["seed"] if seed is None else seed}
+
+
+def splits_in(weights: Path) -> list[Split]:
+    """The splits of the trainings that made a weights file or the newest of a run's folder, as far as it says."""
+    path = CheckpointFolder(weights).weights_file() if weights.is_dir() else weights
+    if path.suffix.lower() == ".safetensors":
+        with safe_open(path, "pt") as file:
+            return json.loads((file.metadata() or {}).get(METADATA, "[]"))
+    content = load_file(path)
+    config = content.get("config") if isinstance(content, dict) else None
+    split = split_of(config) if isinstance(config, Mapping) else None
+    return [] if split is None else [split]
+
+
+def check_split(weights: Path, config: Config) -> None:
+    """Raises WeightsError where the weights were trained with another split than the config's."""
+    ours = split_of(config.model_dump(mode="json"))
+    for split in splits_in(weights):
+        if split != ours:
+            raise WeightsError(
+                f"{weights} was trained with another split ({split}) and may know pairs that {config.name} holds out "
+                f"({ours}): train with Train.Validation.split_seed"
+            )
