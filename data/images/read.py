@@ -293,8 +293,10 @@ def orientation_of(image: Image.Image) -> int:
     try:
         if (tags := _tiff_tags(image)) is not None:
             return int(tags.get(ORIENTATION_TAG, 1))
-        exif = Image.Exif()
-        exif.load(image.info.get("exif", b""))
+        exif = image.getexif()
+        if image.info.keys() & {"xmp", "XML:com.adobe.xmp"}:
+            exif = Image.Exif()
+            exif.load(image.info.get("exif", b""))
         return int(exif.get(ORIENTATION_TAG, 1))
     except Exception:  # the parser's errors are of any class, as a decoder's are
         return 1

@@ -262,11 +262,13 @@ def _experiment(name: str, module: str | None = None) -> Callable[[Sequence[str]
     """The command of this name, which has a script of its own as well: its help calls it as it was called."""
 
     def run(words: Sequence[str]) -> int:
-        script, sys.argv[0] = sys.argv[0], f"inspyrenet {name}"
+        from .commands.parser import Parser
+
+        Parser.program = f"inspyrenet {name}"
         try:
             return import_module(f".commands.{module or name}", __package__).main(words)
         finally:
-            sys.argv[0] = script
+            Parser.program = None
 
     return run
 

@@ -21,7 +21,7 @@ from typing import Any
 from ..system.paths import expanded
 from . import plugins, yaml_loader
 from .errors import explain_choices, is_section
-from .names import SHIPPED, config_file, no_config, shipped_file, suggest_file
+from .names import ON_HUB, SHIPPED, config_file, no_config, shipped_file, suggest_file
 from .overrides import SOURCE, GridPoint, read_overrides
 from .schema import Config
 from .validate import touches, validated
@@ -54,7 +54,6 @@ _FILES: tuple[Keys, ...] = (  # or something else than a path
     ("Eval", "cited"),
 )
 _START: Keys = ("Train", "FineTune", "weights")  # which a run before may make
-ON_HUB = "hf:"  # of weights in a repository
 _TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
 

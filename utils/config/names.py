@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..system.paths import expanded
 
+ON_HUB = "hf:"  # begins the name of weights in a repository
 SHIPPED = Path(__file__).resolve().parents[2] / "configs"
 
 

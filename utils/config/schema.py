@@ -211,7 +211,7 @@ def _for_tests(dataset: DatasetSection) -> DatasetSection:
 
 
 class TestCheckpointSection(Section):
-    checkpoint_dir: str | None = None  # a run folder (its best or latest file) or one weights file
+    checkpoint_dir: str | None = None  # a run folder (its best or latest file), one weights file, or hf:owner/name
 
 
 class TestSection(Section):

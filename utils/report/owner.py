@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..config.names import ON_HUB
 from .tables import writing
 
 if TYPE_CHECKING:
@@ -46,8 +47,9 @@ def traits(config: "Config", first_step: str = "eval") -> dict[str, Any]:
     chosen = flat({section: data[section] for section in SECTIONS[first_step]})
     kept = {key: value for key, value in chosen.items() if not any(f"{key}.".startswith(f"{k}.") for k in _SAME_MAPS)}
     maps = data["Eval"]["pred_root"]
-    if first_step == "test" and config.Test is not None:  # else the weights are those of this very run
-        kept["Test.Checkpoint.checkpoint_dir"] = config.Test.Checkpoint.checkpoint_dir
+    weights = config.Test.Checkpoint.checkpoint_dir if config.Test is not None else None
+    if first_step != "eval" and weights is not None:
+        kept["Test.Checkpoint.checkpoint_dir"] = weights if weights.startswith(ON_HUB) else str(Path(weights).resolve())
     return kept | ({"Eval.pred_root": str(Path(maps).resolve())} if maps else {})
 
 

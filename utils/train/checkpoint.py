@@ -350,7 +350,8 @@ class CheckpointFolder:
         found = self.latest()
         if found is not None:
             return found[0]
-        others = sorted(path for path in self.folder.glob("*") if path.suffix.lower() in WEIGHT_FILES)
+        files = {path for path in self.folder.glob("*") if path.suffix.lower() in WEIGHT_FILES}
+        others = sorted(files.difference(self._retired()))
         if not others:
             raise FileNotFoundError(errno.ENOENT, "no checkpoint in this folder; train first", str(self.folder))
         if len(others) > 1:
@@ -360,15 +361,14 @@ class CheckpointFolder:
 
     def clear(self) -> None:
         """Remove the checkpoints of an earlier run, the best one too."""
-        for path in [*self.files(), self.best]:
+        for path in [*self.files(), self.best, *self._retired()]:
             path.unlink(missing_ok=True)
 
     def go_on_from(self, path: Path, iteration: int, validated: bool) -> Path:
         """Prepare for a run that goes on from a checkpoint of this folder at step `iteration`; the checkpoint's path now.
 
-        It gets a lower number where steps are counted anew, as in larger batches, and checkpoints beyond it are removed: torn
-        ones, or those after an earlier one that was named. Where nothing will say whether later ones are better, the best gets
-        another name, since it would be taken for that of the whole run.
+        It gets a lower number where steps are counted anew, as in larger batches, and checkpoints beyond it are removed. Where
+        nothing will say whether later ones are better, the best gets another name until validation is back.
         """
         if _number(path) > iteration:
             path = path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
@@ -378,7 +378,12 @@ class CheckpointFolder:
         if not validated and self.best.is_file():
             kept = self.best.replace(self.folder / f"best_until_{iteration:08d}.pth")
             LOG.warning("this run is not validated: the best checkpoint so far is now called %s", kept.name)
+        elif validated and not self.best.is_file() and (retired := self._retired()):
+            retired[-1].replace(self.best)
         return path
+
+    def _retired(self) -> list[Path]:
+        return sorted(self.folder.glob("best_until_*.pth"))
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half written. Only for the one who holds the folder's lock."""
@@ -387,8 +392,7 @@ class CheckpointFolder:
 
 
 def _number(path: Path) -> int:
-    digits = path.stem.removeprefix("checkpoint_")
-    return int(digits) if digits.isdecimal() else 0
+    return int("".join(filter(str.isdecimal, path.stem)) or 0)
 
 
 def stamped(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,17 +24,22 @@ class SourceFailedError(RuntimeError):
     """The run whose weights this one would use has failed."""
 
 
-def check_sources(config: "Config", failed: Mapping[str, str]) -> None:
+def check_sources(config: "Config", failed: Mapping[str, str], resume: bool, tests: bool = False) -> None:
     """Raises SourceFailedError where a run needs weights of a training of the same command that failed.
 
-    failed: folder of a training → the run's name.
+    failed: folder of a training → the run's name. resume: a run goes on from a checkpoint of its own, where there is one.
+    tests: it is tested, too.
     """
+    from ..engine.config_checks import resumes
+
     train, test = config.Train, config.Test
-    needed = {
-        "it shares the training of": train and train.Checkpoint.checkpoint_dir,
-        "it starts from the training of": train and train.FineTune.weights,
-        "it tests the training of": test and test.Checkpoint.checkpoint_dir,
-    }
+    needed = {}
+    if train is not None and train.Checkpoint.checkpoint_dir in failed:
+        raise SourceFailedError(f"it shares the training of {failed[train.Checkpoint.checkpoint_dir]}, which failed")
+    if train is not None and not resumes(train, resume):
+        needed["it starts from the training of"] = train.FineTune.weights
+    if tests and test is not None:
+        needed["it tests the training of"] = test.Checkpoint.checkpoint_dir
     for what, weights in needed.items():
         for folder, name in failed.items() if weights else ():
             if Path(weights or "").resolve().is_relative_to(Path(folder).resolve()):

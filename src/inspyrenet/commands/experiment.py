@@ -74,17 +74,16 @@ def run_all(configs: "list[Config]", options: Options) -> int:
     first = STEPS.index(options.extra.start)
     if first == STEPS.index("eval"):
         failures.update(known_failures(configs, options.extra.allow_missing))
-    begun: dict[str, str] = {}  # folder → the run that trains it; points of a grid may share their weights
-    trained: set[str] = set()
-    predicted = set()  # or their maps too
+    failed: dict[str, str] = {}  # folder of a training → the run that failed
+    trained, predicted = set(), set()  # points of a grid may share their weights, or their maps too
     for config in configs:
         folder = str(config.Train.Checkpoint.checkpoint_dir) if config.Train else ""
         without_map: list[str] = []
         with failures.noted(config.name):
-            check_sources(config, {place: name for place, name in begun.items() if place and place not in trained})
+            check_sources(config, failed, options.resume, tests=True)
             if first <= STEPS.index("train") and folder not in trained:
-                begun[folder] = config.name
-                outcome = train.train(config, options)
+                with train.failing(config, failed):
+                    outcome = train.train(config, options)
                 if outcome.stopped:
                     return outcome.exit_code or TERMINATED
                 trained.add(folder)
@@ -93,7 +92,7 @@ def run_all(configs: "list[Config]", options: Options) -> int:
                 _test(config, options, without_map)
                 predicted.add(maps)
         if first < STEPS.index("eval"):
-            remember_failure(config, failures.get(config.name), bool(without_map))
+            remember_failure(config, *([without_map[0], True] if without_map else [failures.get(config.name)]))
     return evaluate.evaluate(configs, options, failures) if scores else 0
 
 
@@ -103,7 +102,7 @@ def _test(config: "Config", options: Options, without_map: list[str]) -> None:
     from ..engine.test import PredictionError
     from . import test
 
-    if options.resume and is_predicted(config):
+    if options.resume and not options.debug and is_predicted(config):
         print(f"{config.name}: all maps are in {config.Eval.pred_root} already", file=sys.stderr)
         return
     try:

@@ -5,7 +5,7 @@ import difflib
 import io
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from ..utils.system.paths import expanded_word
 
@@ -57,8 +57,11 @@ class Parser(argparse.ArgumentParser):
     Only switches of one letter combine, as in -rv. An unknown option names the one that was probably meant.
     """
 
+    program: ClassVar[str | None] = None  # how help calls a command that was not started as a script of its own
+
     def __init__(self, *args: Any, **words: Any):
-        super().__init__(*args, **{"formatter_class": HelpFormatter, "allow_abbrev": False, **words})
+        known = {"formatter_class": HelpFormatter, "allow_abbrev": False, "prog": self.program}
+        super().__init__(*args, **{**known, **words})
 
     def answer(self, names: Sequence[str], answer: str) -> None:
         """Hidden options that are not of this command, and what is said to them: --review is for folders: …"""

@@ -52,15 +52,20 @@ def test(config: "Config", options: "Options") -> None:
             to_file=distributed.is_main(),
         ) as log,
     ):
-        if distributed.is_main():
-            predicted.forget(config)
-        if config.Model is not None and config.Model.classes is not None:
-            from ..parsing.test import predict_scenes
+        origin = predicted.begin(config) if distributed.is_main() else {}
+        problem = None
+        try:
+            if config.Model is not None and config.Model.classes is not None:
+                from ..parsing.test import predict_scenes
 
-            summary = predict_scenes(config, device, log, bar=options.verbose)
-        else:
-            summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
-        if distributed.is_main():
-            predicted.note(config)
+                summary = predict_scenes(config, device, log, bar=options.verbose)
+            else:
+                summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
+        except testing.PredictionError as error:  # on every process: none fails before the others have left the session
+            problem = error
+        if distributed.is_main() and problem is None:
+            predicted.note(config, origin)
             remember_failure(config, None)  # a point of a grid that failed before has its maps now
             print(summary, file=sys.stderr)
+    if problem is not None:
+        raise problem

@@ -1,7 +1,8 @@
 """Train a network: python run/Train.py --config configs/InSPyReNet_SwinB.yaml --verbose"""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         failed: dict[str, str] = {}
         for config in configs:
             with failures.noted(config.name):
-                check_sources(config, failed)
-                ended = train(config, options)
+                check_sources(config, failed, options.resume)
+                with failing(config, failed):
+                    ended = train(config, options)
                 if ended.stopped:  # by a person or the system: the runs after it are not wanted either
                     return ended.exit_code
-            if config.name in failures and config.Train is not None:
-                failed[str(config.Train.Checkpoint.checkpoint_dir)] = config.name
         outcome.code = failures.exit_code
     return outcome.code
+
+
+@contextlib.contextmanager
+def failing(config: "Config", failed: dict[str, str]) -> Iterator[None]:
+    """Keep the folder of a training that fails; one that was not begun, since there is one already, has not failed."""
+    from ..utils.train.state import ResumeError
+
+    try:
+        yield
+    except ResumeError:
+        raise
+    except Exception:
+        if config.Train is not None:
+            failed[str(config.Train.Checkpoint.checkpoint_dir)] = config.name
+        raise
 
 
 def train(config: "Config", options: "Options") -> "Outcome":

@@ -12,7 +12,8 @@ from ..data.datasets.lists import write_list
 from ..data.datasets.near_duplicates import fingerprints, groups_of, near_duplicates
 from ..data.datasets.pairs import Pair, find_pairs
 
-_KIND = re.compile(r"(train|val|test|fold\d+_(train|val))\.txt")
+_SHARES = re.compile(r"(train|val|test)\.txt")
+_FOLDS = re.compile(r"fold\d+_(train|val)\.txt")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ def split(root: Path, name: str, options: SplitOptions) -> dict[Path, int]:
     """Write the lists of a set into its folder (beside it, where it has none); list → number of its names.
 
     Pictures that are nearly the same come to the same list. The lists depend on the pictures, their names and the seed alone.
-    Raises LayoutError where lists cannot be used there or are there already, PreflightError for bad data, ValueError for shares
-    that leave a list empty.
+    Raises LayoutError where lists cannot be used there or are there already, or where lists of another division would overlap
+    with them, PreflightError for bad data, ValueError for shares that leave a list empty.
     """
     place = place_of(root, name)
     if place is not None and place.split is not None:
@@ -45,12 +46,16 @@ def split(root: Path, name: str, options: SplitOptions) -> dict[Path, int]:
         f"{Path(name).name}_" if beside else f"{place.listing.stem}_" if place is not None and place.listing else ""
     )
     lists = {folder / f"{prefix}{kind}.txt": part for kind, part in divide(pairs, options).items()}
-    earlier = sorted(path for path in folder.glob("*.txt") if _KIND.fullmatch(path.name.removeprefix(prefix)))
-    earlier = [path for path in earlier if path.name.startswith(prefix)]
-    if earlier and not options.overwrite:
-        raise LayoutError([f"{', '.join(map(str, earlier))}: there already; --overwrite replaces them all"])
-    for path in earlier:  # also those that the new division does not have, whose pairs are in other lists now
-        path.unlink()
+    there = [str(path) for path in lists if path.exists()]
+    if there and not options.overwrite:
+        raise LayoutError([f"{', '.join(there)}: there already; --overwrite replaces them"])
+    kinds = _SHARES if options.folds is None else _FOLDS
+    names = {path.name.removeprefix(prefix) for path in folder.glob(f"{prefix}*.txt") if path not in lists}
+    if stale := sorted(name for name in names if kinds.fullmatch(name)):
+        others = ", ".join(str(folder / f"{prefix}{name}") for name in stale)
+        raise LayoutError(
+            [f"{others}: of another division, whose pairs would also be in the new lists; remove it first"]
+        )
     for path, part in lists.items():
         write_list(path, (_line(pair, root) if beside else pair.name for pair in part))
     return {path: len(part) for path, part in lists.items()}

@@ -13,14 +13,18 @@ from .presets import weights_at
 RECORD = "predicted.json"  # in Eval.pred_root
 
 
-def forget(config: Config) -> None:
-    """Before maps are made: those that are there are no longer known to be whole."""
+def begin(config: Config) -> dict[str, Any]:
+    """Before maps are made: what they will be made of. Those that are there are no longer known to be whole.
+
+    Raises FileNotFoundError or CheckpointError without weights.
+    """
     _record(config).unlink(missing_ok=True)
+    return _origin(config)
 
 
-def note(config: Config) -> None:
+def note(config: Config, origin: dict[str, Any]) -> None:
     """After all maps were made. Raises OSError where this cannot be written."""
-    _record(config).write_text(json.dumps(_origin(config), indent=1) + "\n", encoding="utf-8")
+    _record(config).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
 
 
 def is_predicted(config: Config) -> bool:

@@ -160,7 +160,7 @@ def _from_config(mode: str | Path, ckpt: str | Path | None, overrides: Sequence[
         return ModelSpec(config.name, config, weights_at(ckpt))
     trained = config.Test.Checkpoint.checkpoint_dir if config.Test else None
     fetched = _published_for(config.name)
-    for known in (Path(trained) if trained else None, registry.found_at(fetched) if fetched else None):
+    for known in (weights_at(trained) if trained else None, registry.found_at(fetched) if fetched else None):
         if known and (known.is_file() or (known.is_dir() and any(_weights_in(known)))):
             return ModelSpec(config.name, config, known)
     ways = [f"train it (run/Train.py --config {mode})"]

@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from ..data.datasets.layout import mask_folder, set_folder
 from ..data.datasets.pairs import Pair
 from ..data.datasets.torch_datasets import TestDataset, collate_test
 from ..data.images.preprocess import NotFiniteError, Stretch, resize, to_map
@@ -64,11 +65,11 @@ def predict_sets(
         )
         with freed_memory_kept():
             failed = _predict(loader, predictor, root, test.normalize, bar and distributed.is_main(), debug, images)
-    distributed.barrier()
+    failed = [line for lines in distributed.gather(failed) for line in lines]
     if failed:
         rest = [f"… and {len(failed) - LISTED} more"] * (len(failed) > LISTED)
         lines = "\n  ".join(failed[:LISTED] + rest)
-        raise PredictionError(f"{len(failed)} of {len(mine)} images have no map, the others are in {root}:\n  {lines}")
+        raise PredictionError(f"{len(failed)} of {len(found)} images have no map, the others are in {root}:\n  {lines}")
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
     return f"{config.name}: {len(found)} maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"
@@ -76,14 +77,16 @@ def predict_sets(
 
 def folder_of_maps(config: Config, pairs: Sequence[Pair]) -> Path:
     """Eval.pred_root. Raises ConfigError where maps would lie among the images or masks, some of which they could replace."""
-    root = Path(filled_in(config.Eval.pred_root, "Eval.pred_root"))
-    taken = [
-        Path(folder).resolve() for folder in (build.section(config, "Test").Dataset.root, config.Eval.gt_root) if folder
-    ]
-    folders = {folder.resolve() for folder in {pair.image.parent for pair in pairs}}
-    for name in {pair.dataset for pair in pairs}:
+    root, dataset = Path(filled_in(config.Eval.pred_root, "Eval.pred_root")), build.section(config, "Test").Dataset
+    roots = {Path(folder).resolve() for folder in (dataset.root, dataset.mask_root, config.Eval.gt_root) if folder}
+    names = {pair.dataset for pair in pairs}
+    folders = {pair.image.parent for pair in pairs}
+    folders |= {masks for name in names if (masks := mask_folder(set_folder(Path(dataset.root), name))) is not None}
+    folders = {folder.resolve() for folder in folders}
+    for name in names:
         maps = (root / name).resolve()
-        if root.resolve() in taken or any(folder.is_relative_to(maps) for folder in folders):
+        among = any(folder.is_relative_to(maps) or maps.is_relative_to(folder) for folder in folders)
+        if among or root.resolve() in roots:
             raise ConfigError(
                 [f"Eval.pred_root: {root} holds the images or masks of {name}; take another folder for the maps"]
             )

@@ -61,11 +61,11 @@ def predict_scenes(config: Config, device: torch.device, log: logging.Logger, ba
                 else:
                     failed += _predict(batch, predictor, config, root, sources)
                 progress.update(len(batch["name"]))
-    distributed.barrier()
+    failed = [line for lines in distributed.gather(failed) for line in lines]
     if failed:
         rest = [f"… and {len(failed) - LISTED} more"] * (len(failed) > LISTED)
         lines = "\n  ".join(failed[:LISTED] + rest)
-        raise PredictionError(f"{len(failed)} of {len(mine)} images have no map, the others are in {root}:\n  {lines}")
+        raise PredictionError(f"{len(failed)} of {len(found)} images have no map, the others are in {root}:\n  {lines}")
     seconds = time.monotonic() - started
     sets = ", ".join(f"{name} {sum(pair.dataset == name for pair in found)}" for name in test.Dataset.sets)
     return f"{config.name}: {len(found)} label maps in {root} ({sets}), {len(found) / seconds:.2f} images/s"

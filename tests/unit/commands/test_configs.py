@@ -8,7 +8,8 @@ import pytest
 from inspyrenet.commands.configs import load
 from inspyrenet.data.hub.huggingface import PREFIX
 from inspyrenet.engine.options import Options
-from inspyrenet.utils.config.load import ON_HUB, ConfigError
+from inspyrenet.utils.config.load import ConfigError
+from inspyrenet.utils.config.names import ON_HUB
 
 EVERYTHING = """\
 Model:

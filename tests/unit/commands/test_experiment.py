@@ -12,6 +12,7 @@ from inspyrenet.engine import predicted
 from inspyrenet.engine import test as testing
 from inspyrenet.engine.test import PredictionError
 from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.train.state import ResumeError
 from inspyrenet.utils.train.types import Outcome
 
 DONE = Outcome("done", 1, 1, None, None, "trained to epoch 1/1")
@@ -55,6 +56,21 @@ def test_a_run_does_not_start_from_one_that_failed(steps, monkeypatch):
     assert steps.trained == ["pre", "fine"] and set(steps.scored.values()) == {None}
 
 
+def test_a_run_may_start_from_one_that_is_there_already(steps, monkeypatch):
+    """Which is why its training is not begun again: that is no failure of a training."""
+    monkeypatch.setattr("inspyrenet.commands.test.test", lambda config, options: None)
+    there = train.train
+
+    def training(config, options):
+        if config.name == "pre":
+            raise ResumeError("snapshots/pre already holds a run")
+        return there(config, options)
+
+    monkeypatch.setattr(train, "train", training)
+    experiment.main(["--config", "pre.yaml", "fine.yaml"])
+    assert steps.trained == ["fine"] and steps.scored["fine"] is None
+
+
 def test_seeds_are_one_or_more(steps, capsys):
     with pytest.raises(SystemExit):
         experiment.main(["--config", "pre.yaml", "--seeds", "0"])
@@ -75,6 +91,8 @@ def test_images_without_a_map_are_left_out_where_asked(steps, monkeypatch, capsy
     assert set(steps.scored.values()) == {None}
     experiment.main([*words, "--allow-missing"])
     assert set(steps.scored.values()) == {None}
+    experiment.main([*words, "--join"])
+    assert set(steps.scored.values()) == {"1 of 9 images have no map"}
     assert "the others are scored, since --allow-missing is given" in capsys.readouterr().err
 
 
@@ -110,5 +128,5 @@ def test_maps_that_are_there_are_not_made_again_on_resume(steps, monkeypatch):
     assert len(calls) == 5  # without --resume
     (config,) = load_config("pre.yaml", ["Test.Dataset.limit=3", "Test.normalize=minmax"])
     assert predicted.is_predicted(config)
-    predicted.forget(config)
+    predicted.begin(config)
     assert not predicted.is_predicted(config)

@@ -188,17 +188,18 @@ def test_too_few_pairs_are_said(tmp_path, capsys):
     assert lists(folder) == {}
 
 
-def test_a_new_division_leaves_no_list_of_the_one_before(tmp_path, capsys):
+def test_lists_of_another_division_do_not_stay_beside_the_new_ones(tmp_path, capsys):
     folder = make(tmp_path, "Own", range(10))
     (folder / "notes.txt").write_text("mine")
     assert main(["split", str(folder), "--val", "0.2", "--test", "0.2"]) == 0
-    for words in (["--val", "0.3"], ["--folds", "2"]):
-        assert main(["split", str(folder), *words]) == 1
-        assert "test.txt" in capsys.readouterr().err
-    assert main(["split", str(folder), "--folds", "2", "--overwrite"]) == 0
-    assert set(lists(folder)) == {"notes.txt", *(f"fold{k}_{kind}.txt" for k in range(2) for kind in ("train", "val"))}
-    assert main(["split", str(folder), "--val", "0.3", "--seed", "1", "--overwrite"]) == 0
-    assert set(lists(folder)) == {"notes.txt", "train.txt", "val.txt"}
+    before = lists(folder)
+    assert main(["split", str(folder), "--val", "0.3", "--overwrite"]) == 1
+    assert f"{folder / 'test.txt'}: of another division" in capsys.readouterr().err and lists(folder) == before
+    assert main(["split", str(folder), "--folds", "3"]) == 0  # which are not used together with these
+    assert main(["split", str(folder), "--folds", "2", "--overwrite"]) == 1
+    assert "fold2_train.txt" in capsys.readouterr().err
+    (folder / "test.txt").unlink()
+    assert main(["split", str(folder), "--val", "0.3", "--overwrite"]) == 0
 
 
 @pytest.mark.parametrize(

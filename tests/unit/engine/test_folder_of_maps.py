@@ -29,7 +29,15 @@ def test_other_folders_are_fine(folder):
 
 @pytest.mark.parametrize(
     ("maps", "words"),
-    [("data", []), ("linked", []), ("data/../data/", []), ("masks", ["Eval.gt_root=masks"])],
+    [
+        ("data", []),
+        ("linked", []),
+        ("data/../data/", []),
+        ("data/Own/images", []),
+        ("data/Own/masks", []),
+        ("masks", ["Eval.gt_root=masks"]),
+        ("masks", ["Test.Dataset.mask_root=masks", "Eval.gt_root=other"]),
+    ],
 )
 def test_the_folders_of_images_and_masks_are_refused(folder, maps, words):
     (folder / "linked").symlink_to("data")

@@ -17,7 +17,7 @@ from inspyrenet.data.images.encode import FORMATS, write_picture
 from inspyrenet.data.images.encode import encode as encode_picture
 from inspyrenet.data.images.headers import parse
 from inspyrenet.data.images.masks import read_mask
-from inspyrenet.data.images.read import ImageError, find_images, pixels_of, read_image, upright_size
+from inspyrenet.data.images.read import ImageError, find_images, orientation_of, pixels_of, read_image, upright_size
 from inspyrenet.data.images.write import write_map
 
 RAMP = np.linspace(0, 255, 24 * 32).astype(np.uint8).reshape(24, 32)
@@ -128,6 +128,15 @@ def test_orientation_in_xmp_alone_turns_nothing_as_in_browsers(tmp_path, kind):
     path = tmp_path / "photo"
     path.write_bytes(data)
     assert upright_size(path) == read_image(path).shape[:2] == (48, 64)
+
+
+def test_orientation_that_was_changed_in_memory_counts():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image = Image.open(io.BytesIO(encode(smooth_photo(), "JPEG", exif=exif)))
+    assert orientation_of(image) == 6
+    del image.getexif()[0x0112]
+    assert orientation_of(image) == 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

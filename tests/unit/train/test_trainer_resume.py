@@ -474,4 +474,11 @@ def test_a_best_checkpoint_does_not_stand_for_a_run_that_is_no_longer_validated(
     outcome = trainer.fit()
     assert trainer.folder.weights_file() == outcome.checkpoint == trainer.folder.files()[0]
     assert "the best checkpoint so far is now called best_until_00000005.pth" in caplog.text
-    assert (tmp_path / "best_until_00000005.pth").is_file()
+    again = make_trainer(tmp_path, epochs=2, validate=validate, options={"metric": "mae", "mode": "min"})
+    assert (tmp_path / "best_until_00000005.pth").is_file() and again.resume()
+    again.fit()
+    assert trainer.folder.weights_file() == tmp_path / "best.pth" and not [*tmp_path.glob("best_until_*")]
+    (tmp_path / "best.pth").rename(tmp_path / "best_until_00000005.pth")
+    trainer.folder.clear()
+    with pytest.raises(FileNotFoundError):
+        trainer.folder.weights_file()
