@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-from splits import METADATA, splits_in
 from torch import Tensor
 
 from inspyrenet.commands.errors import reported
 from inspyrenet.commands.parser import Parser
 from inspyrenet.lib.checkpoints.state_dict import WeightsError, normalize_state
+from inspyrenet.tune.trained_split import METADATA, splits_in
 from inspyrenet.utils.train.checkpoint import read_weights
 
 

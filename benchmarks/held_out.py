@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from splits import check_split
 from variants import Row, build_parser, compare
 
 from inspyrenet.data.datasets.pairs import Pair
@@ -20,6 +19,7 @@ from inspyrenet.engine import build
 from inspyrenet.engine.train import split_pairs
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.tune import measure
+from inspyrenet.tune.trained_split import check_split
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.system.device import resolve_device

@@ -280,21 +280,17 @@ def _prefix(source: Path | io.BytesIO) -> bytes:
 
 def check_pixels(label: str, width: int, height: int, max_pixels: int) -> None:
     """Raises ImageError for a size above the limits."""
-    problem = size_problem(width, height, max_pixels)
-    if problem:
+    if problem := size_problem(width, height, max_pixels):
         raise ImageError(f"{label}: {problem}")
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation 1..8, or TIFF's; a damaged EXIF block counts as upright, as in every viewer.
-
-    Pillow's own `getexif` would take the orientation of XMP, too, which browsers and OpenCV ignore.
-    """
+    """EXIF orientation 1..8, or TIFF's, not that of XMP, as in browsers; a damaged block counts as upright, as in every viewer."""
     try:
         if (tags := _tiff_tags(image)) is not None:
             return int(tags.get(ORIENTATION_TAG, 1))
         exif = image.getexif()
-        if image.info.keys() & {"xmp", "XML:com.adobe.xmp"}:
+        if image.info.keys() & {"xmp", "XML:com.adobe.xmp"}:  # which Pillow looks at, too
             exif = Image.Exif()
             exif.load(image.info.get("exif", b""))
         return int(exif.get(ORIENTATION_TAG, 1))

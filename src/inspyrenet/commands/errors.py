@@ -34,8 +34,8 @@ def check_sources(config: "Config", failed: Mapping[str, str], resume: bool, tes
 
     train, test = config.Train, config.Test
     needed = {}
-    if train is not None and train.Checkpoint.checkpoint_dir in failed:
-        raise SourceFailedError(f"it shares the training of {failed[train.Checkpoint.checkpoint_dir]}, which failed")
+    if train is not None and (folder := str(train.Checkpoint.checkpoint_dir)) in failed:
+        raise SourceFailedError(f"it shares the training of {failed[folder]}, which failed")
     if train is not None and not resumes(train, resume):
         needed["it starts from the training of"] = train.FineTune.weights
     if tests and test is not None:

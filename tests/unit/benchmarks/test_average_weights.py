@@ -1,28 +1,15 @@
 """benchmarks/average_weights.py: the mean of several trainings is weights like theirs; what has no mean is refused."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from benchmarks import average_weights
 from inspyrenet import Remover
-from inspyrenet.lib.checkpoints.state_dict import WeightsError
+from inspyrenet.tune.trained_split import check_split
 from inspyrenet.utils.config.load import load_config
-from inspyrenet.utils.train.checkpoint import stamped
+from inspyrenet.utils.train.checkpoint import CheckpointError, stamped
 from tests.tiny_network import picture, tiny_state, write_tiny
-
-BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
-
-
-@pytest.fixture
-def average_weights(monkeypatch):
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-    yield importlib.import_module("average_weights")
-    for name in ("average_weights", "splits"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture
@@ -35,7 +22,7 @@ def trainings(tmp_path):
     return tmp_path / "a.safetensors", tmp_path / "b.pth", moved
 
 
-def test_the_mean_lies_halfway_and_cuts_out(average_weights, trainings, tmp_path):
+def test_the_mean_lies_halfway_and_cuts_out(trainings, tmp_path):
     a, b, moved = trainings
     config, weights = write_tiny(tmp_path)
     assert average_weights.main([str(weights), str(a), str(b)]) == 0
@@ -45,7 +32,7 @@ def test_the_mean_lies_halfway_and_cuts_out(average_weights, trainings, tmp_path
     assert Remover(config, "cpu", weights, edges="none").process(picture(), type="map").shape == (48, 80)
 
 
-def test_what_has_no_mean_is_refused_by_name(average_weights, trainings, tmp_path, capsys):
+def test_what_has_no_mean_is_refused_by_name(trainings, tmp_path, capsys):
     a, _, moved = trainings
     output, other = tmp_path / "mean.safetensors", tmp_path / "other.safetensors"
     for value, said in (
@@ -59,15 +46,14 @@ def test_what_has_no_mean_is_refused_by_name(average_weights, trainings, tmp_pat
         assert not output.exists()
 
 
-def test_one_training_alone_has_no_mean(average_weights, trainings, tmp_path, capsys):
+def test_one_training_alone_has_no_mean(trainings, tmp_path, capsys):
     with pytest.raises(SystemExit):
         average_weights.main([str(tmp_path / "mean.safetensors"), str(trainings[0])])
     assert "two weights or more" in capsys.readouterr().err
 
 
-def test_a_mean_keeps_the_splits_of_its_trainings(average_weights, trainings, tmp_path):
+def test_a_mean_keeps_the_splits_of_its_trainings(trainings, tmp_path):
     """A training with another seed has learned from pairs that the config holds out."""
-    check_split = importlib.import_module("splits").check_split
     (config,) = load_config(["InSPyReNet_Bundled"])
     (other,) = load_config(["InSPyReNet_Bundled"], ["seed=11"])
     a, b, _ = trainings
@@ -84,7 +70,7 @@ def test_a_mean_keeps_the_splits_of_its_trainings(average_weights, trainings, tm
     for known in (tmp_path / "own.pth", means["own"]):
         check_split(known, config)
     for unknown in (tmp_path / "other.pth", means["other"]):
-        with pytest.raises(WeightsError, match=r"was trained with another split .*'seed': 11.*split_seed"):
+        with pytest.raises(CheckpointError, match=r"was trained with another split .*'seed': 11.*split_seed"):
             check_split(unknown, config)
     (same,) = load_config(["InSPyReNet_Bundled"], ["seed=11", "Train.Validation.split_seed=0"])
     check_split(means["own"], same)

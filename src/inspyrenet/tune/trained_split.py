@@ -7,9 +7,8 @@ from typing import Any
 
 from safetensors import safe_open
 
-from inspyrenet.lib.checkpoints.state_dict import WeightsError
-from inspyrenet.utils.config.schema import Config
-from inspyrenet.utils.train.checkpoint import CheckpointFolder, load_file
+from ..utils.config.schema import Config
+from ..utils.train.checkpoint import CheckpointError, CheckpointFolder, load_file
 
 METADATA = "splits"  # of a .safetensors file that averages several trainings
 
@@ -40,11 +39,11 @@ def splits_in(weights: Path) -> list[Split]:
 
 
 def check_split(weights: Path, config: Config) -> None:
-    """Raises WeightsError where the weights were trained with another split than the config's."""
+    """Raises CheckpointError where the weights were trained with another split than the config's."""
     ours = split_of(config.model_dump(mode="json"))
     for split in splits_in(weights):
         if split != ours:
-            raise WeightsError(
+            raise CheckpointError(
                 f"{weights} was trained with another split ({split}) and may know pairs that {config.name} holds out "
                 f"({ours}): train with Train.Validation.split_seed"
             )
