@@ -373,7 +373,7 @@ class Trainer:
                 "a run: continue it with --resume" if self.folder.files() else "best.pth alone, no checkpoint to resume"
             )
             raise ResumeError(
-                f"{self.folder.folder} already holds {there}, choose another name, or start with --overwrite"
+                f"{self.folder.folder} already holds {there}, choose another name, or start over with --overwrite"
             )
         if self.on_start is not None:
             self.on_start()
