@@ -16,10 +16,9 @@ from variants import Row, build_parser, compare
 
 from inspyrenet.data.datasets.pairs import Pair
 from inspyrenet.engine import build
-from inspyrenet.engine.train import split_pairs
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.tune import measure
-from inspyrenet.tune.trained_split import check_split
+from inspyrenet.tune.trained_split import held_out_pairs
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import Config
 from inspyrenet.utils.system.device import resolve_device
@@ -49,8 +48,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def measure(words: Sequence[str]) -> Row:
         config = load_config([options.config], words)[0]
-        check_split(options.ckpt, config)
-        pairs = split_pairs(build.section(config, "Train"), config.seed)[1][: options.limit]
+        pairs = held_out_pairs(config, options.ckpt)[: options.limit]
         return {"pairs": len(pairs), **scores(config, state, pairs, device)}
 
     compare(options, measure)

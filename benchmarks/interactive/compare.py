@@ -116,8 +116,8 @@ def summary(scores: np.ndarray) -> dict[str, float]:
 def main(argv: list[str] | None = None) -> int:
     """Prints and writes a row for each way; 0 when done."""
     options = _parser().parse_args(argv)
-    pairs = _pairs(options)[:: options.every]
     remover = Remover(options.mode, ckpt=options.ckpt, engine=options.engine)
+    pairs = _pairs(options, remover.network.weights)[:: options.every]
     started = time.time()
 
     def one(pair: Pair) -> dict[str, list[float]]:
@@ -145,16 +145,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _pairs(options: argparse.Namespace) -> list[Pair]:
+def _pairs(options: argparse.Namespace, weights: Path) -> list[Pair]:
     if options.held_out is None:
         return find_pairs(options.data.parent, [options.data.name])
-    from inspyrenet.engine import build
-    from inspyrenet.engine.train import split_pairs
+    from inspyrenet.tune.trained_split import held_out_pairs
     from inspyrenet.utils.config.load import load_config
 
     words = [f"Train.Dataset.root={options.data.parent}", f"Train.Dataset.sets=[{options.data.name}]"]
-    config = load_config([options.held_out], words)[0]
-    return split_pairs(build.section(config, "Train"), config.seed)[1]
+    return held_out_pairs(load_config([options.held_out], words)[0], weights)
 
 
 def _parser() -> argparse.ArgumentParser:

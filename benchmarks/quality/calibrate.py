@@ -93,16 +93,14 @@ def calibrated(remover: Remover, pairs: list[Pair], data: str) -> QualityEstimat
     )
 
 
-def find(options: argparse.Namespace) -> list[Pair]:
+def find(options: argparse.Namespace, weights: Path) -> list[Pair]:
     if not options.held_out:
         return find_pairs(options.root, options.sets)
-    from inspyrenet.engine import build
-    from inspyrenet.engine.train import split_pairs
+    from inspyrenet.tune.trained_split import held_out_pairs
     from inspyrenet.utils.config.load import load_config
 
     words = [f"Train.Dataset.root={options.root}", f"Train.Dataset.sets=[{','.join(options.sets)}]"]
-    config = load_config([options.held_out], words)[0]
-    return split_pairs(build.section(config, "Train"), config.seed)[1]
+    return held_out_pairs(load_config([options.held_out], words)[0], weights)
 
 
 def build_parser() -> Parser:
@@ -121,7 +119,7 @@ def main(argv: list[str] | None = None) -> int:
     """Calibrate or score, print, write; 0 when done."""
     options = build_parser().parse_intermixed_args(argv)
     remover = Remover.from_options(NetworkOptions.from_arguments(options), edges="none")
-    estimate, pairs = remover.quality, find(options)
+    estimate, pairs = remover.quality, find(options, remover.network.weights)
     if not options.score:
         data = f"{', '.join(options.sets)}{f', held out by {Path(options.held_out).stem}' if options.held_out else ''}"
         estimate = calibrated(remover, pairs, data)

@@ -7,6 +7,9 @@ from typing import Any
 
 from safetensors import safe_open
 
+from ..data.datasets.pairs import Pair
+from ..engine import build
+from ..engine.train import split_pairs
 from ..utils.config.schema import Config
 from ..utils.train.checkpoint import CheckpointError, CheckpointFolder, load_file
 
@@ -27,15 +30,26 @@ def split_of(config: Mapping[str, Any]) -> Split | None:
 
 
 def splits_in(weights: Path) -> list[Split]:
-    """The splits of the trainings that made a weights file or the newest of a run's folder, as far as it says."""
-    path = CheckpointFolder(weights).weights_file() if weights.is_dir() else weights
-    if path.suffix.lower() == ".safetensors":
-        with safe_open(path, "pt") as file:
+    """The splits of the trainings that made a weights file or a run's folder, as far as it says: exported graphs say nothing."""
+    if weights.is_dir():
+        folder = CheckpointFolder(weights)
+        if not (folder.best.is_file() or folder.files()):
+            return []
+        weights = folder.weights_file()
+    kind = weights.suffix.lower()
+    if kind == ".safetensors":
+        with safe_open(weights, "pt") as file:
             return json.loads((file.metadata() or {}).get(METADATA, "[]"))
-    content = load_file(path)
+    content = load_file(weights) if kind in (".pth", ".pt") else None
     config = content.get("config") if isinstance(content, dict) else None
     split = split_of(config) if isinstance(config, Mapping) else None
     return [] if split is None else [split]
+
+
+def held_out_pairs(config: Config, weights: Path) -> list[Pair]:
+    """The pairs that the config's training holds out. Raises CheckpointError where these weights may know them."""
+    check_split(weights, config)
+    return split_pairs(build.section(config, "Train"), config.seed)[1]
 
 
 def check_split(weights: Path, config: Config) -> None:
