@@ -35,8 +35,6 @@ held_out=(--data "$train/DUTS-TR" --held-out InSPyReNet_Bundled)
 step model "$python" docs/scripts/make_default_model.py InSPyReNet_Bundled "$weights"
 step stale stale
 step calibrate "$python" benchmarks/quality/calibrate.py --root "$train" --sets DUTS-TR --held-out "$recipe"
-step head "$python" benchmarks/interactive/train_head.py --parts "$bundled" --config InSPyReNet_Bundled --root "$train" \
-    --work "$logs/features" --minutes 40
 step held_out "$python" benchmarks/held_out.py --config "$recipe" --ckpt "$bundled.safetensors" --json "$results/held_out.json" \
     --variant 320 \
     --variant 352 "Test.Dataset.transforms.static_resize.size=[352,352]" \
@@ -44,11 +42,13 @@ step held_out "$python" benchmarks/held_out.py --config "$recipe" --ckpt "$bundl
 step test "$python" run/Test.py --config "$bundled.yaml" --verbose
 step eval "$python" run/Eval.py --config "$bundled.yaml" --verbose
 step quality "$python" benchmarks/quality/calibrate.py --root data/Test_Dataset --sets ECSSD --score --json "$results/quality.json"
-step clicks_held_out clicks "${held_out[@]}" --every 8 --way prompts
 step masks_held_out clicks "${held_out[@]}" --every 4 --mask
-step clicks clicks --data "$test" --every 5 --way prompts
 step masks clicks --data "$test" --every 10 --mask
 step grabcut clicks --data "$test" --every 25 --most 10
 step cleaning "$python" benchmarks/mending/cleaning.py --config "$recipe" --json "$results/cleaning.json"
 step flicker "$python" -m benchmarks.flicker.compare --json "$results/flicker.json"
 step precision "$python" benchmarks/precision.py --config "$bundled.yaml" --json "$results/precision_bundled.json"
+step head "$python" benchmarks/interactive/train_head.py --parts "$bundled" --config InSPyReNet_Bundled --root "$train" \
+    --work "$logs/features" --minutes 40
+step clicks_held_out clicks "${held_out[@]}" --every 8 --way prompts
+step clicks clicks --data "$test" --every 5 --way prompts

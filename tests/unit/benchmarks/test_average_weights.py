@@ -1,10 +1,10 @@
-"""benchmarks/average_weights.py: the mean of several trainings is weights like theirs; what has no mean is refused."""
+"""benchmarks/weights/average.py: the mean of several trainings is weights like theirs; what has no mean is refused."""
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from benchmarks import average_weights
+from benchmarks.weights import average
 from inspyrenet import Remover
 from inspyrenet.tune.trained_split import check_split
 from inspyrenet.utils.config.load import load_config
@@ -25,7 +25,7 @@ def trainings(tmp_path):
 def test_the_mean_lies_halfway_and_cuts_out(trainings, tmp_path):
     a, b, moved = trainings
     config, weights = write_tiny(tmp_path)
-    assert average_weights.main([str(weights), str(a), str(b)]) == 0
+    assert average.main([str(weights), str(a), str(b)]) == 0
     found, first = load_file(weights), load_file(a)
     torch.testing.assert_close(found[moved], first[moved] + 1)
     assert all(torch.equal(found[name], first[name]) for name in first if name != moved)
@@ -40,7 +40,7 @@ def test_what_has_no_mean_is_refused_by_name(trainings, tmp_path, capsys):
         (torch.full_like(load_file(a)[moved], torch.nan), "is not finite"),
     ):
         save_file({**load_file(a), moved: value}, other)
-        assert average_weights.main([str(output), str(a), str(other)]) == 1
+        assert average.main([str(output), str(a), str(other)]) == 1
         error = capsys.readouterr().err
         assert said in error and moved in error and str(other) in error
         assert not output.exists()
@@ -48,7 +48,7 @@ def test_what_has_no_mean_is_refused_by_name(trainings, tmp_path, capsys):
 
 def test_one_training_alone_has_no_mean(trainings, tmp_path, capsys):
     with pytest.raises(SystemExit):
-        average_weights.main([str(tmp_path / "mean.safetensors"), str(trainings[0])])
+        average.main([str(tmp_path / "mean.safetensors"), str(trainings[0])])
     assert "two weights or more" in capsys.readouterr().err
 
 
@@ -65,7 +65,7 @@ def test_a_mean_keeps_the_splits_of_its_trainings(trainings, tmp_path):
         )
     means = {name: tmp_path / f"{name}.safetensors" for name in ("own", "other")}
     for name, mean in means.items():
-        assert average_weights.main([str(mean), str(a), str(tmp_path / f"{name}.pth")]) == 0
+        assert average.main([str(mean), str(a), str(tmp_path / f"{name}.pth")]) == 0
     check_split(a, config)
     for known in (tmp_path / "own.pth", means["own"]):
         check_split(known, config)

@@ -1,6 +1,6 @@
 """Writes the mean of the weights of several trainings of one network, which often scores better than each of them.
 
-    python benchmarks/average_weights.py mean.safetensors snapshots/a snapshots/b
+    python benchmarks/weights/average.py mean.safetensors snapshots/a snapshots/b
 
 Each argument after the first is a weights file or the folder of a run, whose running average counts where it has one. The
 trainings must have begun at the same weights: see "Model soups" (Wortsman et al., ICML 2022). Numbers that are no
