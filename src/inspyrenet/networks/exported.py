@@ -1,5 +1,6 @@
 """Networks that run/Export.py wrote: one file, or a folder with the parts of an InSPyReNet."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ from ..data.hub.onnx_files import GraphFileError, ModelMetadata, metadata_of
 from ..data.images.preprocess import Preprocess, Sizing
 from ..lib.sizes import SizeRule
 from ..lib.types import SizeError
+from ..utils.system.int8_sums import may_saturate
 from .network import DYNAMIC, LAPLACIAN, SALIENCY, NetworkMaps, Parts, logits_of, sigmoid
 from .runtimes import Graph, Runtime, describe_place, open_graph
 
+LOG = logging.getLogger("inspyrenet")
 # of the parts, see lib.export.parts
 FEATURES, COARSE, FINER, DETAILS = ("x1", "x2", "f3"), SALIENCY[0], SALIENCY[1:], LAPLACIAN
 INPUTS = {"decoder": (*FEATURES, COARSE), "blending": ("low", COARSE, *DETAILS)}
@@ -33,7 +36,14 @@ def open_exported(
     Raises GraphFileError for a file that is not one of ours, SizeError where it does not take images of the sizes that `resize`
     gives, and what `open_graph` raises.
     """
-    return (ExportedParts if path.is_dir() else ExportedFile)(path, runtime, device, resize)
+    network = (ExportedParts if path.is_dir() else ExportedFile)(path, runtime, device, resize)
+    if network.metadata.precision == "int8" and network.device == "cpu" and may_saturate():
+        LOG.warning(
+            "%s is in int8, and this CPU has no instructions for sums of 8-bit products (VNNI): its maps may be less accurate than "
+            "where it was written. Use the float32 file, or write it in int8 on this machine, which compares both",
+            path,
+        )
+    return network
 
 
 class _Exported:

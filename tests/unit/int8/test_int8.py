@@ -23,6 +23,7 @@ from inspyrenet.int8.export import Int8Options, find_data, quantize_file
 from inspyrenet.int8.graph import Int8Error, left_in_float32, quantize
 from inspyrenet.int8.trial import FileResult, Trial
 from inspyrenet.lib.export.wrappers import record
+from inspyrenet.networks import exported
 from inspyrenet.networks.exported import ExportedFile, preprocess_of
 from tests.thin_networks import Toy
 from tests.tiny_network import picture
@@ -106,6 +107,18 @@ def test_a_network_is_written_in_int8(made, name, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["maxFm", "mBA", "mae"] and float(lines[1].split()[1]) > 0.7
     assert lines[2].startswith("int8") and lines[3].startswith("20 pairs, in turn; the maps differ by ")
+
+
+@pytest.mark.parametrize("saturates", [True, False])
+def test_a_cpu_without_the_instructions_is_told_of(made, saturates, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(exported, "may_saturate", lambda: saturates)
+    quantize_file(made / "single.onnx", tmp_path / "out.onnx", data(made))
+    exported.open_exported(made / "single.onnx")
+    assert not caplog.records  # float32 is exact everywhere, and the command compares both files itself
+    exported.open_exported(tmp_path / "out.onnx")
+    assert ["out.onnx is in int8, and this CPU" in record.getMessage() for record in caplog.records] == [
+        True
+    ] * saturates
 
 
 def test_convolutions_are_in_8_bits_but_those_that_make_maps(made, tmp_path):
