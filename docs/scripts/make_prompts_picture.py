@@ -20,6 +20,7 @@ STROKES = [  # pixels of it; the brush is as wide as the page has it at first
     ("remove", [(620, 860), (680, 950), (880, 960), (940, 840), (860, 730)]),
     ("keep", [(600, 560), (660, 600), (690, 690)]),
     ("remove", [(740, 725), (790, 718)]),
+    ("remove", [(660, 800), (720, 830)]),
 ]
 
 

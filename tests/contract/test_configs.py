@@ -14,9 +14,9 @@ from inspyrenet.utils.config.load import load_config
 FOLDER = Path(inspyrenet.configs.__file__).resolve().parent
 # Listed, because what people add to the folder is theirs and follows no rule of the house.
 SHIPPED = """
-BiRefNet_SwinL BiRefNet_SwinL_HR BiRefNet_SwinT BiRefNet_finetune InSPyReNet_Bundled InSPyReNet_HR InSPyReNet_Light
-InSPyReNet_Res2Net50 InSPyReNet_SwinB InSPyReNet_SwinB_DH InSPyReNet_SwinB_DHU_LR InSPyReNet_SwinB_DH_LR
-InSPyReNet_SwinB_DIS5K InSPyReNet_SwinB_DIS5K_LR InSPyReNet_SwinB_HU InSPyReNet_SwinB_HU_LR
+BiRefNet_SwinL BiRefNet_SwinL_HR BiRefNet_SwinT BiRefNet_finetune InSPyReNet_Bundled InSPyReNet_Bundled_coarse
+InSPyReNet_HR InSPyReNet_Light InSPyReNet_Res2Net50 InSPyReNet_SwinB InSPyReNet_SwinB_DH InSPyReNet_SwinB_DHU_LR
+InSPyReNet_SwinB_DH_LR InSPyReNet_SwinB_DIS5K InSPyReNet_SwinB_DIS5K_LR InSPyReNet_SwinB_HU InSPyReNet_SwinB_HU_LR
 InSPyReNet_SwinB_Plus_Ultra InSPyReNet_SwinB_Plus_Ultra_LR InSPyReNet_SwinT InSPyReNet_finetune PSPNet_ResNet50
 Quickstart SotA SotA/BASNet SotA/EDN SotA/F3Net SotA/GateNet SotA/LDF SotA/MINet SotA/PA-KRN SotA/PFSNet SotA/PGNet
 SotA/PoolNet SotA/U2Net SotA/VST
