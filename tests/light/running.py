@@ -51,9 +51,10 @@ def good(done: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
 
 
 def photograph() -> np.ndarray:
-    """A red thing on black, uint8 (90, 120, 3)."""
+    """A red ellipse on black, uint8 (90, 120, 3)."""
+    y, x = np.mgrid[:90, :120]
     image = np.zeros((90, 120, 3), np.uint8)
-    image[20:70, 30:90] = (220, 60, 40)
+    image[((y - 45) / 27) ** 2 + ((x - 60) / 34) ** 2 < 1] = (220, 60, 40)
     return image
 
 
