@@ -3,11 +3,12 @@
 #   benchmarks/bundled.sh WEIGHTS LOGS
 # WEIGHTS: a file or the folder of a run of configs/InSPyReNet_Bundled.yaml. LOGS: a folder for the output of every step, and for the
 # features that the part for clicks learns from. A step that has ended is not done again, so a run that was stopped goes on with the
-# same command. Needs DUTS-TR in data/Train_Dataset and ECSSD in data/Test_Dataset; takes about two hours on two cores. Times,
-# pictures and the int8 file are made by the commands in the documentation.
+# same command. Needs DUTS-TR in data/Train_Dataset and ECSSD in data/Test_Dataset; takes about two hours on two cores, and the last
+# step, bfloat16, an hour more on a CPU without instructions for it. Times, pictures and the int8 file are made by the commands in the
+# documentation.
 set -euo pipefail
 [ $# -eq 2 ] || {
-    sed -n "2,7s/^# \?//p" "$0" >&2
+    sed -n "2,8s/^# \?//p" "$0" >&2
     exit 2
 }
 weights=$(realpath -- "$1") logs=$(realpath -m -- "$2")
@@ -47,8 +48,8 @@ step masks clicks --data "$test" --every 10 --mask
 step grabcut clicks --data "$test" --every 25 --most 10
 step cleaning "$python" benchmarks/mending/cleaning.py --config "$recipe" --json "$results/cleaning.json"
 step flicker "$python" -m benchmarks.flicker.compare --json "$results/flicker.json"
-step precision "$python" benchmarks/precision.py --config "$bundled.yaml" --json "$results/precision_bundled.json"
 step head "$python" benchmarks/interactive/train_head.py --parts "$bundled" --config InSPyReNet_Bundled --root "$train" \
     --work "$logs/features" --minutes 40
 step clicks_held_out clicks "${held_out[@]}" --every 8 --way prompts
 step clicks clicks --data "$test" --every 5 --way prompts
+step precision "$python" benchmarks/precision.py --config "$bundled.yaml" --json "$results/precision_bundled.json"
