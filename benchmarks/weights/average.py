@@ -8,18 +8,16 @@ floating-point numbers, such as how many batches a norm has seen, are those of t
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from inspyrenet.commands.errors import reported
 from inspyrenet.commands.parser import Parser
 from inspyrenet.lib.checkpoints.state_dict import WeightsError, normalize_state
-from inspyrenet.tune.trained_split import METADATA, splits_in
+from inspyrenet.tune.trained_split import save_made_of
 from inspyrenet.utils.train.checkpoint import read_weights
 
 
@@ -58,10 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("a mean needs two weights or more")
     with reported() as outcome:
         states = {str(path): normalize_state(read_weights(path), str(path)) for path in options.weights}
-        splits = [split for path in options.weights for split in splits_in(path)]
-        known = [split for i, split in enumerate(splits) if split not in splits[:i]]
-        metadata = {METADATA: json.dumps(known)}
-        save_file({key: value.contiguous() for key, value in mean(states).items()}, options.output, metadata)
+        save_made_of(options.weights, mean(states), options.output)
         print(f"{options.output}: the mean of {len(states)} trainings")
     return outcome.code
 

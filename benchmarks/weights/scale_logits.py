@@ -9,19 +9,17 @@ benchmarks/held_out.py.
 """
 
 import argparse
-import json
 import math
 import re
 import sys
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import Tensor
 
 from inspyrenet.commands.errors import reported
 from inspyrenet.commands.parser import Parser
 from inspyrenet.lib.checkpoints.state_dict import WeightsError, normalize_state
-from inspyrenet.tune.trained_split import METADATA, splits_in
+from inspyrenet.tune.trained_split import save_made_of
 from inspyrenet.utils.train.checkpoint import read_weights
 
 # the last layer of each stage is linear: a convolution without a bias, or the norm behind it
@@ -54,9 +52,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"the factor is a number above 0, not {options.factor:g}")
     with reported() as outcome:
         state = normalize_state(read_weights(options.weights), str(options.weights))
-        state = scaled(state, options.factor, str(options.weights))
-        metadata = {METADATA: json.dumps(splits_in(options.weights))}
-        save_file({key: value.contiguous() for key, value in state.items()}, options.output, metadata)
+        save_made_of([options.weights], scaled(state, options.factor, str(options.weights)), options.output)
         print(f"{options.output}: logits {options.factor:g} times as large")
     return outcome.code
 

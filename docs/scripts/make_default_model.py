@@ -24,9 +24,10 @@ from inspyrenet.engine.export import ExportOptions, export
 from inspyrenet.engine.presets import BUNDLED_CONFIG, BUNDLED_WEIGHTS, ModelSpec
 from inspyrenet.lib.checkpoints.state_dict import load_state
 from inspyrenet.networks.digest import digest_of
+from inspyrenet.tune.trained_split import check_split
 from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.yaml_loader import write
-from inspyrenet.utils.train.checkpoint import CheckpointFolder, read_weights
+from inspyrenet.utils.train.checkpoint import CheckpointError, CheckpointFolder, read_weights
 
 LARGEST = 10_000_000  # bytes
 FEW = 4096  # values of a tensor
@@ -39,6 +40,12 @@ def main(config_name: str, source: str) -> int:
     for name, use in (("Test", "says how images are prepared"), ("Train", "says what the weights learned from")):
         if getattr(config, name) is None:
             raise SystemExit(f"error: {config_name} has no section {name}, which {use}")
+    try:
+        check_split(
+            Path(source), config
+        )  # the file will not tell of a split, and its scores are of pairs that it never saw
+    except CheckpointError as error:
+        raise SystemExit(f"error: {error}") from None
     state = read_weights(Path(source) if Path(source).is_file() else CheckpointFolder(source).weights_file())
     half = {name: value.half() if value.numel() > FEW else value for name, value in state.items()}
     for name, value in half.items():

@@ -1,11 +1,13 @@
 """Which split weights were trained with, so that pairs they learned from are not taken for pairs that they never saw."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from ..data.datasets.pairs import Pair
 from ..engine import build
@@ -13,7 +15,7 @@ from ..engine.train import split_pairs
 from ..utils.config.schema import Config
 from ..utils.train.checkpoint import CheckpointError, CheckpointFolder, load_file
 
-METADATA = "splits"  # of a .safetensors file that averages several trainings
+METADATA = "splits"  # of a .safetensors file that was made of the weights of trainings
 
 Split = dict[str, Any]
 
@@ -44,6 +46,13 @@ def splits_in(weights: Path) -> list[Split]:
     config = content.get("config") if isinstance(content, dict) else None
     split = split_of(config) if isinstance(config, Mapping) else None
     return [] if split is None else [split]
+
+
+def save_made_of(sources: Sequence[Path], state: Mapping[str, Tensor], output: Path) -> None:
+    """Write weights that were made of those in `sources`, with the splits of all of these."""
+    splits = [split for path in sources for split in splits_in(path)]
+    known = [split for i, split in enumerate(splits) if split not in splits[:i]]
+    save_file({key: value.contiguous() for key, value in state.items()}, output, {METADATA: json.dumps(known)})
 
 
 def held_out_pairs(config: Config, weights: Path) -> list[Pair]:

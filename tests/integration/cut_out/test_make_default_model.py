@@ -10,6 +10,8 @@ from safetensors.torch import load_file
 
 from inspyrenet import Remover
 from inspyrenet.engine import presets
+from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.train.checkpoint import stamped
 from tests.tiny_network import STATIC, picture, tiny_state, write_tiny
 
 STEM = "backbone.net.conv_stem.weight"
@@ -75,6 +77,18 @@ def test_the_bundled_model_serves_without_being_named(maker, write_graphs, tmp_p
     graphs = Remover()
     assert "onnxruntime" in graphs.describe()
     assert abs(graphs.process(picture(), "map").astype(int) - in_torch).max() <= 1
+
+
+def test_weights_that_learned_from_the_recipe_s_held_out_pairs_are_refused(maker, tmp_path):
+    """The scores of the bundled model are of these pairs, and its file does not tell of a split."""
+    config, _ = write_tiny(tmp_path / "run")
+    config.write_text(config.read_text() + TRAIN.replace("}}}\n", "}}, Validation: {fraction: 0.1}}\n"))
+    (trained,) = load_config([str(config)], ["seed=11"])
+    weights = tmp_path / "other.pth"
+    torch.save(stamped({"model": tiny_state(), "ema": None, "config": trained.model_dump(mode="json")}), weights)
+    with pytest.raises(SystemExit, match=r"error: .*other\.pth was trained with another split .*'seed': 11"):
+        maker.main(str(config), str(weights))
+    assert not presets.has_default()
 
 
 def test_what_half_precision_would_change_is_not_written(maker, tmp_path, monkeypatch):
