@@ -1,11 +1,15 @@
-"""For all tests: networks compute without subnormal numbers, as in every command, and test processes share the cores."""
+"""For all tests: what a command changes in its process is undone, and test processes share the cores."""
 
 import os
+import sys
+from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
 
+from inspyrenet.utils.config import plugins
+from inspyrenet.utils.metrics import registry
 from inspyrenet.utils.system.cores import usable_cores
 from inspyrenet.utils.system.precision import flushed_denormals
 
@@ -27,6 +31,24 @@ def denormals_as_before():
     before = (torch.tensor(1e-310, dtype=torch.float64) * 1).item() == 0
     yield
     torch.set_flush_denormal(before)
+
+
+@pytest.fixture(autouse=True)
+def own_code_is_forgotten(tmp_path_factory):
+    """Modules and metrics that a test writes may have the names of another test's: both may run in one process."""
+    tables = (plugins._allowed, registry.METRICS, registry.OUTSIDE, registry._SPELLINGS)
+    before = [dict(table) for table in tables]
+    modules, path = set(sys.modules), [*sys.path]
+    yield
+    for table, entries in zip(tables, before, strict=True):
+        table.clear()
+        table.update(entries)
+    written = tmp_path_factory.getbasetemp()
+    for name in sys.modules.keys() - modules:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and Path(file).is_relative_to(written):
+            del sys.modules[name]
+    sys.path[:] = path
 
 
 @pytest.fixture

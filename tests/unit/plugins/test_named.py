@@ -14,11 +14,9 @@ from inspyrenet.engine import build
 from inspyrenet.engine.options import Options
 from inspyrenet.plugins.metrics import register_metrics
 from inspyrenet.plugins.trained import family
-from inspyrenet.utils.config import plugins
 from inspyrenet.utils.config.load import ConfigError, load_config
 from inspyrenet.utils.config.plugins import PluginError, find
-from inspyrenet.utils.metrics import METRICS, MetricError, score
-from inspyrenet.utils.metrics.registry import _SPELLINGS, OUTSIDE
+from inspyrenet.utils.metrics import MetricError, score
 
 CODE = """\
 import torch
@@ -57,24 +55,14 @@ Train:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """A config's folder, which is not the current one, with a module in it; what a test imports is forgotten after it."""
+    """A config's folder, which is not the current one, with modules in it."""
     own = tmp_path / "own"
     own.mkdir()
     (own / "q_code.py").write_text(CODE)
     (own / "q_broken.py").write_text("import torch\n1 / 0\n")
     (own / "q_needs.py").write_text("import q_absent\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path / "nothing")  # which restores what plug-ins add
-    monkeypatch.setattr(plugins, "_allowed", {})
-    for table in (METRICS, OUTSIDE, _SPELLINGS):
-        for name in [*table]:
-            monkeypatch.setitem(table, name, table[name])
-    yield own
-    for table in (METRICS, OUTSIDE, _SPELLINGS):
-        for name in [name for name in table if name in ("error", "q_code:error")]:
-            del table[name]
-    for name in ("q_code", "q_broken", "q_needs"):
-        sys.modules.pop(name, None)
+    return own
 
 
 def read(model: str = "q_code:Net", arguments: str = "width: 1", more: str = ""):

@@ -192,7 +192,6 @@ def test_one_of_ones_own_is_found_and_its_arguments_are_checked(tmp_path, monkey
     text = "class Mine:\n    def __init__(self, path: str = 'a'): self.path = path\n    def start(self, *words): print(self.path)\n"
     (tmp_path / "own_tracker.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path / "nothing")  # which restores what plug-ins add
     words = ["Train.Tracker=own_tracker:Mine", "Train.TrackerArguments={path: b}"]
     (config,) = load_config("Quickstart", words)
     assert list(cross_field_errors(config)) == []
@@ -208,7 +207,6 @@ def test_the_example_of_the_page_notes_every_step(tmp_path, monkeypatch):
     )
     for name, text in blocks:
         (tmp_path / name).write_text(text, encoding="utf-8")
-    monkeypatch.syspath_prepend(tmp_path / "nothing")  # which restores what plug-ins add
     (config,) = load_config(tmp_path / "my_tracker.yaml")
     tracker = tracker_of(config, tmp_path, LOG)
     make_trainer(tmp_path / "run", epochs=4, tracker=tracker).fit()
