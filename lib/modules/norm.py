@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -56,6 +57,31 @@ class FrozenBatchNorm2d(nn.Module):
 def no_norm(channels: int) -> nn.Module:
     """Nothing; for files that were trained one image at a time, which have no norm in squeeze and decoder."""
     return nn.Identity()
+
+
+def recompute_encoder(encoder: nn.Module) -> None:
+    """Activation checkpointing: have an encoder's stages computed again in the backward pass.
+
+    BatchNorms take note of the statistics of every pass through them. They do so in the forward pass alone, as without it.
+    """
+    recomputed: Any = encoder
+    recomputed.checkpointing = True
+    for norm in encoder.modules():
+        if isinstance(norm, nn.modules.batchnorm._NormBase):
+            norm.register_forward_pre_hook(_forget_in_backward)
+            norm.register_forward_hook(_remember_again, always_call=True)
+
+
+def _forget_in_backward(norm: nn.Module, args: tuple) -> None:
+    batchnorm: Any = norm
+    if torch._C._current_graph_task_id() != -1 and batchnorm.track_running_stats:  # as torch.utils.checkpoint asks
+        batchnorm.track_running_stats, batchnorm.tracks = False, True
+
+
+def _remember_again(norm: nn.Module, args: tuple, output: Tensor) -> None:
+    batchnorm: Any = norm
+    if getattr(batchnorm, "tracks", False):
+        batchnorm.track_running_stats, batchnorm.tracks = True, False
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "frozen": FrozenBatchNorm2d, "none": no_norm}

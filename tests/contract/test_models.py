@@ -10,6 +10,7 @@ from inspyrenet import build_criterion, load_weights
 from inspyrenet.lib import build_model
 from inspyrenet.lib.checkpoints.state_dict import DERIVED, WeightsError
 from inspyrenet.lib.inference.pyramid_blending import predict
+from inspyrenet.lib.modules.norm import recompute_encoder
 from inspyrenet.lib.types import Encoder, SizeError
 from tests.parity.drawing import GOLDEN
 
@@ -86,6 +87,25 @@ def test_checkpointing_keeps_less_for_the_same_gradients(model):
     model.eval().zero_grad()
     assert kept[True] < 0.8 * kept[False]
     torch.testing.assert_close(gradients[True], gradients[False], atol=1e-6, rtol=1e-4)
+
+
+def test_statistics_are_noted_once_where_stages_are_computed_again(model):
+    counts = [name for name, _ in model.backbone.named_buffers() if name.endswith("num_batches_tracked")]
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    found = []
+    for on in (False, True):
+        model.load_state_dict(state)
+        if on:
+            recompute_encoder(model.backbone)
+        torch.manual_seed(0)  # of stochastic depth
+        maps = model.backbone.train()(images())
+        sum(m.square().mean() for m in maps).backward()
+        found.append({name: value.clone() for name, value in model.backbone.named_buffers()})
+    assert all(found[1][name] == state[f"backbone.{name}"] + 1 for name in counts)
+    torch.testing.assert_close(found[1], found[0])
+    model.backbone.checkpointing = False
+    model.load_state_dict(state)
+    model.eval().zero_grad()
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -5,6 +5,7 @@ import torch
 
 from inspyrenet.lib import build_model
 from inspyrenet.lib.backbones.timm_encoder import TimmEncoder
+from inspyrenet.lib.modules.norm import recompute_encoder
 from inspyrenet.lib.types import Encoder
 
 HIERARCHICAL = [
@@ -52,11 +53,13 @@ def test_an_encoder_keeps_its_promise_at_sizes_that_it_was_not_made_for(name):
 def test_a_network_learns_with_it_and_takes_other_sizes(name, encoder, other):
     torch.manual_seed(0)
     model = build_model(name, encoder=encoder, base_size=SIZE, **({"depth": 8} if name == "InSPyReNet_Light" else {}))
-    model.backbone.checkpointing = True
+    recompute_encoder(model.backbone)
     out = model.train()(torch.randn(2, 3, *SIZE))
     sum(part.square().mean() for part in (*out.saliency, *out.laplacian)).backward()
     still = [name for name, p in model.backbone.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
     assert still == []
+    counts = [value.item() for name, value in model.backbone.named_buffers() if name.endswith("num_batches_tracked")]
+    assert set(counts) <= {1}
     with torch.no_grad():
         logits = model.eval()(torch.randn(1, 3, *other)).logits
     assert logits.shape == (1, 1, *other) and logits.isfinite().all()

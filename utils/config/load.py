@@ -54,7 +54,7 @@ _FILES: tuple[Keys, ...] = (  # or something else than a path
     ("Eval", "cited"),
 )
 _START: Keys = ("Train", "FineTune", "weights")  # which a run before may make
-_TRAINING = ("seed", "Model", "Train")  # sections that make another trained model
+_TRAINING = ("seed", "Model", "Train", "Debug")  # sections that make another trained model
 _PREDICTING = (*_TRAINING, "Test")  # sections that make other maps
 
 

@@ -4,7 +4,6 @@ A checkpoint is a dictionary of tensors and plain Python values with `format` an
 says what a training run puts in. Everything is read with `weights_only=True`: no file can run code.
 """
 
-import codecs
 import errno
 import logging
 import pickle
@@ -18,12 +17,14 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
+from ..system.mistaken_files import HEAD, mistaken_kind
 from ..system.whole_file import whole_file
 
 FORMAT = "inspyrenet-checkpoint"
 VERSION = 1
 REMEDY = "take another checkpoint of the run"  # where one of ours is malformed
 BEST = "best.pth"
+EVENTS = "tensorboard"  # folder in that of a run
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 MAX_RATIO = 20  # unpacked to packed; trained weights lose a tenth
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -123,9 +124,11 @@ def load_file(path: str | Path) -> Any:
             f"{path} holds more than tensors{what} or is no torch file; such a file could run code and is not opened: "
             "save a plain state dict"
         ) from error
-    except (CheckpointError, OSError):
+    except CheckpointError:
         raise
     except Exception as error:  # an unpickler that is fed with garbage raises whatever it stumbles over
+        if isinstance(error, OSError) and error.filename is not None:
+            raise  # the file cannot be opened; torch also raises OSErrors, without a name, for what it cannot unpack
         raise CheckpointError(f"{path} is truncated or corrupt: {str(error)[:150].partition(chr(10))[0]}") from error
 
 
@@ -140,35 +143,10 @@ def _refuse_bomb(archive: zipfile.ZipFile, path: Path) -> None:
 
 
 def _refuse_other_kinds(path: Path) -> None:
-    """Name the usual wrong files: an error page, a pointer, a picture, a text."""
     with path.open("rb") as stream:
-        head = stream.read(256)
-    kinds = {
-        b"\x89PNG": "a PNG picture",
-        b"\xff\xd8\xff": "a JPEG picture",
-        b"%PDF": "a PDF",
-        b"\x1f\x8b": "a gzip archive: unpack it first",
-        b"7z\xbc\xaf": "a 7z archive: unpack it first",
-        b"version https://git-lfs": "a Git LFS pointer, not the file itself: run `git lfs pull`",
-    }
-    what = next((name for start, name in kinds.items() if head.startswith(start)), None)
-    if not head:
-        what = "empty"
-    elif head.lstrip()[:1] == b"<":
-        what = "a web page: the download failed or asked for a confirmation"
-    elif what is None and _is_text(head):
-        what = f"a text file, not weights; it begins with {head.decode(errors='ignore').strip()[:40]!r}"
+        what = mistaken_kind(stream.read(HEAD))
     if what:
         raise CheckpointError(f"{path} is {what}")
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether the first bytes of a file are those of a text in UTF-8; the last character may be cut."""
-    try:
-        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return bool(text) and all(char.isprintable() or char.isspace() for char in text)
 
 
 def read_checkpoint(path: str | Path) -> Mapping[str, Any]:
@@ -271,6 +249,9 @@ class CheckpointFolder:
             raise ValueError(f"keep must be at least 1, not {keep}")
         self.folder = Path(folder)
         self.keep, self.finished = keep, finished
+        self._abandoned: Mapping[str, Any] | None = (
+            None  # of a best.pth that is of a step after the one that the run goes on from
+        )
 
     @property
     def best(self) -> Path:
@@ -308,7 +289,16 @@ class CheckpointFolder:
         return f"Free some space and go on with --resume{way}"
 
     def save_best(self, content: Mapping[str, Any]) -> Path:
-        """Replace `best.pth`; its weights are those that `finished` makes of training's."""
+        """Replace `best.pth`; its weights are those that `finished` makes of training's.
+
+        One of a later step than the run went on from, with another score, gets another name: it may be better.
+        """
+        old, self._abandoned = self._abandoned, None
+        if old is not None and old.get("validation") != content["best"]["validation"] and self.best.is_file():
+            kept = self.best.replace(self.folder / f"best_until_{old['iteration']:08d}.pth")
+            LOG.warning(
+                "the best checkpoint of before this run went on from an earlier step is now called %s", kept.name
+            )
         whole = dict(content)
         if "model" in whole:
             whole["model"] = self.finished(whole["model"])
@@ -360,8 +350,9 @@ class CheckpointFolder:
         return others[0]
 
     def clear(self) -> None:
-        """Remove the checkpoints of an earlier run, the best one too."""
-        for path in [*self.files(), self.best, *self._retired()]:
+        """Remove the checkpoints of an earlier run, the best one too, and its curves in TensorBoard."""
+        events = [*(self.folder / EVENTS).glob("events.out.tfevents.*")]
+        for path in [*self.files(), self.best, *self._retired(), *events]:
             path.unlink(missing_ok=True)
 
     def go_on_from(self, path: Path, iteration: int, validated: bool) -> Path:
@@ -370,6 +361,8 @@ class CheckpointFolder:
         It gets a lower number where steps are counted anew, as in larger batches, and checkpoints beyond it are removed. Where
         nothing will say whether later ones are better, the best gets another name until validation is back.
         """
+        best = self._noted_best() if _number(path) == iteration else {}
+        self._abandoned = best if best.get("iteration", 0) > iteration else None
         if _number(path) > iteration:
             path = path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
         for other in self.files():
@@ -381,6 +374,14 @@ class CheckpointFolder:
         elif validated and not self.best.is_file() and (retired := self._retired()):
             retired[-1].replace(self.best)
         return path
+
+    def _noted_best(self) -> Mapping[str, Any]:
+        """The entry of the history that `best.pth` is of, as far as it says."""
+        try:
+            best = read_checkpoint(self.best).get("best")
+        except (CheckpointError, OSError):
+            return {}
+        return best if isinstance(best, Mapping) else {}
 
     def _retired(self) -> list[Path]:
         return sorted(self.folder.glob("best_until_*.pth"))

@@ -5,14 +5,19 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-# epoch (from 1), iteration, train {loss: mean}, rates [per group], validation {metric: value}, chosen_by (metric and mode)
+# epoch (from 1), iteration, train {loss: mean}, rates [per group], validation {metric: value}, chosen_by (metric and mode),
+# validated_on (a fingerprint of the pairs)
 Entry = dict[str, Any]
 
 
 class History:
-    """List of epochs, plain enough for a checkpoint."""
+    """List of epochs, plain enough for a checkpoint.
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    validated_on: a fingerprint of the pairs that validations score from now on; None where it is not known.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = (), validated_on: str | None = None) -> None:
+        self.validated_on = validated_on
         self.entries: list[Entry] = [dict(entry) for entry in entries]
 
     def add(self, epoch: int, iteration: int, losses: Mapping[str, float], rates: Iterable[float]) -> None:
@@ -33,20 +38,28 @@ class History:
         self.entries[-1]["validation"] = {name: float(value) for name, value in metrics.items()}
         if metric is not None:
             self.entries[-1]["chosen_by"] = chosen_by(metric, mode)
+        self.entries[-1]["validated_on"] = self.validated_on
 
     def validations(self) -> list[Entry]:
         """The epochs that were validated."""
         return [entry for entry in self.entries if "validation" in entry]
 
     def comparable(self, metric: str, mode: str) -> list[Entry]:
-        """The last validations whose best checkpoint was chosen as it is now; best.pth holds one of them, or an older one."""
+        """The last validations on the pairs of now whose best checkpoint was chosen as it is now.
+
+        best.pth holds one of them, or an older one.
+        """
         by = chosen_by(metric, mode)
         found: list[Entry] = []
         for entry in reversed(self.validations()):
-            if entry.get("chosen_by", by) != by or metric not in entry["validation"]:
+            if entry.get("chosen_by", by) != by or metric not in entry["validation"] or not self.same_pairs(entry):
                 break
             found.insert(0, entry)
         return found
+
+    def same_pairs(self, entry: Entry) -> bool:
+        """Whether an epoch was validated on the pairs of now, as far as both are known."""
+        return None in (self.validated_on, was := entry.get("validated_on")) or was == self.validated_on
 
     def best(self, metric: str, mode: str) -> Entry | None:
         """The first of the best epochs by `metric` ("max" or "min") since it is the one that chooses.

@@ -139,9 +139,9 @@ def _restore(state: TrainState, content: Mapping[str, Any], path: Path, force: b
         _warn(state, f"this run's setting replaces the checkpoint's: {change}")
     state.precision.load_state_dict(content["scaler"])
     state.progress = Progress(**content["progress"])
-    state.history = History(content["history"])
+    state.history = History(content["history"], state.options.validated_on)
     _note_metric(state, content)
-    _tell_other_metric(state)
+    _tell_new_best(state)
     _restore_position(state, content)
     _restore_rng(state, content)
     progress = state.progress
@@ -183,10 +183,16 @@ def _note_metric(state: TrainState, content: Mapping[str, Any]) -> None:
             entry.setdefault("chosen_by", metric)
 
 
-def _tell_other_metric(state: TrainState) -> None:
+def _tell_new_best(state: TrainState) -> None:
     """Say so if the best checkpoint is chosen in another way than before; see `History.comparable`."""
     validations, options = state.history.validations(), state.options
     if not validations or options.metric is None or state.history.comparable(options.metric, options.mode):
+        return
+    if not state.history.same_pairs(validations[-1]):
+        _warn(
+            state,
+            "the validation data has changed since the checkpoint: the next validation makes a new best checkpoint",
+        )
         return
     now = chosen_by(options.metric, options.mode)
     was = validations[-1].get("chosen_by", "another metric")

@@ -111,7 +111,7 @@ class Trainer:
         self.curves, self.on_start = curves, on_start
         self.code = code_version()
         self.progress = Progress()
-        self.history = History()
+        self.history = History(validated_on=options.validated_on)
         self.logger = TrainLogger(distributed.is_main(), options.bars, log, group_names(optimizer), writer, tracker)
         self.network = distributed.wrap(model, device, options.find_unused)
         self._parameters = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]

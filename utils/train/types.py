@@ -55,6 +55,7 @@ class TrainOptions:
     validate_every: int = 1  # epochs
     metric: str | None = None  # chooses the best checkpoint
     mode: str = "max"
+    validated_on: str | None = None  # fingerprint of the pairs that validation scores
     patience: int | None = None  # validations without progress before the run stops
     freeze_batchnorm: bool = False  # keep running statistics as they are
     cuda_graph: bool = False  # on one GPU: forward and backward pass as a CUDA graph, where they can be captured

@@ -14,7 +14,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure every config that the command line names; returns the exit code."""
     from .errors import reported
 
-    options = read_options(_parser(), argv)
+    parser = _parser()
+    options = read_options(parser, argv)
+    for name in ("batch", "rounds"):
+        if getattr(options.extra, name) < 1:
+            parser.error(f"--{name} {getattr(options.extra, name)}: at least 1")
     with reported() as outcome:
         from ..engine.benchmark_table import run_all
         from .configs import load

@@ -63,6 +63,8 @@ def test(config: "Config", options: "Options") -> None:
                 summary = testing.predict_sets(config, device, log, bar=options.verbose, debug=options.debug)
         except testing.PredictionError as error:  # on every process: none fails before the others have left the session
             problem = error
+            if distributed.is_main():
+                predicted.forget(config)
         if distributed.is_main() and problem is None:
             predicted.note(config, origin)
             remember_failure(config, None)  # a point of a grid that failed before has its maps now

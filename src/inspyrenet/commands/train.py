@@ -82,6 +82,6 @@ def train(config: "Config", options: "Options") -> "Outcome":
                 trainer.resume(force=options.extra.force)
             with freed_memory_kept(TRAINING):
                 outcome = trainer.fit()
-    if distributed.is_main():
-        print(f"{config.name}: {outcome.message}", file=sys.stderr)
+        if distributed.is_main():  # asked here, since every process is the main one after the session
+            print(f"{config.name}: {outcome.message}", file=sys.stderr)
     return outcome

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from ..lib.fast.switchable import Switchable
+from ..lib.modules.norm import BatchSizeError, recompute_encoder
 from ..utils.config.schema import Config
 from ..utils.system.allocator import PREDICTING, TRAINING, freed_memory_kept
 from ..utils.system.precision import flush_denormals
@@ -116,7 +117,12 @@ def as_used(case: Case, work: Callable[[], object]) -> Iterator[None]:
 
 def _inference(config: Config, case: Case, model: nn.Module, device: torch.device) -> Callable[[], object]:
     section = build.section(config, "Model")
-    predictor = Predictor(model.eval(), device, section.threshold, section.alignment, case.precision, jit=case.jit)
+    test: dict[str, Any] = {}
+    if config.Test is not None:
+        test = {"merging": config.Test.patch_merging, "scales": config.Test.scales, "flip": config.Test.flip}
+    predictor = Predictor(
+        model.eval(), device, section.threshold, section.alignment, case.precision, jit=case.jit, **test
+    )
     image = torch.randn(case.batch, 3, *case.size)
     resized = torch.randn(case.batch, 3, *section.base_size) if section.threshold else None
     return functools.partial(predictor, image, resized)
@@ -130,8 +136,8 @@ def _training(config: Config, case: Case, model: nn.Module, device: torch.device
     build.freeze(model, train.FineTune.freeze_stages)
     build.freeze_parts(model, train.FineTune.freeze)
     set_train_mode(model, train.FineTune.freeze_batchnorm)
-    encoder: Any = model.backbone
-    encoder.checkpointing = case.checkpointing
+    if case.checkpointing:
+        recompute_encoder(model.get_submodule("backbone"))
     criterion: Any = criterion_of(config).to(device)
     criterion.fast = case.path == "fast"
     optimizer = optimizer_of(model, train)
@@ -142,7 +148,10 @@ def _training(config: Config, case: Case, model: nn.Module, device: torch.device
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
         with precision.autocast():
-            out = model(image)
+            try:
+                out = model(image)
+            except BatchSizeError as error:
+                raise BatchSizeError("BatchNorm cannot learn from one image here: take --batch 2 or more") from error
         loss = criterion(to_float32(out), mask)["total"]
         precision.scaler.scale(loss).backward()
         precision.scaler.step(optimizer)

@@ -1,5 +1,6 @@
 """Which folders hold the maps, masks and photographs of the data sets that are scored, and how their masks are read."""
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,22 @@ from ..utils.config.schema import DatasetSection
 from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, ScorePair, SetFolders, listing
 
 log = logging.getLogger(__name__)
+
+RECORD = "predicted.json"  # in Eval.pred_root: what the maps were made of
+UNFINISHED = {"finished": False}  # the record while they are made
+
+
+def check_finished(predictions: Path, allow_missing: bool) -> None:
+    """Raises PairingError for a folder in which Test was stopped: maps of now may lie beside those of another network."""
+    try:
+        unfinished = json.loads((predictions / RECORD).read_text(encoding="utf-8")) == UNFINISHED
+    except (OSError, ValueError):
+        return
+    if unfinished:
+        trouble = f"{predictions}: Test was stopped here before all maps were made; others may be of an earlier run"
+        if not allow_missing:
+            raise PairingError(f"{trouble}: run it again, or score what is there with --allow-missing")
+        log.warning(trouble)
 
 
 def find_sets(
@@ -36,6 +53,9 @@ def find_sets(
             raise PairingError(f"{root}: no such folder (it should hold the {what})")
     if datasets is not None and not datasets:
         raise PairingError("no data set is named: say which, e.g. Eval.datasets=[ECSSD]")
+    twice = [name for name in datasets or () if list(datasets or ()).count(name) > 1]
+    if twice:
+        raise PairingError(f"Eval.datasets: {twice[0]} is listed twice")
     if datasets is None:
         datasets = _common(pred_root, gt_root)
     if datasets:

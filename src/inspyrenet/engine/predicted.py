@@ -1,34 +1,45 @@
 """What the maps of a run were made of, so that `Expr.py --resume` does not make them again."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..data.datasets.pairs import Pair
 from ..networks.digest import digest_of
 from ..utils.config.load import filled_in
 from ..utils.config.schema import Config
+from ..utils.train.state import fingerprint
 from . import build
+from .eval_sets import RECORD, UNFINISHED
 from .presets import weights_at
-
-RECORD = "predicted.json"  # in Eval.pred_root
 
 
 def begin(config: Config) -> dict[str, Any]:
     """Before maps are made: what they will be made of. Those that are there are no longer known to be whole.
 
-    Raises FileNotFoundError or CheckpointError without weights.
+    Raises FileNotFoundError or CheckpointError without weights, PreflightError for bad data.
     """
+    origin = _origin(config)
+    note(config, UNFINISHED)
+    return origin
+
+
+def forget(config: Config) -> None:
+    """After all maps were made but for those that could not be, which are not there."""
     _record(config).unlink(missing_ok=True)
-    return _origin(config)
 
 
-def note(config: Config, origin: dict[str, Any]) -> None:
+def note(config: Config, origin: Mapping[str, Any]) -> None:
     """After all maps were made. Raises OSError where this cannot be written."""
     _record(config).write_text(json.dumps(origin, indent=1) + "\n", encoding="utf-8")
 
 
 def is_predicted(config: Config) -> bool:
-    """Whether every image has its map, made with the same weights, network and settings. Raises PreflightError for bad data."""
+    """Whether every image has its map, made of the same images with the same weights, network and settings.
+
+    Images are told apart by their names and sizes in bytes. Raises PreflightError for bad data.
+    """
     try:
         known = json.loads(_record(config).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -36,8 +47,11 @@ def is_predicted(config: Config) -> bool:
     if known != _origin(config):
         return False
     root = _record(config).parent
-    pairs = build.pairs(build.section(config, "Test").Dataset, need_masks=False)
-    return all((root / pair.dataset / f"{pair.name}.png").is_file() for pair in pairs)
+    return all((root / pair.dataset / f"{pair.name}.png").is_file() for pair in _images(config))
+
+
+def _images(config: Config) -> list[Pair]:
+    return build.pairs(build.section(config, "Test").Dataset, need_masks=False)
 
 
 def _record(config: Config) -> Path:
@@ -50,4 +64,5 @@ def _origin(config: Config) -> dict[str, Any]:
     sections = {"Model": build.section(config, "Model"), "Test": test.model_copy(update={"Checkpoint": None})}
     settings = {name: section.model_dump(mode="json") for name, section in sections.items()}
     settings["Test"].pop("Dataloader")
-    return {"weights": digest_of(weights), **settings}
+    images = fingerprint((f"{pair.dataset}/{pair.name}", pair.image) for pair in _images(config))
+    return {"weights": digest_of(weights), "images": images, **settings}

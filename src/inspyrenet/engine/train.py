@@ -18,6 +18,7 @@ from ..lib.checkpoints.state_dict import load_state
 from ..lib.losses.birefnet import BiRefNetCriterion
 from ..lib.losses.build import SCENES, build_criterion
 from ..lib.modules.lora import add_lora, merged
+from ..lib.modules.norm import recompute_encoder
 from ..parsing.confusion import METRICS as SCENE_METRICS
 from ..parsing.pictures import ScenePictures
 from ..parsing.validate import SceneValidator
@@ -32,7 +33,7 @@ from ..utils.optim.lr_schedule import Schedule, plan_lr
 from ..utils.optim.optimizer import build_optimizer, parameter_groups
 from ..utils.report.visualize import pyramid_picture
 from ..utils.train import distributed
-from ..utils.train.checkpoint import CheckpointFolder, read_weights
+from ..utils.train.checkpoint import EVENTS, CheckpointFolder, read_weights
 from ..utils.train.epoch_pictures import EpochPictures
 from ..utils.train.loader import TrainLoader
 from ..utils.train.state import fingerprint
@@ -99,7 +100,7 @@ def build_trainer(
         schedule=schedule,
         loader=loader,
         device=device,
-        options=train_options(config, options),
+        options=train_options(config, options, fingerprint(files_of(held_out))),
         folder=CheckpointFolder(folder, train.Checkpoint.keep, merged),
         precision=train.precision,
         ema=EMA(model, train.ema) if train.ema else None,
@@ -140,6 +141,7 @@ def _split(train: TrainSection, seed: int) -> tuple[list[Pair], list[Pair]]:
         root, masks = validation.root, validation.mask_root
         if root is None:
             root, masks = train.Dataset.root, masks or train.Dataset.mask_root
+        build.paint(train.Dataset, root, validation.sets, train.Dataset.limit, anew=False)  # or as Test painted them
         return found, build.found_in(train.Dataset, root, validation.sets, mask_root=masks)
     own = validation.split_seed
     order = np.random.default_rng((seed if own is None else own, 0x5A11)).permutation(len(found))
@@ -206,8 +208,7 @@ def start_network(config: Config, log: logging.Logger, resumed: bool = False) ->
             raise ValueError(
                 f"Train.activation_checkpointing: {type(model).__name__} has no part `backbone` to recompute"
             )
-        encoder: Any = model.backbone
-        encoder.checkpointing = True
+        recompute_encoder(model.get_submodule("backbone"))
     return model
 
 
@@ -265,8 +266,8 @@ def criterion_of(config: Config) -> nn.Module:
     return build_criterion(outside.family(model.name), train.Loss, **given)
 
 
-def train_options(config: Config, options: Options) -> TrainOptions:
-    """The numbers of a run, out of four YAML sections."""
+def train_options(config: Config, options: Options, validated_on: str | None = None) -> TrainOptions:
+    """The numbers of a run, out of four YAML sections; validated_on: the fingerprint of the pairs that are held out."""
     train = build.section(config, "Train")
     validation = train.Validation
     chosen: dict[str, Any] = {}
@@ -277,6 +278,7 @@ def train_options(config: Config, options: Options) -> TrainOptions:
             "metric": metric,
             "mode": validation.mode or mode,
             "patience": validation.patience,
+            "validated_on": validated_on,
         }
     return TrainOptions(
         epochs=train.Scheduler.epoch,
@@ -313,7 +315,7 @@ def tensorboard(folder: Path) -> "Callable[[int], SummaryWriter]":
     def make(iteration: int) -> "SummaryWriter":
         from torch.utils.tensorboard import SummaryWriter
 
-        return SummaryWriter(str(folder / "tensorboard"), purge_step=iteration or None)
+        return SummaryWriter(str(folder / EVENTS), purge_step=iteration or None)
 
     return make
 

@@ -10,8 +10,10 @@ from PIL import Image
 from inspyrenet.commands import evaluate, experiment, train
 from inspyrenet.engine import predicted
 from inspyrenet.engine import test as testing
+from inspyrenet.engine.eval_sets import check_finished
 from inspyrenet.engine.test import PredictionError
 from inspyrenet.utils.config.load import load_config
+from inspyrenet.utils.metrics.files import PairingError
 from inspyrenet.utils.train.state import ResumeError
 from inspyrenet.utils.train.types import Outcome
 
@@ -128,5 +130,15 @@ def test_maps_that_are_there_are_not_made_again_on_resume(steps, monkeypatch):
     assert len(calls) == 5  # without --resume
     (config,) = load_config("pre.yaml", ["Test.Dataset.limit=3", "Test.normalize=minmax"])
     assert predicted.is_predicted(config)
+    image = testing.build.pairs(config.Test.Dataset, need_masks=False)[0].image
+    Image.fromarray(np.zeros((90, 70, 3), np.uint8)).save(image)
+    assert not predicted.is_predicted(config)
+    predicted.note(config, predicted.begin(config))
+    assert predicted.is_predicted(config)
     predicted.begin(config)
     assert not predicted.is_predicted(config)
+    check_finished(Path(config.Eval.pred_root), allow_missing=True)
+    with pytest.raises(PairingError, match="Test was stopped here before all maps were made"):
+        check_finished(Path(config.Eval.pred_root), allow_missing=False)
+    predicted.forget(config)
+    check_finished(Path(config.Eval.pred_root), allow_missing=False)

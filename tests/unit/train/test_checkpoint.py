@@ -157,6 +157,14 @@ def test_a_wrong_file_is_named_for_what_it_is(tmp_path: Path, name: str, data: b
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("size", [5_000, 20_000, 66_000])
+def test_a_file_that_is_cut_anywhere_is_named(tmp_path: Path, size: int) -> None:
+    torch.save({"weight": torch.randn(100_000)}, tmp_path / "a.pth")
+    (tmp_path / "cut.pth").write_bytes((tmp_path / "a.pth").read_bytes()[:size])
+    with pytest.raises(CheckpointError, match=r"cut\.pth is truncated or corrupt"):
+        read_weights(tmp_path / "cut.pth")
+
+
 def test_a_pickled_model_is_not_opened(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2), tmp_path / "w.pth")
     with pytest.raises(CheckpointError, match=r"Linear.*could run code"):

@@ -482,3 +482,36 @@ def test_a_best_checkpoint_does_not_stand_for_a_run_that_is_no_longer_validated(
     trainer.folder.clear()
     with pytest.raises(FileNotFoundError):
         trainer.folder.weights_file()
+
+
+def test_scores_on_other_pairs_are_not_compared(tmp_path: Path, caplog) -> None:
+    first = make_trainer(
+        tmp_path,
+        epochs=2,
+        validate=lambda model: {"mae": 0.1},
+        options={"metric": "mae", "mode": "min", "validated_on": "a"},
+    )
+    first.fit()
+    options = {"metric": "mae", "mode": "min", "patience": 1, "validated_on": "b"}
+    second = make_trainer(tmp_path, epochs=3, validate=lambda model: {"mae": 0.4}, options=options)
+    second.resume()
+    assert "the validation data has changed since the checkpoint" in caplog.text
+    outcome = second.fit()
+    assert outcome.epoch == 3 and outcome.best["validation"]["mae"] == 0.4
+    assert read_checkpoint(second.folder.best)["best"]["epoch"] == 2  # which is validated again
+
+
+def test_a_better_network_of_a_later_step_is_kept(tmp_path: Path, caplog) -> None:
+    """A run that goes on from an older checkpoint takes another way where settings have changed."""
+    values = [0.3, 0.1, 0.2]
+    options = {"metric": "mae", "mode": "min", "checkpoint_epochs": 2}
+    first = make_trainer(tmp_path, epochs=2, validate=lambda model: {"mae": values.pop(0)}, options=options)
+    first.fit()
+    make = first.folder.save_best
+    make({**read_checkpoint(first.folder.best), "best": {"epoch": 3, "iteration": 99, "validation": {"mae": 0.05}}})
+    second = make_trainer(tmp_path, epochs=3, validate=lambda model: {"mae": 0.04}, options=options)
+    second.resume()
+    second.fit()
+    assert read_checkpoint(second.folder.best)["best"]["validation"] == {"mae": 0.04}
+    assert read_checkpoint(tmp_path / "best_until_00000099.pth")["best"]["validation"] == {"mae": 0.05}
+    assert "is now called best_until_00000099.pth" in caplog.text
