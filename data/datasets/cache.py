@@ -85,12 +85,25 @@ def build_cache(
         return CachedReader(pairs, _fill_memory(pairs, size, read))
     folder = Path(folder) if folder else default_folder()
     target = folder / f"{size[0]}x{size[1]}-{_key(pairs, size, label)}"
-    if not target.is_dir():
+    if not _is_whole(target):
         _announce(len(pairs), size, needed, str(folder))
         folder.mkdir(parents=True, exist_ok=True)
         _refuse_shortage(needed, shutil.disk_usage(folder).free, str(folder), "another cache folder or cache: none")
         _fill_disk(pairs, size, read, target)
     return CachedReader(pairs, target)
+
+
+def _is_whole(target: Path) -> bool:
+    """Whether a cache is there; one that cannot be read is removed."""
+    if not target.is_dir():
+        return False
+    try:
+        _load(target)
+    except (OSError, ValueError, EOFError) as error:
+        log.warning("the cache %s is damaged (%s): it is made anew", target, error)
+        shutil.rmtree(target, ignore_errors=True)
+        return False
+    return True
 
 
 def _key(pairs: Sequence[Pair], size: tuple[int, int], label: str) -> str:

@@ -13,15 +13,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ..images.formats import EXTENSIONS
 from .files import Files, LayoutError, Place, SetFiles, apart, files_in, is_set
 from .layout import one_form
 
 IMAGE_COLUMNS = ("image", "images", "img", "image_path", "img_path", "name", "filename", "file", "id", "stem")
 MASK_COLUMNS = ("mask", "masks", "gt", "label", "mask_path", "gt_path", "annotation")
 
-_TWO = re.compile(
-    r"(.+\.\w{2,5})(?:\s*[,\t]\s*|\s+)(\S.*\.\w{2,5})"
-)  # files of an image and a mask; names may have blanks
+_TWO = re.compile(r"(.+\.\w{2,5})(\s*[,\t]\s*|\s+)(\S.*\.\w{2,5})")  # files of an image and a mask
 Entry = tuple[int, str, str | None]  # line, image or name, mask
 
 
@@ -52,8 +51,18 @@ def _entries(listing: Path) -> Iterator[Entry]:
         return
     for number, line in enumerate(lines, 1):
         if line and not re.match(r"#(\s|$)", line):
-            two = _TWO.fullmatch(line)
-            yield (number, two[1], two[2]) if two else (number, line, None)
+            two = _two(line)
+            yield (number, *two) if two else (number, line, None)
+
+
+def _two(line: str) -> tuple[str, str] | None:
+    """The image and the mask that a line names; None where it is one name, which may have blanks and dots."""
+    found = _TWO.fullmatch(line)
+    if found is None:
+        return None
+    apart = found[2].strip() or "\t" in found[2]
+    images = all(Path(word).suffix.lower() in EXTENSIONS for word in (found[1], found[3]))
+    return (found[1], found[3]) if apart or images else None
 
 
 def _table(listing: Path, lines: Sequence[str]) -> Iterator[Entry]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..whole_file import sync_file, sync_folder, whole_file
-from .archives import ArchiveError, is_bomb, unpack_dataset, unpack_maps
+from .archives import DAMAGE, ArchiveError, is_bomb, unpack_dataset, unpack_maps
 from .registry import HOME_VARIABLE, Published, cache_folder, found_at, place_of
 from .transfer import PATIENT, DiskError, Part, Patience, Progress, SourceError, receive
 
@@ -142,7 +142,7 @@ def _damage(path: Path) -> str | None:
                 if is_bomb(path.stat().st_size, sum(member.file_size for member in content.infolist())):
                     return "a zip file that would unpack to an absurd size"
                 broken = content.testzip()
-        except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
+        except DAMAGE as error:
             return f"a damaged zip file ({error})"
         return f"a damaged zip file ({broken})" if broken else None
     if path.name.endswith(".zip") or ".zip." in path.name:

@@ -128,6 +128,8 @@ class ValidationSection(Section):
     def _one_source(self):
         if sum(way is not None for way in (self.fraction, self.folds, self.sets)) != 1:
             raise ValueError("give exactly one of fraction, folds and sets")
+        if self.sets is None and (self.root is not None or self.mask_root is not None):
+            raise ValueError("root and mask_root are where the sets lie: name the sets, or leave both out")
         if self.fold >= (self.folds or 1):
             count = f"the folds are 0 to {self.folds - 1}" if self.folds else "there are no folds"
             raise ValueError(f"fold is {self.fold}, but {count}")

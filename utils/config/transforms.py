@@ -155,7 +155,7 @@ class CoarseMap(Section):
 
 class Normalize(Section):
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
 
 class PluginSection(Section):

@@ -3,6 +3,7 @@
 import contextlib
 import fnmatch
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -13,6 +14,7 @@ from huggingface_hub.errors import HTTPError
 from torch import nn
 
 from ..data.datasets.build import build_train_dataset
+from ..data.datasets.files import place_of
 from ..data.datasets.labels import dis5k_labels
 from ..data.datasets.painted_scenes import PaintedScenes
 from ..data.datasets.pairs import Pair, find_pairs
@@ -57,6 +59,10 @@ BEYOND_ONE = (
 
 class MissingSection(ValueError):
     """The config lacks what this command needs."""
+
+
+class ModelError(ValueError):
+    """A network cannot be built with these arguments."""
 
 
 class PretrainedError(OSError):
@@ -108,12 +114,24 @@ def network(config: Config, start: bool = True) -> nn.Module:
         if (own := outside.model(started, config.Debug.fast)) is not None:
             net = own_model(own, started)
         else:
-            net = build_model(model.name, **model_arguments(started), **({} if config.Debug.fast else {"fast": False}))
+            net = _built(model, {**model_arguments(started), **({} if config.Debug.fast else {"fast": False})})
     if isinstance(pretrained, str):
         path = pretrained_file(pretrained)
         left = load_backbone(net, read_weights(path), str(path))
         LOG.info("encoder from %s; %d entries stay at their start values", pretrained, len(left))
     return net
+
+
+def _built(model: ModelSection, arguments: dict) -> nn.Module:
+    """The network by its name. Raises ModelError, naming the key, for an argument that it does not take."""
+    try:
+        return build_model(model.name, **arguments)
+    except TypeError as error:
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+        if unknown is None or unknown[1] not in arguments:
+            raise
+        key = f"Model.arguments.{unknown[1]}" if unknown[1] in model.arguments else f"Model.{unknown[1]}"
+        raise ModelError(f"{key}: {model.name} does not take it: leave it out, or set it to null") from error
 
 
 @contextlib.contextmanager
@@ -218,13 +236,20 @@ def transform_steps(transforms: Transforms) -> list[tuple[str, dict]]:
 
 def pairs(dataset: DatasetSection, need_masks: bool = True) -> list[Pair]:
     """Checked pairs of all sets; generated sets are painted first where they are absent."""
-    if dataset.painted:
-        painter = PaintedScenes if dataset.scenes else SyntheticShapes
-        for name in dataset.sets:
-            seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
-            ensure_dataset(dataset.root, name, dataset.limit or 400, seed, painter=painter)
+    paint(dataset, dataset.root, dataset.sets, dataset.limit)
     limit = None if dataset.painted else dataset.limit  # painted sets have no more
     return found_in(dataset, dataset.root, dataset.sets, need_masks, limit, dataset.mask_root)
+
+
+def paint(dataset: DatasetSection, root: str, sets: Sequence[str], limit: int | None, anew: bool = True) -> None:
+    """Paint those of the sets that are absent, where the type of `dataset` is painted; sets of another size, where `anew`."""
+    if not dataset.painted:
+        return
+    painter = PaintedScenes if dataset.scenes else SyntheticShapes
+    for name in sets:
+        if anew or place_of(Path(root), name) is None:
+            seed = TRAIN_SEED if name == "train" else HELD_OUT_SEED
+            ensure_dataset(root, name, limit or 400, seed, painter=painter)
 
 
 def found_in(

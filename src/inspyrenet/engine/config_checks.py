@@ -48,6 +48,8 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
     types = f"; there is {', '.join(TYPES)}"
     for key, section in (("Train.Dataset", config.Train), ("Test.Dataset", config.Test)):
         kind = section.Dataset.type if section is not None else TYPES[0]
+        if section is not None and kind in TYPES and section.Dataset.arguments:
+            yield f"{key}.arguments", f"are of data set types from outside this package; {kind} takes none"
         if kind not in TYPES and not is_own("data set type", kind):
             yield f"{key}.type", f"unknown data set type {kind!r}{suggest(kind, TYPES) or types}"
     yield from scene_errors(config)
@@ -65,6 +67,8 @@ def cross_field_errors(config: Config) -> Iterator[tuple[str, str]]:
 
 def _encoder_errors(model: ModelSection) -> Iterator[tuple[str, str]]:
     """An encoder that timm does not have, or of a model that has its own."""
+    if model.encoder_arguments and (model.encoder is None or not is_own("encoder", model.encoder)):
+        yield "Model.encoder_arguments", "are of encoders from outside this package, and Model.encoder names none"
     if model.encoder is None or is_own("model", model.name, MODELS):
         return
     if model.name in MODELS and "encoder" not in inspect.signature(MODELS[model.name]).parameters:

@@ -5,6 +5,7 @@ import os
 import pickle
 import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -186,3 +187,14 @@ def test_the_folder_comes_from_the_environment_first(monkeypatch, tmp_path):
     assert default_folder() == tmp_path / "resized"
     monkeypatch.delenv("INSPYRENET_CACHE")
     assert "inspyrenet" in str(default_folder())
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.write_bytes(path.read_bytes()[:200]), lambda path: path.unlink()])
+def test_a_damaged_cache_is_made_anew(pairs, tmp_path, caplog, damage):
+    build = partial(build_cache, pairs, StaticResize((8, 8)), resized, "disk", tmp_path / "cache")
+    first = build()(pairs[0])
+    (folder,) = (tmp_path / "cache").iterdir()
+    damage(folder / "masks.npy")
+    with caplog.at_level(logging.WARNING):
+        again = build()(pairs[0])
+    assert "is damaged" in caplog.text and np.array_equal(first.image, again.image)

@@ -278,6 +278,18 @@ def test_a_damaged_archive_without_checksum_is_noticed(server, tmp_path):
         get(entry(server, "/zip", sha256=None), tmp_path)
 
 
+def test_damage_that_no_zip_notices_is_damage(server, tmp_path):
+    """Of compressed files, since the ones that are stored have checksums alone."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as content:
+        content.writestr("a.png", bytes(range(256)) * 100)
+    data = bytearray(buffer.getvalue())
+    data[40:60] = b"\xff" * 20
+    server.pages["/zip"] = lambda handler: whole(handler, bytes(data))
+    with pytest.raises(DownloadError, match="a damaged zip file"):
+        get(entry(server, "/zip", sha256=None), tmp_path)
+
+
 # -- no network, no disk ------------------------------------------------------------------------------------------
 
 

@@ -42,6 +42,13 @@ def test_of_a_name_and_a_longer_one_the_exact_one_is_meant(root):
     assert names(root, "a.jpg\na.flip.jpg\n") == ["a", "a.flip"]
 
 
+def test_a_name_with_blanks_and_dots_is_one_name(root):
+    name = "WhatsApp Image 2024-05-01 at 10.15.00 (1)"
+    make(root, "Own/images/{}.jpg", "Own/masks/{}.png", (name,))
+    assert names(root, f"{name}.jpg\na.jpg\n") == [name, "a"]
+    assert names(root, "images/a.jpg masks/a.png\n") == ["a"]
+
+
 @pytest.mark.parametrize("header", ["name", "image", "id,image"])
 def test_a_table_chooses_too(root, header):
     first = "7," if "," in header else ""

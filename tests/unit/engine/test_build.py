@@ -3,7 +3,9 @@
 import pytest
 from torch import nn
 
+from inspyrenet.engine import build
 from inspyrenet.engine.build import freeze_parts, model_arguments
+from inspyrenet.utils.config.load import load_config
 from inspyrenet.utils.config.schema import ModelSection
 
 
@@ -43,3 +45,16 @@ def test_parts_that_do_not_learn_are_named_also_with_wildcards():
 def test_a_wrong_name_and_an_idle_training_are_refused(patterns, message):
     with pytest.raises(ValueError, match=f"Train.FineTune.freeze.*{message}"):
         freeze_parts(parts(), patterns)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["Model.arguments={foo: 1}"], "Model.arguments.foo: InSPyReNet_Light does not take it"),
+        (["Model.name=BiRefNet_Light"], "Model.depth: BiRefNet_Light does not take it"),
+    ],
+)
+def test_an_argument_that_a_network_does_not_take_is_named(words, message):
+    (config,) = load_config("InSPyReNet_Light", words)
+    with pytest.raises(build.ModelError, match=message):
+        build.network(config)

@@ -1,8 +1,11 @@
 """Which pairs a run learns from: split by a seed of its own, in folds, from other roots, and sets drawn by weight."""
 
+import shutil
+
 import pytest
 
 from inspyrenet.data.datasets.pairs import Pair
+from inspyrenet.data.datasets.synthetic import HELD_OUT_SEED, ensure_dataset
 from inspyrenet.engine import build
 from inspyrenet.engine.config_checks import missing_paths
 from inspyrenet.engine.train import drops_last, shares_of, split_pairs
@@ -134,3 +137,22 @@ def test_the_limit_of_painted_sets_is_one_for_each(tmp_path, monkeypatch):
     (config,) = load_config(["Quickstart"], words)
     found = build.pairs(build.section(config, "Test").Dataset)
     assert [pair.dataset for pair in found] == ["heldout"] * 3 + ["other"] * 3
+
+
+def test_painted_sets_may_validate(tmp_path):
+    (tmp_path / "p.yaml").write_text(
+        "Train: {Dataset: {type: Synthetic, root: data, sets: [train], limit: 2, transforms: {static_resize: {size: [32, 32]}}},"
+        " Validation: {sets: [heldout]}}"
+    )
+    (config,) = load_config(tmp_path / "p.yaml", [f"Train.Dataset.root={tmp_path}/data"])
+    ensure_dataset(tmp_path / "data", "heldout", 3, HELD_OUT_SEED)
+    learn, held_out = halves(config.Train, 0)
+    assert len(learn) == 2 and len(held_out) == 3
+    shutil.rmtree(tmp_path / "data" / "heldout")
+    assert len(halves(config.Train, 0)[1]) == 2
+
+
+@pytest.mark.parametrize("key", ["root: elsewhere", "mask_root: elsewhere"])
+def test_roots_are_of_sets(load, key):
+    with pytest.raises(ConfigError, match="name the sets, or leave both out"):
+        load(f"fraction: 0.3, {key}")
