@@ -28,7 +28,7 @@ from .accumulate import Accumulator, Result
 from .cache import Record, ScoreCache, cache_key
 from .conventions import PYSOD, Conventions
 from .files import ScorePair, decode_pair, is_faint, load, read_photo
-from .prepare import prepare
+from .prepare import MapError, prepare
 from .registry import OUTSIDE, MetricError, OutsideMetric, add_outside, check_metrics, need_photo, sources
 from .scoring import ImageScores, join, kept_for_later, measure, still_wanted
 
@@ -240,6 +240,9 @@ def score_pair(pair: ScorePair, job: Job, cache: ScoreCache | None = None) -> An
         if kept and not wanted:
             return Answer(kept.scores, kept.resized, reused=True)
         prediction, truth, resized = decode_pair(pair, prediction, truth)
+        if photo is not None and photo.shape[:2] != truth.shape[:2]:
+            (height, width), (rows, columns) = photo.shape[:2], truth.shape[:2]
+            raise MapError(f"{pair.image}: is {width}x{height} but its mask {pair.truth} is {columns}x{rows}")
     except Exception as error:  # a decoder's, of any class, is that of its file
         return Answer(None, error=one_line(error))
     try:

@@ -12,7 +12,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from .prepare import MapError
+from .prepare import MapError, check_map
 from .registry import MetricError
 
 EXTENSIONS = (  # of images, the same as everywhere (a test compares), and of arrays
@@ -233,12 +233,21 @@ def decode_pair(pair: ScorePair, prediction: np.ndarray, truth: np.ndarray) -> t
     truth = _decode_truth(pair, truth)
     if prediction.shape == truth.shape or prediction.ndim != 2 or truth.ndim != 2:
         return prediction, truth, False
-    if prediction.dtype.kind == "f" and not np.isfinite(prediction).all():
-        return prediction, truth, False  # `prepare` says what is wrong
+    _check(pair.prediction, prediction)
     if prediction.dtype == bool:
         prediction = prediction.astype(np.uint8) * 255
+    if prediction.dtype == np.float16:  # which OpenCV does not resize
+        prediction = prediction.astype(np.float32)
     height, width = truth.shape
     return cv2.resize(prediction, (width, height), interpolation=cv2.INTER_LINEAR), truth, True
+
+
+def _check(source: Path | np.ndarray, prediction: np.ndarray) -> None:
+    """What would make no sense once it is resized. MapError, with the name of the file."""
+    try:
+        check_map(prediction)
+    except MapError as error:
+        raise MapError(f"{'' if isinstance(source, np.ndarray) else f'{source}: '}{error}") from error
 
 
 def _refuse_pictures(source: Path, data: np.ndarray) -> None:
@@ -287,7 +296,8 @@ def _decode(source: Path | np.ndarray, data: np.ndarray, flags: int) -> np.ndarr
         return source
     if source.suffix.lower() == ".npy":
         try:
-            return np.load(io.BytesIO(data.tobytes()), allow_pickle=False)
+            array = np.load(io.BytesIO(data.tobytes()), allow_pickle=False)
+            return array.astype(array.dtype.newbyteorder("="), copy=False)  # OpenCV reads bytes in this machine's order
         except ValueError as error:
             raise MapError(f"{source}: not a NumPy array file ({error})") from error
     image = cv2.imdecode(data, flags) if data.size else None

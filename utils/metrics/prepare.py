@@ -70,7 +70,7 @@ def prepare(prediction: np.ndarray, truth: np.ndarray, stretch: bool = True, pho
     MapError when the shapes differ, an array is not 2-D or is empty, or a value is NaN or outside 0..1.
     """
     mask = _as_mask(truth)
-    _check_shape(prediction, "prediction")
+    check_map(prediction)
     if prediction.shape != mask.shape:
         raise MapError(
             f"prediction is {_size(prediction)} but the mask is {_size(mask)} (height x width); resize it to the mask"
@@ -117,6 +117,18 @@ def _check_shape(array: np.ndarray, what: str) -> None:
         raise MapError(f"{what} has shape {tuple(array.shape)}; it must be (height, width) with at least one pixel")
 
 
+def check_map(prediction: np.ndarray) -> None:
+    """MapError for an array of another shape or type than maps have, or with values that are no numbers."""
+    _check_shape(prediction, "prediction")
+    if prediction.dtype in (bool, np.uint8, np.uint16):
+        return
+    if prediction.dtype.kind != "f":
+        raise MapError(f"prediction has type {prediction.dtype}; it must be uint8, uint16, bool, or float in 0..1")
+    bad = int(np.count_nonzero(~np.isfinite(prediction)))
+    if bad:
+        raise MapError(f"prediction holds {bad} of {prediction.size} values that are NaN or infinite")
+
+
 def _as_levels(prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if prediction.dtype == bool:
         prediction = prediction.astype(np.uint8) * 255
@@ -125,11 +137,6 @@ def _as_levels(prediction: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if prediction.dtype == np.uint16:
         levels, index = np.unique(prediction, return_inverse=True)
         return index.reshape(prediction.shape).astype(np.int32), levels / 65535
-    if prediction.dtype.kind != "f":
-        raise MapError(f"prediction has type {prediction.dtype}; it must be uint8, uint16, bool, or float in 0..1")
-    bad = int(np.count_nonzero(~np.isfinite(prediction)))
-    if bad:
-        raise MapError(f"prediction holds {bad} of {prediction.size} values that are NaN or infinite")
     if prediction.min() < 0 or prediction.max() > 1:
         raise MapError(
             f"prediction is a float map with values in {prediction.min():g}..{prediction.max():g}; "

@@ -13,7 +13,7 @@ from .haze import haze
 from .hce import human_correction_effort
 from .more import context, matting, multiscale, objects
 from .prepare import Pair, prepare, threshold_counts
-from .registry import BAND_CURVES, METRICS, OUTSIDE, OWN_CURVES, MetricError, check_metrics, sources
+from .registry import BAND_CURVES, METRICS, OUTSIDE, OWN_CURVES, MetricError, OutsideMetric, check_metrics, sources
 from .structure import s_measure
 from .weighted import weighted_f
 
@@ -103,6 +103,18 @@ def score(
     return measure(prepare(prediction, truth, conventions.stretch, photo), wanted, conventions)
 
 
+def _outside(metric: OutsideMetric, pair: Pair) -> float:
+    """A metric from outside this package. Raises MetricError that names it where its code fails."""
+    try:
+        return float(metric.function(pair.values(), pair.mask.copy()))
+    except Exception as error:  # whatever code of other people raises
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        line = "" if place is None else f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
+        raise MetricError(f"metric {metric.spelled}: {type(error).__name__}: {error}{line}") from error
+
+
 def measure(
     pair: Pair, wanted: Iterable[str], conventions: Conventions = PYSOD, skeletons: Path | None = None
 ) -> ImageScores:
@@ -115,7 +127,7 @@ def measure(
     if "HCE" in wanted:
         scalars["HCE"] = human_correction_effort(pair, skeletons)
     for name in sorted(wanted & OUTSIDE.keys()):
-        scalars[name] = float(OUTSIDE[name].function(pair.values(), pair.mask.copy()))
+        scalars[name] = _outside(OUTSIDE[name], pair)
     adaptive = wanted & _ADAPTIVE.keys()
     if adaptive:
         positives, sizes = regions.adaptive_positives(pair), pair.totals.sum(axis=1)

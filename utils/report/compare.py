@@ -8,6 +8,8 @@ from pathlib import Path
 from ..metrics import METRICS, Comparison
 from .tables import aligned, number, writing
 
+Compared = tuple[int, Sequence[Comparison]]  # how many images both methods have of a set, and what was found on them
+
 _HEAD = ("metric", "A", "B", "A - B", "95 % interval", "p", "A better", "B better", "equal")
 LISTED_BY = ("wFm", "Sm", "mae")  # metrics by whose difference images are listed, in order of preference
 
@@ -25,18 +27,18 @@ def listed(comparisons: Sequence[Comparison]) -> Comparison:
     return next((by_name[name] for name in LISTED_BY if name in by_name), comparisons[0])
 
 
-def compare_text(first: str, second: str, table: Mapping[str, Sequence[Comparison]]) -> str:
-    """For the console: one table per data set, and the images that differ most."""
+def compare_text(first: str, second: str, table: Mapping[str, Compared], notes: Sequence[str] = ()) -> str:
+    """For the console: one table per data set, the images that differ most, and the notes."""
     parts = [f"A: {first}\nB: {second}"]
-    for dataset, comparisons in table.items():
-        parts.append(f"{dataset}, {_images(comparisons)} images")
+    for dataset, (count, comparisons) in table.items():
+        parts.append(f"{dataset}, {count} images")
         parts.append(aligned([_HEAD, *map(_cells, comparisons)]))
         parts.append("\n".join(_largest(listed(comparisons))))
-    return "\n\n".join([*parts, "\n".join(METHOD)])
+    return "\n\n".join([*parts, "\n".join((*METHOD, *notes))])
 
 
 def write_comparison(
-    folder: Path | str, first: str, second: str, table: Mapping[str, Sequence[Comparison]], notes: Sequence[str] = ()
+    folder: Path | str, first: str, second: str, table: Mapping[str, Compared], notes: Sequence[str] = ()
 ) -> None:
     """Write compare.md, compare.csv (every digit) and largest.csv. ReportError says where and why not."""
     with writing(folder) as folder:
@@ -46,7 +48,7 @@ def write_comparison(
             lines.writerow(
                 ["dataset", "metric", "a", "b", "difference", "low", "high", "p", "a_better", "b_better", "equal"]
             )
-            for dataset, comparisons in table.items():
+            for dataset, (_, comparisons) in table.items():
                 for c in comparisons:
                     values = (c.first, c.second, c.difference, c.interval.low, c.interval.high, c.p)
                     counts = (c.wins, c.losses, c.ties)
@@ -54,24 +56,19 @@ def write_comparison(
         with (folder / "largest.csv").open("w", newline="", encoding="utf-8") as file:
             lines = csv.writer(file)
             lines.writerow(["dataset", "metric", "image", "a", "b"])
-            for dataset, comparisons in table.items():
+            for dataset, (_, comparisons) in table.items():
                 lines.writerows([dataset, c.metric, *entry] for c in comparisons for entry in c.largest)
 
 
-def _markdown(first: str, second: str, table: Mapping[str, Sequence[Comparison]], notes: Sequence[str]) -> str:
+def _markdown(first: str, second: str, table: Mapping[str, Compared], notes: Sequence[str]) -> str:
     parts = [f"A: {first}, B: {second}"]
-    for dataset, comparisons in table.items():
+    for dataset, (count, comparisons) in table.items():
         rows = ["| " + " | ".join(line) + " |" for line in (_HEAD, *map(_cells, comparisons))]
-        parts.append(f"## {dataset} ({_images(comparisons)} images)")
+        parts.append(f"## {dataset} ({count} images)")
         parts.append("\n".join([rows[0], "|---|" + "---:|" * (len(_HEAD) - 1), *rows[1:]]))
         title, *lines = _largest(listed(comparisons))
         parts.append("\n".join([title, "", *(f"* {line.strip()}" for line in lines)]))
     return "\n\n".join([*parts, "\n".join(f"* {note}" for note in (*METHOD, *notes))]) + "\n"
-
-
-def _images(comparisons: Sequence[Comparison]) -> int:
-    """Images of both methods: some metrics have no value for some, such as mBA where a mask has no edge."""
-    return max(one.wins + one.losses + one.ties for one in comparisons)
 
 
 def _cells(c: Comparison) -> list[str]:

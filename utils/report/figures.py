@@ -44,6 +44,7 @@ def write_per_image(folder: Path | str, table: Sequence[MethodScores]) -> list[P
             lines = csv.writer(file)
             lines.writerow(columns)
             lines.writerows([_cell(value) for value in line] for line in zip(*columns.values(), strict=True))
+        (folder / "per_image.parquet").unlink(missing_ok=True)  # of an earlier command
         if importlib.util.find_spec("pyarrow"):
             files.append(folder / "per_image.parquet")
             _write_parquet(files[-1], columns)
@@ -54,6 +55,7 @@ def write_curves(folder: Path | str, table: Sequence[MethodScores]) -> Path | No
     """Write curves.csv: mean precision, recall, F, E and IoU at thresholds 0 … 255; None where none was measured."""
     found = [entry for entry in table if has_curves(entry.scores)]
     if not found:
+        (Path(folder) / "curves.csv").unlink(missing_ok=True)  # of an earlier command
         return None
     with writing(folder) as folder, (folder / "curves.csv").open("w", newline="", encoding="utf-8") as file:
         lines = csv.writer(file)

@@ -36,12 +36,14 @@ class Line:
     scores  column → its value, or its values over seeds; NaN does not count
     source  where they were published; empty where they were measured here
     seeds   "3", or "2 of 3" where one failed; empty without several seeds
+    partial "X: 2 of 6 images" for each data set that was scored in part; the least over seeds
     """
 
     method: str
     scores: Mapping[Column, tuple[float, ...]]
     source: str = ""
     seeds: str = ""
+    partial: tuple[str, ...] = ()
 
     def mean(self, column: Column) -> float:
         """NaN where there is no value."""
@@ -72,7 +74,9 @@ def _line(method: str, rows: Sequence[Row], metrics: Sequence[str]) -> Line:
     sets = dict.fromkeys(row.dataset for row in rows if not row.failure)
     columns = [(dataset, metric) for dataset in sets for metric in metrics]
     scores = {(d, m): tuple(row.value(m) for row in rows if row.dataset == d) for d, m in columns}
-    return Line(method, scores, seeds=said if len(runs) > 1 else "")
+    least = {d: min((row for row in rows if row.dataset == d), key=lambda row: row.images) for d in sets}
+    partial = [f"{d}: {row.images} of {row.masks} images" for d, row in least.items() if row.images != row.masks]
+    return Line(method, scores, seeds=said if len(runs) > 1 else "", partial=tuple(partial))
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,12 @@ class Table:
         """`Mean ± … over seeds (a: 3, b: 2 of 3)`; empty where no method has several."""
         counts = ", ".join(f"{line.method}: {line.seeds}" for line in self.lines if line.seeds)
         return f"{SEEDS} ({counts})." if counts else ""
+
+    @property
+    def in_part(self) -> str:
+        """`Scored in part: a on X: 2 of 6 images.`; empty where every method was scored on all images."""
+        parts = [f"{line.method} on {text}" for line in self.lines for text in line.partial]
+        return f"Scored in part, and not to be compared: {'; '.join(parts)}." if parts else ""
 
     def places(self) -> dict[tuple[int, Column], int]:
         """(line, column) → 1 for the best and 2 for the second best."""
@@ -133,11 +143,13 @@ def csv_lines(table: Table) -> list[list[str]]:
     """A title and a line per method; columns of deviations where there are any, nothing where a value lacks."""
     spread = [c for c in table.columns if any(not math.isnan(line.deviation(c)) for line in table.lines)]
     titles = [title for c in table.columns for title in _csv_titles(c, c in spread)]
+    in_part = ["in part"] if table.in_part else []
     body = []
     for line in table.lines:
         values = [v for c in table.columns for v in (line.mean(c), *([line.deviation(c)] if c in spread else []))]
-        body.append([line.method, line.source, line.seeds, *("" if math.isnan(v) else repr(v) for v in values)])
-    return [["method", "source", "seeds", *titles], *body]
+        numbers = ["" if math.isnan(v) else repr(v) for v in values]
+        body.append([line.method, line.source, line.seeds, *numbers, *("; ".join(line.partial) for _ in in_part)])
+    return [["method", "source", "seeds", *titles, *in_part], *body]
 
 
 def _csv_titles(column: Column, has_deviation: bool) -> list[str]:
@@ -153,7 +165,7 @@ def markdown(table: Table, notes: Sequence[str] = ()) -> str:
     lines = [["method", *titles], *([name, *line] for name, line in zip(names, cells, strict=True))]
     rows = ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
     sources = [f"{DAGGER} {source} ({CITED})." for source in table.sources]
-    beneath = [f"* {text}" for text in (*sources, table.over_seeds, *notes) if text]
+    beneath = [f"* {text}" for text in (*sources, table.over_seeds, table.in_part, *notes) if text]
     return "\n".join([rows[0], "|---|" + "---:|" * len(titles), *rows[1:], "", *beneath]).rstrip() + "\n"
 
 
@@ -166,6 +178,7 @@ def latex(table: Table, notes: Sequence[str] = ()) -> str:
     body = [*lines[:cited], *([r"\midrule"] if 0 < cited < len(lines) else []), *lines[cited:]]
     beneath = [rf"$^\dagger$ {escape(source)} ({CITED})." for source in table.sources]
     beneath += [escape(table.over_seeds).replace("±", r"$\pm$")] if table.over_seeds else []
+    beneath += [escape(table.in_part)] if table.in_part else []
     return "\n".join(
         [
             *(f"% {note}" for note in notes),

@@ -21,7 +21,7 @@ def seed_table(rows: Sequence[Row], metrics: Sequence[str]) -> str | None:
 def seed_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[list[str]]:
     """Titles, and for each run with several seeds mean ± sample standard deviation; empty where no run has several.
 
-    Seeds that failed do not count, which the line says.
+    Seeds that failed do not count, and those that were scored on a part of the images do; the line says so.
     """
     groups: dict[tuple[str, str], list[Row]] = {}
     failed = failed_seeds(row.method for row in rows if row.failure)
@@ -31,6 +31,8 @@ def seed_lines(rows: Sequence[Row], metrics: Sequence[str]) -> list[list[str]]:
     lines = []
     for (method, dataset), members in groups.items():
         count, said = counted(len(members), failed[method])
+        in_part = sum(row.images != row.masks for row in members)
+        said += f", {in_part} in part" if in_part else ""
         spreads = [spread(name, [row.value(name) for row in members]) for name in metrics]
         lines += [[method, dataset, said, *spreads]] if count > 1 else []
     return [["method", "data set", "seeds", *header(metrics)[3:]], *lines] if lines else []

@@ -107,17 +107,21 @@ def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> str:
     return "\n".join([text[0], "-" * len(text[0]), *text[1:]])
 
 
+def remarks(rows: Sequence[Row]) -> list[str]:
+    """What a reader must know about these lines."""
+    return [f"{row.method} on {row.dataset}: {remark}" for row in rows for remark in row.remarks]
+
+
 def footnotes(
     rows: Sequence[Row], metrics: Sequence[str], notes: Sequence[str] = (), conventions: Conventions = PYSOD
 ) -> list[str]:
     """What belongs beneath a table, a line each: notes of the configs, remarks on its lines, conventions, definitions."""
     failures = [f"{row.method} failed: {row.failure}" for row in rows if row.failure]
-    remarks = [f"{row.method} on {row.dataset}: {remark}" for row in rows for remark in row.remarks]
     definitions = [f"{name}: {METRICS[name].text}; {METRICS[name].better} is better." for name in metrics]
     lines = [
         *failures,
         *dict.fromkeys(notes),
-        *remarks,
+        *remarks(rows),
         f"Conventions: {conventions.name}.",
         *_cut_masks(metrics),
         "Predictions of another size are resized to the mask, bilinear.",

@@ -7,10 +7,10 @@ from ..plugins.metrics import register_metrics
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
 from ..utils.metrics import Comparison, compare
-from ..utils.report.compare import compare_text, listed, write_comparison
+from ..utils.report.compare import Compared, compare_text, listed, write_comparison
 from ..utils.report.html_report import write_report
 from ..utils.report.owner import check_owner, traits, write_owner
-from ..utils.report.tables import footnotes, number
+from ..utils.report.tables import footnotes, number, remarks
 from ..utils.report.worst import write_differences
 from ..utils.system.failures import Failures
 from .evaluate import Options, Scored, score_all
@@ -34,25 +34,28 @@ def compare_runs(configs: Sequence[Config], options: Options) -> str:
         options,
         Failures(of=1),  # neither can be spared
     )
-    table: dict[str, list[Comparison]] = {}
+    table: dict[str, Compared] = {}
     others = {matched.dataset: scores for matched, scores in second.sets}
     for matched, scores in first.sets:
         if matched.dataset in others:
             a, b = scores.scores, others[matched.dataset].scores
             both = sorted(set(a.names()) & set(b.names()))
-            table[matched.dataset] = compare(a.subset(both), b.subset(both))
+            table[matched.dataset] = len(both), compare(a.subset(both), b.subset(both))
     if not table:
         raise ConfigError([f"{names[0]} and {names[1]} have no data set in common"])
-    write_comparison(folder, names[0], names[1], table, footnotes([], first.metrics, first.notes, first.conventions))
+    rows, notes = [*first.rows, *second.rows], [*dict.fromkeys((*first.notes, *second.notes))]
+    beneath = footnotes(rows, first.metrics, notes, first.conventions)
+    write_comparison(folder, names[0], names[1], table, beneath)
     write_owner(folder, runs)
-    for dataset, comparisons in table.items():
+    for other in folder.glob("largest_*.png"):  # of sets that may no longer be compared
+        other.unlink()
+    for dataset, (_, comparisons) in table.items():
         picture = folder / f"largest_{dataset.replace('/', '_')}.png"
         _write_pictures(picture, dataset, listed(comparisons), first, second)
+    (folder / "report.html").unlink(missing_ok=True)  # of an earlier comparison
     if options.report:
-        entries = [*first.entries, *second.entries]
-        notes = footnotes([entry.row for entry in entries], first.metrics, first.notes, first.conventions)
-        write_report(folder / "report.html", " and ".join(names), entries, notes)
-    return compare_text(names[0], names[1], table)
+        write_report(folder / "report.html", " and ".join(names), [*first.entries, *second.entries], beneath)
+    return compare_text(names[0], names[1], table, [*notes, *remarks(rows)])
 
 
 def _names(folders: Sequence[Path]) -> list[str]:

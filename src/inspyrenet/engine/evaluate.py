@@ -35,7 +35,7 @@ from ..utils.report.seeds import seed_lines, seed_table
 from ..utils.report.tables import Row, footnotes, text_table, write_tables
 from ..utils.report.worst import worst_names, write_worst
 from ..utils.system.failures import Failures
-from .eval_sets import find_sets, limit_of, with_readers
+from .eval_sets import check_finished, find_sets, limit_of, with_readers
 
 log = logging.getLogger(__name__)
 
@@ -234,6 +234,7 @@ def _matched(
 ) -> list[DatasetPairs]:
     """All maps of these sets with their masks. images: of Test."""
     predictions = filled_in(config.Eval.pred_root, "Eval.pred_root")
+    check_finished(Path(predictions), allow_missing)
     if images is not None and (gt_root, config.Eval.datasets) == (images.root, images.sets):
         own = scored_sets(images, Path(predictions), allow_missing)
         if own is not None:
@@ -308,6 +309,7 @@ def _write(folder: Path, runs: Sequence[Scored], options: Options, failed: Seque
     notes = footnotes(rows, metrics, [note for run in runs for note in run.notes], runs[0].conventions)
     methods = [entry for run in runs for entry in run.methods]
     seeds = seed_lines(rows, metrics)
+    before = _scores_in(folder)
     write_tables(folder, rows, metrics, notes, seeds)
     cited = _cited([run.config for run in runs])
     write_paper(folder, paper_table(measured(rows, metrics), cited, metrics), notes)
@@ -316,10 +318,19 @@ def _write(folder: Path, runs: Sequence[Scored], options: Options, failed: Seque
     if options.report:
         title = ", ".join(run.config.name for run in runs)
         write_report(folder / "report.html", title, [entry for run in runs for entry in run.entries], notes, seeds)
+    elif _scores_in(folder) != before:
+        (folder / "report.html").unlink(missing_ok=True)  # of other scores
     log.info("tables in %s", folder)
 
 
+def _scores_in(folder: Path) -> bytes | None:
+    path = folder / "scores.csv"
+    return path.read_bytes() if path.is_file() else None
+
+
 def _write_worst(run: Scored) -> None:
+    for other in run.folder.glob("worst_*.png"):  # of sets that may no longer be scored
+        other.unlink()
     metric = WORST_BY if WORST_BY in run.metrics else run.metrics[0]
     for matched, scores in run.sets:
         names, values = scores.scores.names(), scores.scores.values(metric)

@@ -13,7 +13,7 @@ import numpy as np
 from ..data.images.label_maps import label_problem, read_label_map
 from ..data.whole_file import whole_file
 from ..engine import build
-from ..engine.eval_sets import find_sets, limit_of
+from ..engine.eval_sets import check_finished, find_sets, limit_of
 from ..engine.evaluate import DEFAULTS, NothingScored, Options, check_tables, image_root, joint_folder, owners
 from ..utils.config.load import ConfigError, filled_in
 from ..utils.config.schema import Config
@@ -34,8 +34,29 @@ class SceneRow:
     """One line of a table: a run on a data set, and what was counted there."""
 
     config: Config
-    dataset: str
+    matched: DatasetPairs
     matrix: ConfusionMatrix
+
+    @property
+    def dataset(self) -> str:
+        return self.matched.dataset
+
+    @property
+    def images(self) -> str:
+        """How many were scored; `2 of 8` where others have no prediction."""
+        count, masks = self.matrix.scores().images, self.matched.masks
+        return str(count) if count == masks else f"{count} of {masks}"
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader must know about this line."""
+        where, lacking, extra = (
+            f"{self.config.name} on {self.dataset}",
+            self.matched.without_prediction,
+            self.matched.without_truth,
+        )
+        found = [f"{where}: {self.images} label maps have a prediction; the others do not count"] if lacking else []
+        return found + ([f"{where}: {len(extra)} predictions have no label map"] if extra else [])
 
     @property
     def scores(self) -> SceneScores:
@@ -93,6 +114,7 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
             [f"{config.name}: Eval.gt_root: scene parsing is scored with a config that has a section Test"]
         )
     predictions = filled_in(section.pred_root, "Eval.pred_root")
+    check_finished(Path(predictions), allow_missing)
     if test.Dataset.limit is None or test.Dataset.painted:
         return match_folders(
             find_sets(predictions, section.gt_root, section.datasets, image_root(config)), allow_missing
@@ -115,7 +137,7 @@ def _score(config: Config, matched: DatasetPairs) -> SceneRow:
     with ThreadPoolExecutor(_THREADS) as pool:
         for predicted, labels in pool.map(read, matched.pairs):
             matrix.update(predicted, labels)
-    return SceneRow(config, matched.dataset, matrix)
+    return SceneRow(config, matched, matrix)
 
 
 def _read(pair: ScorePair, classes: int, ignored: int) -> tuple[np.ndarray, np.ndarray]:
@@ -157,7 +179,7 @@ def _summary(rows: Sequence[SceneRow]) -> str:
 
 def _cells(row: SceneRow) -> tuple[str, ...]:
     values = row.scores.values()
-    return (row.config.name, row.dataset, str(row.scores.images), *(_number(values[name]) for name in METRICS))
+    return (row.config.name, row.dataset, row.images, *(_number(values[name]) for name in METRICS))
 
 
 def _seeds(rows: Sequence[SceneRow], failures: Mapping[str, str]) -> list[str]:
@@ -179,7 +201,10 @@ def _seeds(rows: Sequence[SceneRow], failures: Mapping[str, str]) -> list[str]:
 
 def _text(rows: Sequence[SceneRow], failures: Mapping[str, str]) -> str:
     failed = [f"{name}: failed: {why}" for name, why in failures.items()]
-    return "\n".join([_summary(rows), *_seeds(rows, failures), "", *map(_by_class, rows), *failed, FOOTNOTE])
+    notes = dict.fromkeys(f"{row.config.name}: {row.config.note}" for row in rows if row.config.note)
+    remarks = [remark for row in rows for remark in row.remarks]
+    beneath = [*failed, *notes, *remarks, FOOTNOTE]
+    return "\n".join([_summary(rows), *_seeds(rows, failures), "", *map(_by_class, rows), *beneath])
 
 
 def _by_class(row: SceneRow) -> str:
@@ -198,8 +223,11 @@ def _by_class(row: SceneRow) -> str:
 
 def _write(folder: Path, rows: Sequence[SceneRow], failures: Mapping[str, str]) -> None:
     """scenes.csv, classes.csv and scenes.md, all digits kept."""
-    head = ("method", "dataset", "images", *METRICS)
-    scores = [(row.config.name, row.dataset, row.scores.images, *row.scores.values().values()) for row in rows]
+    head = ("method", "dataset", "images", "masks", *METRICS)
+    scores = [
+        (row.config.name, row.dataset, row.scores.images, row.matched.masks, *row.scores.values().values())
+        for row in rows
+    ]
     _write_csv(folder / "scenes.csv", [head, *scores])
     classes = [
         (row.config.name, row.dataset, *line)
@@ -214,6 +242,8 @@ def _write(folder: Path, rows: Sequence[SceneRow], failures: Mapping[str, str]) 
 
 def _write_matrices(folder: Path, rows: Sequence[SceneRow]) -> None:
     """The confusion matrix of a run on every set."""
+    for other in folder.glob("confusion_*.csv"):  # of sets that may no longer be scored
+        other.unlink()
     for row in rows:
         counts = [(name, *line) for name, line in zip(row.names, row.matrix.counts.tolist(), strict=True)]
         _write_csv(folder / f"confusion_{row.dataset.replace('/', '_')}.csv", [("label", *row.names), *counts])

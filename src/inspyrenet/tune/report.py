@@ -19,6 +19,7 @@ class Tested:
     """The paired test on one set: tuned first, start second, metric by metric."""
 
     title: str
+    images: int
     comparisons: tuple[Comparison, ...]
 
     def by(self, metric: str) -> Comparison:
@@ -77,7 +78,7 @@ def result_text(result: Result) -> str:
 
 def write_result(folder: Path, result: Result) -> None:
     """Write report.txt and tune.json, and below `tests` every figure of the paired tests. Raises ReportError."""
-    table = {test.title: test.comparisons for test in result.tests}
+    table = {test.title: (test.images, test.comparisons) for test in result.tests}
     if table:
         write_comparison(folder / "tests", "tuned", "start", table)
     (folder / "report.txt").write_text(result_text(result) + "\n", encoding="utf-8")

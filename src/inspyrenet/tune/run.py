@@ -215,7 +215,7 @@ class _Tuning:
         state = blended(self.start, tuned, alpha)
         self.model.load_state_dict(state)
         tests = tuple(
-            Tested(title, tuple(compare(self._scores(pairs), self.of_start[key])))
+            Tested(title, len(pairs), tuple(compare(self._scores(pairs), self.of_start[key])))
             for title, key, pairs in (
                 ("your pairs", "own test", self.own.test),
                 (self.general_name, "general test", self.general.test),

@@ -433,3 +433,47 @@ def test_scoring_finds_the_files_that_training_finds(data):
 def test_masks_are_not_scored_against_themselves(data, capsys):
     assert evaluate.main(["--config", config(data, pred_root=data / "gt", datasets="[A/masks]")]) == 1
     assert "A/masks is named for the predictions and for the masks" in capsys.readouterr().err
+
+
+def test_arrays_of_another_size_are_read_as_at_their_own(data, capsys):
+    """Whatever the order of their bytes; and what cannot be scored is named before it is resized."""
+    folder = data / "maps" / "A"
+    for path in folder.glob("*.png"):
+        small = cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (20, 15)).astype(np.uint16) * 257
+        path.unlink()
+        np.save(path.with_suffix(".npy"), small)
+    words = ["--config", config(data, metrics=["mae"], datasets=["A"])]
+    assert evaluate.main(words) == 0
+    native = table(data / "results" / "exp" / "scores.csv")
+    for path in folder.glob("*.npy"):
+        np.save(path, np.load(path).astype(">u2"))
+    assert evaluate.main(words) == 0
+    assert table(data / "results" / "exp" / "scores.csv") == native
+    path = next(folder.glob("*.npy"))
+    for wrong, message in (
+        (np.full((4, 5), np.nan), "NaN"),
+        (np.ones((4, 5), np.int64), "int64"),
+        (np.ones((0, 5)), "shape"),
+    ):
+        np.save(path, wrong)
+        assert evaluate.main(words) == 1
+        said = capsys.readouterr().err
+        assert path.name in said and message in said
+    np.save(path, np.ones((4, 5), np.float16))
+    assert evaluate.main(words) == 0
+
+
+def test_what_other_scores_left_behind_goes(data):
+    folder = data / "results" / "exp"
+    words = ["--config", config(data, metrics=["maxFm", "mae"])]
+    assert evaluate.main([*words, "--report"]) == 0
+    assert evaluate.main(words) == 0  # the same scores: the report is of them
+    assert (folder / "report.html").is_file() and (folder / "curves.csv").is_file()
+    (folder / "scores.sqlite").unlink()  # which has the curves
+    assert evaluate.main([*words, "Eval.metrics=[mae]"]) == 0
+    assert not (folder / "report.html").exists() and not (folder / "curves.csv").exists()
+
+
+def test_a_set_is_scored_once(data, capsys):
+    assert evaluate.main(["--config", config(data, datasets=["A", "A"])]) == 1
+    assert "Eval.datasets: A is listed twice" in capsys.readouterr().err

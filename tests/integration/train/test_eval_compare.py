@@ -138,3 +138,33 @@ def test_own_metrics_are_compared_and_scenes_are_not(data, capsys):
     assert "Share" in capsys.readouterr().out
     assert evaluate.main([*words, "--config", "PSPNet_scenes"]) == 1
     assert "PSPNet_scenes parses scenes, and only saliency maps are compared" in capsys.readouterr().err
+
+
+def test_an_own_metric_that_fails_is_named_with_its_line(data, capsys):
+    (data / "failing_metric.py").write_text(
+        "def area(saliency, mask):\n    return {}['boom']\n\n\narea.better = 'higher'\n"
+    )
+    assert evaluate.main(["--pred-root", "sharp", "--gt-root", "gt", 'Eval.metrics=["failing_metric:area"]']) == 1
+    said = capsys.readouterr().err
+    assert "metric failing_metric:area: KeyError: 'boom'" in said and "failing_metric.py:2" in said
+
+
+def test_a_photograph_of_another_size_is_named(data, capsys):
+    write(data / "gt" / "set" / "images" / "03.jpg", np.zeros((96, 128, 3), np.uint8))
+    assert evaluate.main(["--pred-root", "sharp", "--gt-root", "gt", "Eval.metrics=[wCm]"]) == 1
+    said = capsys.readouterr().err
+    assert f"{Path('gt/set/images/03.jpg')}: is 128x96 but its mask" in said
+
+
+def test_a_comparison_says_what_was_resized_and_left_out(data, capsys):
+    for path in (data / "sharp" / "set").iterdir():
+        write(path, cv2.resize(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), (32, 24)))
+    for name in ("00", "01"):
+        (data / "blurred" / "set" / f"{name}.png").unlink()
+    words = ["--compare", "sharp", "blurred", "--gt-root", "gt", "--allow-missing", "Eval.metrics=[mae]"]
+    assert evaluate.main(words) == 0
+    shown, written = capsys.readouterr().out, (data / "results" / "compare_sharp_blurred" / "compare.md").read_text()
+    for text in (shown, written):
+        assert "sharp on set: 12 predictions had another size than their mask and were resized" in text
+        assert "blurred on set: 10 of 12 masks have a prediction" in text
+        assert "10 images" in text

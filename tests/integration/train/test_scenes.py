@@ -154,6 +154,20 @@ def test_a_loss_from_outside_learns_scenes(folder, capsys):
     assert "mIoU" in capsys.readouterr().err
 
 
+def test_maps_that_are_missing_are_said_beneath_the_table(folder, capsys):
+    path = str(scenes_config(folder))
+    for name in ("train", "heldout"):
+        ensure_dataset(folder / "data", name, 8 if name == "train" else 3, painter=PaintedScenes)
+    labels = sorted((folder / "data" / "heldout" / "masks").glob("*.png"))
+    (folder / "maps" / "heldout").mkdir(parents=True)
+    shutil.copy(labels[0], folder / "maps" / "heldout" / labels[0].name)
+    assert evaluate(["-c", path, "--allow-missing", "note=a test"]) == 0
+    shown = capsys.readouterr().out
+    assert "| 1 of 3 " in shown and "heldout: 1 of 3 label maps have a prediction" in shown and "tiny: a test" in shown
+    (row,) = table(folder / "results" / "tiny" / "scenes.csv")
+    assert (row["images"], row["masks"]) == ("1", "3")
+
+
 def test_labels_beyond_the_classes_end_a_training_before_it_starts(folder, capsys):
     path = str(scenes_config(folder))
     assert train(["-c", path, "Model.classes=3", "Model.class_names=[a,b,c]", "--device", "cpu"]) == 1

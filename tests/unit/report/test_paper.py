@@ -11,6 +11,7 @@ import pytest
 
 from inspyrenet.utils.report.paper import Line, Table, csv_lines, latex, markdown, measured, paper_table, write_paper
 from inspyrenet.utils.report.published import CitedError, read_cited
+from inspyrenet.utils.report.seeds import seed_lines
 from inspyrenet.utils.report.tables import Row
 
 METRICS = ("Sm", "mae")
@@ -171,3 +172,16 @@ def test_latex_compiles(tmp_path):
     flags = [] if Path(compiler).name == "tectonic" else ["-interaction=nonstopmode", "-halt-on-error"]
     subprocess.run([compiler, *flags, "all.tex"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
     assert (tmp_path / "all.pdf").stat().st_size > 1000
+
+
+def test_a_method_on_fewer_images_is_not_compared_in_silence():
+    rows = [Row("a", "X", {"mae": 0.1}, 6, 6), Row("b", "X", {"mae": 0.2}, 2, 6)]
+    table = paper_table(measured(rows, ["mae"]), [], ["mae"])
+    said = "Scored in part, and not to be compared: b on X: 2 of 6 images."
+    assert said in latex(table).partition("end{tabular}")[2] and said in markdown(table)
+    assert csv_lines(table)[0][-1] == "in part" and [line[-1] for line in csv_lines(table)[1:]] == [
+        "",
+        "X: 2 of 6 images",
+    ]
+    seeds = [Row(f"a_seed-{i}", "X", {"mae": 0.1}, 6 - 4 * i, 6) for i in range(2)]
+    assert seed_lines(seeds, ["mae"])[1][2] == "2, 1 in part"
