@@ -120,7 +120,7 @@ def _one_image(options: argparse.Namespace) -> int:
     inputs, output, hint = options.inputs or ["-"], options.output, ""
     if output is None and len(inputs) == 2 and (inputs[0] == inputs[1] or can_be_output(inputs[1], options.type)):
         output = inputs.pop()
-        hint = f". (Several images: inspyrenet p {inputs[0]} {output})"
+        hint = "" if inputs[0] == "-" else f" (both as inputs: inspyrenet p {inputs[0]} {output})"
     if len(inputs) > 1:
         if "-" in (*inputs, output):
             raise JobError("- is one image by itself: inspyrenet i - OUTPUT < IMAGE")
@@ -147,7 +147,7 @@ def _check_output(source: Path, output: str, overwrite: bool, hint: str) -> None
 
     place = Path(output)
     if place.is_file() and not overwrite:
-        raise JobError(f"{output} is there already: --overwrite replaces it{hint}")
+        raise JobError(f"{output} is there already{hint}; --overwrite replaces it")
     alone = source.is_file() or str(source) == "-"
     if alone and not (place.suffix or says_folder(output) or place.is_dir()):
         raise JobError(f"{output} has no suffix: {output}.png is a file, {output}/ is a folder")
@@ -155,8 +155,9 @@ def _check_output(source: Path, output: str, overwrite: bool, hint: str) -> None
 
 def _through_pipe(options: argparse.Namespace, source: str, output: str | None) -> int:
     """stdin or a file → stdout or a file; nothing but the image goes to stdout."""
+    from .commands.cut_out import files_beside
     from .data.images.encode import encode, write_bytes
-    from .files.request import is_camera, picture_format
+    from .files.request import check_replaces_none, is_camera, picture_format
     from .files.sources import JobError
     from .mending.options import Mending
     from .remover.compositing import check_threshold, mended_style, style_of
@@ -177,16 +178,23 @@ def _through_pipe(options: argparse.Namespace, source: str, output: str | None) 
     if file is not None and (says_folder(file) or Path(file).is_dir()):
         raise JobError(f"{file} is a folder, and what comes through a pipe has no name: name a file in it")
     form = picture_format(file, options.format, style)
-    if source == "-" and sys.stdin.isatty():
+    if file is not None:
+        check_replaces_none(Path(file), files_beside(options))
+    if source == "-" and (sys.stdin is None or sys.stdin.isatty()):
         raise JobError("no image on stdin: inspyrenet IMAGE, or inspyrenet i - < IMAGE")
-    if file is None and sys.stdout.isatty():
-        raise JobError("the image would go to the terminal: inspyrenet i INPUT OUTPUT, or > FILE")
+    if file is None and (sys.stdout is None or sys.stdout.isatty()):
+        raise JobError("the image needs a pipe or a file as stdout: inspyrenet i INPUT OUTPUT, or > FILE")
     image = read_upright(sys.stdin.buffer.read() if source == "-" else Path(source))
     from .commands.cut_out import load
+    from .files.jobs import known_of, line_of
     from .interactive.options import prompt_from
 
     prompt = prompt_from(options)
-    result = load(options).cut(image, style, options.threshold, options.reverse, options.keep_metadata, prompt)
+    remover = load(options)
+    print(f"{remover.describe()}: 1 image", file=sys.stderr)
+    result = remover.cut(image, style, options.threshold, options.reverse, options.keep_metadata, prompt)
+    if options.verbose:
+        print(line_of(source, result.seconds, known_of(result)), file=sys.stderr)
     data = encode(result.array, form, result.metadata)
     if file is None:
         sys.stdout.buffer.write(data)
@@ -219,10 +227,12 @@ def many_images(words: Sequence[str]) -> int:
 def _many_images(options: argparse.Namespace) -> int:
     from .commands.cut_out import cut_out
     from .data.images.formats import KNOWN
+    from .files.request import is_pattern
 
     inputs, output = options.inputs, options.output
     second = Path(inputs[1]) if len(inputs) == 2 else None
-    if output is None and second and not (second.is_file() and second.suffix.lower() in KNOWN):
+    is_input = second is not None and (is_pattern(inputs[1]) or (second.is_file() and second.suffix.lower() in KNOWN))
+    if output is None and second and not is_input:
         output = inputs.pop()
     return cut_out(options, inputs[0] if len(inputs) == 1 else inputs, output)
 

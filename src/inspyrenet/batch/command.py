@@ -35,7 +35,7 @@ def build_parser() -> Parser:
     add("--manifest", metavar="FILE", help="default: OUTPUT/manifest.parquet")
     add("--shard-size", type=int, default=256, metavar="N", help="images after which the manifest is written (256)")
     _add_executor_options(parser)
-    add_output_options(parser)
+    add_output_options(parser, videos=False)
     network = NetworkOptions.add_arguments(parser)
     network.add_argument(
         "--batch-size", type=int, metavar="N", help="images at once (default: what the network likes best)"

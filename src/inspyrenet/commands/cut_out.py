@@ -4,20 +4,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
 from ..interactive.options import add_prompt_options, prompt_from
 from ..mending.options import HELP, Mending
+from ..utils.system.paths import expanded
 from .parser import Parser
 
 if TYPE_CHECKING:
     from ..files.request import Work
     from ..remover.remover import Remover
 
-TYPES = f"""\
+KINDS = """\
 type      rgba, map, green, white, blur, overlay, debug (levels), a color (red, #ff0000, [255,0,0]) or a background's path
-{HELP}"""
+"""
+TYPES = KINDS + HELP
 SOURCES = """\
 source    a file, folder (with all below it), pattern in quotes ('photos/**/*.jpg') or camera number; videos: extra video
 """
@@ -41,17 +44,17 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def add_output_options(parser: argparse.ArgumentParser) -> None:
-    """What the results look like, and what is said about them."""
+def add_output_options(parser: argparse.ArgumentParser, videos: bool = True) -> None:
+    """What the results look like, and what is said about them. videos: the command takes them."""
     group = parser.add_argument_group("results")
     add = group.add_argument
     add("-t", "--type", default="rgba", metavar="TYPE", help="rgba (default), map, white, … (see below)")
     add("-om", "--only-mask", action="store_const", const="map", dest="type", help="the same as --type map")
-    names = "png (default), jpg, webp, tif, bmp; videos: mp4, webm, mov, gif, apng, …"
+    names = f"png (default), jpg, webp, tif, bmp{'; videos: mp4, webm, mov, gif, apng, …' if videos else ''}"
     add("--format", metavar="NAME", help=names)
     add("--threshold", type=float, metavar="0..1", help="hard edges: more than this is object")
     add("--reverse", action="store_true", help="take the object away, keep the rest")
-    add_edges_option(group)
+    add_edges_option(group, videos)
     add("--keep-metadata", action="store_true", help="keep images' EXIF data, also author and place")
     Mending.add_arguments(parser)
     add("--overwrite", action="store_true", help="make results again that are there already")
@@ -68,13 +71,13 @@ def add_video_options(parser: argparse.ArgumentParser) -> None:
     add("--quality", choices=("fast", "best"), default="fast", metavar="HOW", help=what)
 
 
-def add_edges_option(group: argparse._ArgumentGroup) -> None:
+def add_edges_option(group: argparse._ArgumentGroup, videos: bool = True) -> None:
     """How the object's own colors are found in soft edges."""
     group.add_argument(
         "--edges",
         default="auto",
         metavar="HOW",
-        help="colors in edges: auto (videos: none), multilevel, pymatting, fusion, none",
+        help=f"colors in edges: auto{' (videos: none)' if videos else ''}, multilevel, pymatting, fusion, none",
     )
 
 
@@ -107,6 +110,7 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
         mending=Mending.from_arguments(options),
         steady=options.steady,
         quality=options.quality,
+        beside=files_beside(options),
     )
     work = parse_request(request)
     remover = load(options) if work.jobs or work.review else None
@@ -121,6 +125,12 @@ def cut_out(options: argparse.Namespace, source: str | Sequence[str], dest: str 
     print(report, file=sys.stderr)
     _set_aside(work)
     return report.exit_code
+
+
+def files_beside(options: argparse.Namespace) -> tuple[Path, ...]:
+    """The mask and the background picture, where the options name such files."""
+    words = (options.type, getattr(options, "mask", None))
+    return tuple(path for word in words if isinstance(word, str) and (path := expanded(word)).is_file())
 
 
 def _nothing_to_do(work: "Work") -> int:

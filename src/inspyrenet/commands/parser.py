@@ -3,8 +3,10 @@
 import argparse
 import difflib
 import io
+import re
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from ..utils.system.paths import expanded_word
@@ -31,7 +33,11 @@ def picture_file(word: str) -> str:
 
 def _prepared(args: Sequence[str] | None) -> list[str]:
     _print_what_can_be_printed()
-    return [expanded_word(word) for word in (sys.argv[1:] if args is None else args)]
+    words = [expanded_word(word) for word in (sys.argv[1:] if args is None else args)]
+    if "--" not in words:
+        return words
+    options, files = words[: words.index("--")], words[words.index("--") + 1 :]
+    return options + [f"./{word}" if word.startswith("-") and word != "-" else word for word in files]
 
 
 def _print_what_can_be_printed() -> None:
@@ -62,16 +68,22 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **words: Any):
         known = {"formatter_class": HelpFormatter, "allow_abbrev": False, "prog": self.program}
         super().__init__(*args, **{**known, **words})
+        self._negative_number_matcher = re.compile(r"-\.?\d[-.,\d]*$")  # also -5,3: a point
 
     def answer(self, names: Sequence[str], answer: str) -> None:
         """Hidden options that are not of this command, and what is said to them: --review is for folders: …"""
         self.add_argument(*names, action=_Answer, default=argparse.SUPPRESS, answer=answer)
 
     def parse_known_args(self, args=None, namespace=None):
-        return super().parse_known_args(_prepared(args), namespace)
+        return super().parse_known_args(self._checked(_prepared(args)), namespace)
 
     def parse_known_intermixed_args(self, args=None, namespace=None):  # does not call the one above since Python 3.12.8
-        return super().parse_known_intermixed_args(_prepared(args), namespace)
+        return super().parse_known_intermixed_args(self._checked(_prepared(args)), namespace)
+
+    def _checked(self, words: list[str]) -> list[str]:
+        if "" in words:
+            self.error("a word of this command is empty: is a variable of the shell not set?")
+        return words
 
     def parse_args(self, args=None, namespace=None):
         return self._complete(*self.parse_known_args(args, namespace))
@@ -87,6 +99,8 @@ class Parser(argparse.ArgumentParser):
     def _meant(self, unknown: Sequence[str]) -> str:
         """; did you mean --overwrite? for -overwrite or --overwite."""
         for word in unknown:
+            if Path(word).is_file():
+                return f"; the file of that name is ./{word}"
             plain = f"--{word.partition('=')[0].lstrip('-')}"
             near = [name for name in self._option_string_actions if word.startswith("-") and name.startswith(plain)]
             near = near or difflib.get_close_matches(plain, self._option_string_actions, n=1, cutoff=0.7)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..engine.network_options import NetworkOptions
 from ..mending.options import Mending
-from .cut_out import TYPES, add_edges_option, add_video_options, load
+from .cut_out import KINDS, add_edges_option, add_video_options, load
 from .errors import reported
 from .parser import Parser
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..remover.compositing import OutputStyle
     from ..video.source import Source
 
+MENDING = "mending   --clean, --grow, --shrink, --feather: see docs/mending.md\n"
 EXAMPLE = """\
 example:
   ffmpeg -i clip.mp4 -f rawvideo -pix_fmt rgb24 - | inspyrenet b 1280 720 \\
@@ -26,7 +27,10 @@ example:
 def build_parser() -> argparse.ArgumentParser:
     """The command line; imports nothing heavy."""
     parser = Parser(
-        prog="inspyrenet b", usage="%(prog)s WIDTH HEIGHT [option …]", description=__doc__, epilog=EXAMPLE + TYPES
+        prog="inspyrenet b",
+        usage="%(prog)s WIDTH HEIGHT [option …]",
+        description=__doc__,
+        epilog=EXAMPLE + KINDS + MENDING,
     )
     group = parser.add_argument_group("pictures")
     add = group.add_argument

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ..data.images.decoded import DecodedImage
     from ..networks.network import NetworkMaps
-    from ..remover.remover import Remover
+    from ..remover.remover import Remover, Result
 
 Say = Callable[[str], None]
 
@@ -94,7 +94,7 @@ def _make_result(
     seconds: float,
 ) -> tuple[dict[str, float], str]:
     """Image and maps → the file; the seconds of all parts, and what is known of the result in words, if `verbose`."""
-    from ..remover.writing import places_of, write_result
+    from ..remover.writing import write_result
 
     result = remover.finish(image, maps, work.style, work.threshold, work.reverse, work.keep_metadata)
     started = time.perf_counter()
@@ -104,8 +104,21 @@ def _make_result(
     parts = {"network": seconds, **result.seconds, "writing": time.perf_counter() - started}
     if not verbose:
         return parts, ""
+    return parts, known_of(result)
+
+
+def known_of(result: "Result") -> str:
+    """Where the object is and how good its map may be, in words."""
+    from ..remover.writing import places_of
+
     quality = "" if result.quality is None else f"; quality {described(result.quality)}"
-    return parts, f"{places_of(result)}{quality}"
+    return f"{places_of(result)}{quality}"
+
+
+def line_of(name: object, seconds: Mapping[str, float], known: str) -> str:
+    """One image in a line: the time of each part, and what is known of it."""
+    times = ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items())
+    return f"{name}: {times}; {known}"
 
 
 @dataclass(frozen=True)
@@ -122,9 +135,8 @@ class _Notes:
         for part, value in seconds.items():
             self.report.seconds[part] = self.report.seconds.get(part, 0.0) + value
         if self.say:
-            times = ", ".join(f"{part} {value:.2f} s" for part, value in seconds.items())
             with self.progress.external_write_mode(file=sys.stderr):
-                self.say(f"{job.source} → {job.target}: {times}; {known}")
+                self.say(line_of(f"{job.source} → {job.target}", seconds, known))
         self.progress.update()
 
     def failed(self, job: FileJob, error: BaseException) -> None:

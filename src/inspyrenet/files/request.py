@@ -31,6 +31,7 @@ class Request:
     edges: as the Remover was asked for; auto leaves the colors of videos as they are, since estimating takes long.
     prompt: what is object and what is not, in one image; or a mask of the first picture of one video.
     review: which results are set aside, see `review.rule_of`. steady, quality: of videos, see `video.process.FrameOptions`.
+    beside: files that are read beside the images, such as a mask and a background, and that no result may replace.
     """
 
     source: str | Sequence[str]
@@ -47,6 +48,7 @@ class Request:
     mending: Mending = NOTHING
     steady: bool = True
     quality: str = "fast"
+    beside: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ def parse_request(request: Request) -> Work:
     _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs, request)
+    for job in jobs:
+        check_replaces_none(job.target, request.beside)
     review = _review(request, words, folders, jobs)
     if request.mending.splits:
         _check_objects(jobs)
@@ -169,6 +173,12 @@ def _check_mending(mending: Mending, jobs: Sequence[FileJob]) -> None:
         raise JobError(
             f"{', '.join(alone)}: for images alone; {videos[0]} is a video, which keeps its size and its objects"
         )
+
+
+def check_replaces_none(target: Path, beside: Sequence[Path]) -> None:
+    """Raises JobError where a result would replace a mask or a background that is read."""
+    if target.exists() and any(path.exists() and path.samefile(target) for path in beside):
+        raise JobError(f"{target}: the result would replace this file, which is read too: name the output with -o")
 
 
 def _check_objects(jobs: Sequence[FileJob]) -> None:
@@ -315,6 +325,8 @@ def picture_format(dest: str | None, asked: str | None, style: OutputStyle) -> s
 def can_be_output(word: str, type: OutputType) -> bool:
     """The second of two words may be meant as the destination: it is no image or video, or one that could be written so."""
     path = expanded(word)
+    if is_pattern(word):
+        return False
     if word == "-" or not path.is_file() or path.suffix.lower() not in KNOWN:
         return True
     for check in (check_format, check_video_format):
@@ -322,6 +334,11 @@ def can_be_output(word: str, type: OutputType) -> bool:
             check(path.suffix, style_of(type).transparent)
             return True
     return False
+
+
+def is_pattern(word: str) -> bool:
+    """The word has wildcards, and is no file's or folder's name."""
+    return glob.has_magic(word) and not expanded(word).exists()
 
 
 def _same_format(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..data.images.formats import JUNK, KNOWN, is_known
 from ..data.images.read import find_files
-from ..remover.output_paths import Resolver, is_inside, is_result
+from ..remover.output_paths import SUFFIX, Resolver, is_inside, is_result
 from ..utils.system.paths import expanded, says_folder
 from .report import named_like_results, named_others
 
@@ -37,11 +37,16 @@ def find_sources(source: str, dest: Path | None = None) -> Sources:
     """
     found = _look(source, dest)
     if not found.files:
-        empty = f"{source}: no image" + ("s in this folder" if expanded(source).is_dir() else " matches")
-        left_out = [named_like_results(found.like_results)] if found.like_results else []
-        left_out += [named_others(found.others)] if found.others else []
-        raise JobError("; ".join([f"{empty} (looked for {' '.join(KNOWN)})", *left_out]))
+        raise JobError(_nothing(source, found))
     return found
+
+
+def _nothing(word: str, found: Sources) -> str:
+    """What to say of a word that stands for no image."""
+    empty = f"{word}: no image" + ("s in this folder" if expanded(word).is_dir() else " matches")
+    left_out = [named_like_results(found.like_results)] if found.like_results else []
+    left_out += [named_others(found.others)] if found.others else []
+    return "; ".join([f"{empty} (looked for {' '.join(KNOWN)})", *left_out])
 
 
 def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
@@ -62,6 +67,8 @@ def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
     resolve, found = Resolver(), []
     for word in words:
         one = _look(word, dest)
+        if not (one.files or one.like_results):
+            raise JobError(_nothing(word, one))
         named = tuple(path for path in one.files if is_result(path))
         real = {path: resolve(path) for path in one.files if path not in named}
         fresh = {place: path for path, place in real.items() if place not in seen}
@@ -90,7 +97,7 @@ def _look(source: str, dest: Path | None) -> Sources:
         names, root = find_files(path), path
     elif glob.has_magic(source):
         matches = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 (absolute ones too)
-        names, root = [name for name in matches if name.is_file()], _fixed_part(path)
+        names, root = [name for name in matches if not name.is_dir()], _fixed_part(path)
     else:
         there = "a pipe, a socket or a device; a pipe goes in by -" if path.exists() else "no such file or folder"
         raise JobError(f"{source}: {there}")
@@ -98,12 +105,19 @@ def _look(source: str, dest: Path | None) -> Sources:
         names = [name for name in names if not is_inside(name, dest)]
     known = [name for name in names if is_known(name)]
     others = set(names) - set(known)
+    results = {image for image in known if is_result(image) or _in_results(image, root)}
     return Sources(
-        [image for image in known if not is_result(image)],
+        [image for image in known if image not in results],
         root,
-        tuple(image for image in known if is_result(image)),
+        tuple(image for image in known if image in results),
         tuple(sorted(other for other in others if other.name.lower() not in JUNK)),
     )
+
+
+def _in_results(image: Path, root: Path) -> bool:
+    """The image lies in the results of a folder below the root: in FOLDER.out beside FOLDER."""
+    below = [folder for folder in image.parents if folder != root and folder.is_relative_to(root)]
+    return any(folder.suffix == SUFFIX and folder.with_suffix("").is_dir() for folder in below)
 
 
 def _fixed_part(pattern: Path) -> Path:

@@ -27,7 +27,8 @@ Region = tuple[float, float, float, float]  # left, top, width, height; it may r
 
 def drawn(style: OutputStyle) -> OutputStyle:
     """The type that is rendered first: transparent where a background or a shadow comes later."""
-    later = style.mending.canvas is not None or style.mending.shadow
+    mending = style.mending
+    later = mending.canvas is not None or mending.shadow or (mending.crop is not None and style.picture is not None)
     return replace(style, kind="rgba", color=None, picture=None) if later and style.shows_edges else style
 
 

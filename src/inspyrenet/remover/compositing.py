@@ -3,10 +3,12 @@
 An image is RGB (H, W, 3), a map or alpha channel is (H, W); 255 is the object. Sizes are (height, width).
 """
 
+import operator
 import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..data.images.bounds import bands
@@ -79,13 +81,15 @@ def style_of(type: OutputType) -> OutputStyle:
         return _background(os.fspath(type).strip())
     if getattr(type, "ndim", 1) == 3:
         return OutputStyle("image", picture=_checked_picture(type))
-    if isinstance(type, Sequence) or hasattr(type, "tolist"):
+    if (isinstance(type, Sequence) and not isinstance(type, bytes)) or hasattr(type, "tolist"):
         return OutputStyle("color", color=_color([*type]))
     raise CutoutError(f"unknown output type {type!r}; there is {CHOICES}")
 
 
 def mended_style(style: OutputStyle, mending: Mending | None, reverse: bool) -> OutputStyle:
     """The type with what is mended. Raises CutoutError for what does not go together."""
+    if mending is not None and not isinstance(mending, Mending):
+        raise CutoutError(f"mending is a Mending, such as Mending(crop=5), not {mending!r}")
     if reverse and style.kind == "debug":
         raise CutoutError(
             "type debug shows what the network says, which nothing reverses: leave reverse or the type out"
@@ -142,13 +146,20 @@ def color_of(text: str) -> Color | None:
 
 def _color(parts: Sequence) -> Color:
     try:
-        values = [int(part) for part in parts]
+        values = [int(part) if isinstance(part, str) else _whole(part) for part in parts]
     except (TypeError, ValueError):
         values = []
     if len(values) != 3 or not all(0 <= value <= 255 for value in values):
         shown = ",".join(str(part).strip() for part in parts)
         raise CutoutError(f"a color is three whole numbers 0..255 such as [255,0,0], not [{shown}]")
     return values[0], values[1], values[2]
+
+
+def _whole(part: Any) -> int:
+    """Raises TypeError for what is no whole number: 0.5 is no color, though int would take it."""
+    if isinstance(part, bool):
+        raise TypeError
+    return operator.index(part)
 
 
 def _checked_picture(array: Any) -> "np.ndarray":
@@ -184,7 +195,7 @@ def alpha_of(
 
 def check_threshold(threshold: float | None) -> None:
     """Raises CutoutError unless the threshold is None or a number in 0..1."""
-    number = isinstance(threshold, int | float) and not isinstance(threshold, bool)
+    number = isinstance(threshold, Real) and not isinstance(threshold, bool)
     if threshold is not None and not (number and 0 <= threshold <= 1):
         raise CutoutError(f"threshold is a number between 0 and 1, not {threshold!r}")
 

@@ -16,6 +16,7 @@ from ..data.images.decoded import PLAIN, DecodedImage, Metadata, decode, read_de
 from ..data.images.encode import encode, words_of
 from ..data.images.read import ImageError, decoding
 from ..mending.components import Box, box_of
+from ..utils.system.paths import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +81,7 @@ def open_image(image: Any) -> LoadedImage:
         data = image.read() if hasattr(image, "read") else bytes(image)
         return LoadedImage(read_upright(data), lambda result: encode(result.array, metadata=result.metadata))
     if isinstance(image, str | os.PathLike):
-        return LoadedImage(read_upright(Path(image)), _to_pillow)
+        return LoadedImage(read_upright(expanded(image)), _to_pillow)
     raise ImageError(f"an image is {KINDS}, not {type(image).__name__}")
 
 

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -70,12 +70,22 @@ def plan_beside(
         _note(folders[source.parent], source)
     jobs = []
     for source in sources:
-        folder, sort = source.parent, kind(source)
-        alike = [folder / name for name in folders[folder][source.stem.casefold()] if name != source.name]
-        shared = any(form[kind(path)] == form[sort] and not _is_spelled_otherwise(path, source) for path in alike)
+        sort = kind(source)
+        shared = _has_namesake(source, form, kind, folders)
         name = f"{source.name if shared else source.stem}{SUFFIX}.{form[sort]}"
         jobs.append(FileJob(source, source.with_name(name), sort))
     return jobs
+
+
+def _has_namesake(
+    source: Path, form: Mapping[str, str], kind: Callable[[Path], str], folders: dict[Path, dict[str, set[str]]]
+) -> bool:
+    """Whether another file of its folder may have a result of the same name. folders: `_names_by_result` of those looked at."""
+    if source.parent not in folders:
+        folders[source.parent] = _names_by_result(source.parent)
+    names = folders[source.parent]
+    alike = [source.parent / name for name in names.get(source.stem.casefold(), ()) if name != source.name]
+    return any(form[kind(path)] == form[kind(source)] and not _is_spelled_otherwise(path, source) for path in alike)
 
 
 def plan(
@@ -105,12 +115,15 @@ def plan(
     # a folder of results below the images is no place for images
     grounds = [ground.resolve() for ground in roots if not is_inside(dest, ground)]
     taken: set[str] = set()
+    folders: dict[Path, dict[str, set[str]]] = {}
     jobs = []
     for source, place in zip(sources, places, strict=True):
         sort = kind(source)
         form = forms[sort]
         stem = place.name if stems[sort, _key(place.with_suffix(""))] > 1 else place.stem
         among = any(real.folder((dest / place).parent).is_relative_to(ground) for ground in grounds)
+        if among and _has_namesake(source, forms, kind, folders):
+            stem = place.name
         for name in _candidates(stem, place.name, f"{SUFFIX}.{form}" if among else f".{form}"):
             target = dest / place.with_name(name)
             if not among and _is_of_object(Path(_key(target))):  # of another image

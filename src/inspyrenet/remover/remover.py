@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from PIL import Image
 
 from ..data.images.decoded import DecodedImage
 from ..data.images.encode import check_format
@@ -32,6 +33,7 @@ from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from ..quality.estimate import QualityEstimate, load_estimate, missing
 from ..utils.system.extras import extras_named
+from ..utils.system.paths import expanded
 from .compositing import (
     OutputStyle,
     OutputType,
@@ -193,8 +195,9 @@ class Remover:
         style = mended_style(style_of(type), mending, reverse)
         check_threshold(threshold)
         said = prompt_of(prompt, mask, boxes, points)
+        output = None if output is None else expanded(output)
         if output is not None:  # before the network runs
-            check_format(Path(output).suffix, style.transparent)
+            check_format(output.suffix, style.transparent)
         opened = open_image(img)
         result = self.cut(opened.image, style, threshold, reverse, keep_metadata, said)
         if output is not None:
@@ -215,7 +218,8 @@ class Remover:
 
         None stands where an image has nothing to crop to; the log says so.
         """
-        if isinstance(images, str | bytes | Path):
+        one_array = isinstance(images, np.ndarray) and images.ndim < 4
+        if isinstance(images, str | bytes | Path | Image.Image) or one_array:
             raise RemoverError("images is a list of images; for one there is process")
         style = mended_style(style_of(type), mending, reverse)
         check_threshold(threshold)

@@ -85,7 +85,9 @@ def file_of(form: FormData, beside: Collection[str] = ()) -> BinaryIO:
     others = ", ".join(_names(name for name in form if name not in ("file", *beside))) or "nothing"
     if part is None:
         raise ApiError(
-            422, f"no part called file (there is {others}); addresses are not fetched, and a cut form has no end"
+            422,
+            f"no part called file (there is {others}): send the image, whole, as curl -F file=@photo.jpg does; addresses are not "
+            "fetched",
         )
     twice = _names(name for name in form if len(form.getlist(name)) > 1)
     if twice:

@@ -112,6 +112,13 @@ def test_results_among_the_images_are_neither_inputs_nor_replace_them(run, photo
     assert not (photos / "out" / "out").exists()
 
 
+def test_results_beside_a_folder_are_no_inputs_either(run, photos):
+    assert run(photos / "sub")[0] == 0  # into sub.out
+    code, said = run(photos, photos.parent / "out")
+    assert code == 0 and tree(photos.parent / "out") == ["a.jpg.png", "a.png.png", "sub/b.png", "sub/c.png"]
+    assert "2 left out, named .out before the format" in said
+
+
 def test_photographs_that_are_named_like_results_are_said_to_be_left_out(run, photos, tmp_path):
     (photos / "a.jpg").rename(photos / "holiday.out.jpg")
     code, said = run(photos, tmp_path / "out")
@@ -377,7 +384,7 @@ def test_the_command_cuts_out_one_image(bundled, photos, capsys):
     assert "1 done" in capsys.readouterr().err
 
 
-def test_the_command_works_in_a_pipe(bundled, photos, monkeypatch, shared):
+def test_the_command_works_in_a_pipe(bundled, photos, monkeypatch, shared, capsys):
     out = types.SimpleNamespace(buffer=io.BytesIO(), isatty=lambda: False, flush=lambda: None)
     source = types.SimpleNamespace(buffer=io.BytesIO((photos / "a.png").read_bytes()), isatty=lambda: False)
     monkeypatch.setattr(sys, "stdin", source)
@@ -385,6 +392,18 @@ def test_the_command_works_in_a_pipe(bundled, photos, monkeypatch, shared):
     assert cli.main(["i", "-", "-", "-t", "map", "--device", "cpu"]) == 0
     result = np.asarray(Image.open(io.BytesIO(out.buffer.getvalue())))
     assert np.array_equal(result, shared.process(read_image(photos / "a.png"), type="map"))
+    assert capsys.readouterr().err.endswith(": 1 image\n")
+    source.buffer.seek(0)
+    assert cli.main(["i", "-", "-", "-t", "map", "--device", "cpu", "-v"]) == 0
+    assert capsys.readouterr().err.splitlines()[-1].startswith("-: network ")
+
+
+def test_closed_streams_are_told(bundled, photos, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert cli.main(["i", "-", "x.png"]) == 1 and "no image on stdin" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main([str(photos / "a.png"), "-"]) == 1
+    assert "needs a pipe or a file as stdout" in capsys.readouterr().err
 
 
 def test_a_pipe_does_not_write_into_folders(photos, tmp_path, monkeypatch, capsys):

@@ -385,3 +385,21 @@ def test_a_compiler_that_fails_says_what_to_do(remover, monkeypatch):
         RemoverError, match=r"compiling the network failed \(ImportError: x\.so: file too short\): leave jit"
     ):
         remover.process(picture())
+
+
+@pytest.mark.parametrize("one", [np.zeros((8, 8, 3), np.uint8), Image.new("RGB", (8, 8))])
+def test_one_image_is_no_batch(remover, one):
+    with pytest.raises(RemoverError, match="images is a list of images"):
+        remover.process_batch(one)
+
+
+def test_mending_is_a_mending(remover):
+    with pytest.raises(CutoutError, match=r"such as Mending\(crop=5\)"):
+        remover.process(np.zeros((8, 8, 3), np.uint8), mending={"crop": 5})
+
+
+def test_a_home_is_a_home_in_every_path(remover, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Image.new("RGB", (40, 40)).save(tmp_path / "a.png")
+    remover.process("~/a.png", "map", output="~/b.png")
+    assert (tmp_path / "b.png").is_file()

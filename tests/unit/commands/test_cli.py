@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from PIL import Image
 
 from inspyrenet import __version__, cli
 from inspyrenet.data.hub import registry
@@ -87,6 +88,10 @@ def image(tmp_path):
     [
         (["no/such.jpg"], "no/such.jpg: no such file"),
         (["help"], "neither an image nor a command"),
+        (["a.jpg", "a.jpg", "missing [x].jpg"], "missing [x].jpg: no image matches"),
+        (["p", "empty", "a.jpg", "-o", "out"], "empty: no images in this folder"),
+        (["a.jpg", "*.webp"], "*.webp: no image matches"),
+        (["p", "a.jpg", "*.webp"], "*.webp: no image matches"),
         (["a.jpg", "-t", "rgb"], "there is map, rgba"),
         (["a.jpg", "-t", "[1,2]"], "three whole numbers"),
         (["a.jpg", "--threshold", "7"], "between 0 and 1"),
@@ -96,7 +101,7 @@ def image(tmp_path):
         (["a.jpg", "a.jpg", "--overwrite", "-t", "map"], "would replace the image itself"),
         (
             ["a.jpg", "a.png"],
-            "a.png is there already: --overwrite replaces it. (Several images: inspyrenet p a.jpg a.png)",
+            "a.png is there already (both as inputs: inspyrenet p a.jpg a.png); --overwrite replaces it",
         ),
         (["a.jpg", "-o", "a.png"], "--overwrite replaces it"),
         (["i", "."], "inspyrenet p"),
@@ -172,6 +177,7 @@ def test_a_wrong_command_line_is_told(image, words):
         (["-bc", "red"], "-t red"),
         (["-overwrite"], "did you mean --overwrite?"),
         (["--thres", "0.5"], "did you mean --threshold?"),
+        (["-o", ""], "a word of this command is empty"),
     ],
 )
 @pytest.mark.parametrize("command", [[], ["i"], ["p"]])
@@ -271,3 +277,22 @@ def test_d_from_a_file_is_verified(tmp_path, capsys):
     (tmp_path / "usb.pth").write_bytes(b"else")
     assert cli.main(["d", "fast", "--from", "usb.pth"]) == 1 and "wrong md5" in capsys.readouterr().err
     assert not registry.is_present(registry.find("fast")[0])
+
+
+@pytest.mark.parametrize("command", [[], ["i"], ["p"]])
+def test_a_file_that_is_called_like_an_option(image, tmp_path, capsys, command):
+    (tmp_path / "-dash.jpg").write_bytes(b"no image")
+    with pytest.raises(SystemExit):
+        cli.main([*command, "-dash.jpg"] if command else ["i", "-dash.jpg"])
+    assert "the file of that name is ./-dash.jpg" in capsys.readouterr().err
+    with pytest.raises(pytest.fail.Exception, match="loaded a network"):  # it was found
+        cli.main([*command, "--", "-dash.jpg"])
+
+
+def test_a_mask_and_a_background_are_not_replaced(image, tmp_path, capsys):
+    Image.new("L", (20, 20), 255).save(tmp_path / "a.out.png")
+    before = (tmp_path / "a.out.png").read_bytes()
+    for words in (["--mask", "a.out.png"], ["-t", "a.out.png"], ["a.out.png", "--mask", "a.out.png", "--overwrite"]):
+        assert cli.main(["a.jpg", *words]) == 1
+        assert "a.out.png: the result would replace this file, which is read too" in capsys.readouterr().err
+    assert (tmp_path / "a.out.png").read_bytes() == before

@@ -123,3 +123,12 @@ def test_exif_says_the_size_of_the_result():
     found = Image.Exif()
     found.load(result.info["exif"])
     assert (found.get_ifd(0x8769)[0xA002], found.get_ifd(0x8769)[0xA003]) == (30, 24)
+
+
+@pytest.mark.parametrize("mending", [{}, {"shadow": True}, {"size": "60x60"}])
+def test_a_background_fills_the_frame(mending):
+    """Whatever else is mended: it comes last."""
+    picture = np.zeros((60, 60, 3), np.uint8)
+    picture[:, :30], picture[:, 30:] = (255, 0, 0), (0, 0, 255)
+    result = cut(picture, crop=10, **mending).array
+    assert tuple(result[1, 1]) == (255, 0, 0) and tuple(result[1, -2]) == (0, 0, 255)

@@ -19,6 +19,7 @@ from inspyrenet.remover.compositing import (
     CutoutError,
     OutputStyle,
     alpha_of,
+    check_threshold,
     composite,
     render,
     replace_edge_colors,
@@ -367,3 +368,16 @@ def test_bands_give_what_the_whole_gives(monkeypatch):
 def test_a_background_of_a_thin_image_is_cut_before_it_is_scaled(size):
     picture = np.full((300, 400, 3), 77, np.uint8)  # scaled as a whole it would have 40,000 million pixels
     assert np.array_equal(resize_to_cover(picture, size), np.full((*size, 3), 77, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "color", [(0.5, 0.5, 0.5), np.array([0.2, 0.9, 0.4]), (1.9, 254.6, 0), (True, False, True), b"red"]
+)
+def test_numbers_that_are_no_color_are_refused(color):
+    with pytest.raises(CutoutError, match=r"three whole numbers|unknown output type"):
+        style_of(color)
+
+
+def test_numbers_of_numpy_are_numbers():
+    assert style_of(np.array([1, 2, 3])).color == style_of("1,2,3").color == (1, 2, 3)
+    check_threshold(np.float32(0.5))

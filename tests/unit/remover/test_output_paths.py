@@ -118,3 +118,13 @@ def test_a_name_in_another_case_is_no_twin_of_itself(tmp_path):
 )
 def test_results_are_known_by_their_names(name, expected):
     assert is_result(Path(name)) == expected
+
+
+def test_an_image_that_was_not_asked_for_counts_among_the_images(tmp_path):
+    """The same names whether the folder of the images is named as the output or not."""
+    for name in ("a.jpg", "a.png"):
+        (tmp_path / name).write_bytes(b"image")
+    sources = [tmp_path / "a.png"]
+    (job,) = plan(sources, tmp_path, tmp_path)
+    assert job.target.name == "a.png.out.png"
+    assert [job] == plan_beside(sources, ("png", "webm"))

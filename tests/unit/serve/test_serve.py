@@ -225,7 +225,11 @@ def test_bytes_are_counted_where_no_length_is_said(client):
         ({"files": [("mask", ("a.png", PNG))] * 3}, 400, "many files"),
         ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "boundary"),
         ({"content": b"xyz", "headers": {"content-type": "multipart/form-data; boundary=b"}}, 400, "nvalid multipart"),
-        ({"content": b"--b\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}}, 422, "a cut form"),
+        (
+            {"content": b"--b\r\n", "headers": {"content-type": "multipart/form-data; boundary=b"}},
+            422,
+            "send the image, whole",
+        ),
     ],
 )
 def test_a_wrong_form_is_told(client, request_, status, message):
