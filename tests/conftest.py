@@ -34,21 +34,20 @@ def denormals_as_before():
 
 
 @pytest.fixture(autouse=True)
-def own_code_is_forgotten(tmp_path_factory):
+def own_code_is_forgotten(tmp_path_factory, monkeypatch):
     """Modules and metrics that a test writes may have the names of another test's: both may run in one process."""
     tables = (plugins._allowed, registry.METRICS, registry.OUTSIDE, registry._SPELLINGS)
     before = [dict(table) for table in tables]
-    modules, path = set(sys.modules), [*sys.path]
+    modules, written = set(sys.modules), tmp_path_factory.getbasetemp()
+    monkeypatch.syspath_prepend(written / "nothing")  # which restores what is added to the path
     yield
     for table, entries in zip(tables, before, strict=True):
         table.clear()
         table.update(entries)
-    written = tmp_path_factory.getbasetemp()
     for name in sys.modules.keys() - modules:
         file = getattr(sys.modules[name], "__file__", None)
         if file is not None and Path(file).is_relative_to(written):
             del sys.modules[name]
-    sys.path[:] = path
 
 
 @pytest.fixture

@@ -68,20 +68,25 @@ def recompute_encoder(encoder: nn.Module) -> None:
     recomputed.checkpointing = True
     for norm in encoder.modules():
         if isinstance(norm, nn.modules.batchnorm._NormBase):
-            norm.register_forward_pre_hook(_forget_in_backward)
-            norm.register_forward_hook(_remember_again, always_call=True)
+            norm.register_forward_pre_hook(_hold_in_backward)
+            norm.register_forward_hook(_let_go, always_call=True)
 
 
-def _forget_in_backward(norm: nn.Module, args: tuple) -> None:
+def _hold_in_backward(norm: nn.Module, args: tuple) -> None:
     batchnorm: Any = norm
-    if torch._C._current_graph_task_id() != -1 and batchnorm.track_running_stats:  # as torch.utils.checkpoint asks
-        batchnorm.track_running_stats, batchnorm.tracks = False, True
+    if (
+        torch._C._current_graph_task_id() == -1 or batchnorm.num_batches_tracked is None
+    ):  # as torch.utils.checkpoint asks
+        return
+    batchnorm.held = batchnorm.momentum, batchnorm.num_batches_tracked
+    batchnorm.momentum, batchnorm.num_batches_tracked = 0.0, batchnorm.num_batches_tracked.clone()
 
 
-def _remember_again(norm: nn.Module, args: tuple, output: Tensor) -> None:
+def _let_go(norm: nn.Module, args: tuple, output: Tensor) -> None:
     batchnorm: Any = norm
-    if getattr(batchnorm, "tracks", False):
-        batchnorm.track_running_stats, batchnorm.tracks = True, False
+    if hasattr(batchnorm, "held"):
+        batchnorm.momentum, batchnorm.num_batches_tracked = batchnorm.held
+        del batchnorm.held
 
 
 NORMS: dict[str, Callable[[int], nn.Module]] = {"batch": nn.BatchNorm2d, "frozen": FrozenBatchNorm2d, "none": no_norm}

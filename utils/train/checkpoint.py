@@ -249,9 +249,7 @@ class CheckpointFolder:
             raise ValueError(f"keep must be at least 1, not {keep}")
         self.folder = Path(folder)
         self.keep, self.finished = keep, finished
-        self._abandoned: Mapping[str, Any] | None = (
-            None  # of a best.pth that is of a step after the one that the run goes on from
-        )
+        self._abandoned: Mapping[str, Any] | None = None  # best.pth is of this later step than the run went on from
 
     @property
     def best(self) -> Path:
