@@ -5,6 +5,7 @@ modification times of the files, how their masks are read, the target size and t
 get a new cache, and a folder that exists is whole, since it gets its name last. Old folders may be deleted at any time.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -94,14 +95,17 @@ def build_cache(
 
 
 def _is_whole(target: Path) -> bool:
-    """Whether a cache is there; one that cannot be read is removed."""
+    """Whether a cache is there; a damaged one is removed. Raises OSError where that is not allowed."""
     if not target.is_dir():
         return False
     try:
         _load(target)
-    except (OSError, ValueError, EOFError) as error:
+    except (ValueError, EOFError, FileNotFoundError) as error:
         log.warning("the cache %s is damaged (%s): it is made anew", target, error)
-        shutil.rmtree(target, ignore_errors=True)
+        aside = target.with_name(f".{secrets.token_hex(8)}")
+        with contextlib.suppress(FileNotFoundError):  # another process was faster
+            target.rename(aside)
+        shutil.rmtree(aside, ignore_errors=True)
         return False
     return True
 

@@ -9,6 +9,16 @@ def expanded(path: str | os.PathLike) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111
 
 
+def is_same_file(path: Path, other: object) -> bool:
+    """Whether `other` is a path, and that of the same file. Both may be absent, or anything else."""
+    if not isinstance(other, str | os.PathLike):
+        return False
+    try:
+        return path.samefile(expanded(other))
+    except (OSError, ValueError):
+        return False
+
+
 def says_folder(word: str) -> bool:
     """The word ends in / (or in \\ on Windows), which people write behind a folder."""
     return word.endswith(("/", os.sep))

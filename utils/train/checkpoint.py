@@ -10,7 +10,7 @@ import pickle
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ FORMAT = "inspyrenet-checkpoint"
 VERSION = 1
 REMEDY = "take another checkpoint of the run"  # where one of ours is malformed
 BEST = "best.pth"
+UNTIL, LEFT = "best_until", "abandoned_best"  # how best checkpoints are called that wait, or that a run has left behind
 EVENTS = "tensorboard"  # folder in that of a run
 WEIGHT_FILES = (".pth", ".pt", ".safetensors")
 MAX_RATIO = 20  # unpacked to packed; trained weights lose a tenth
@@ -124,11 +125,9 @@ def load_file(path: str | Path) -> Any:
             f"{path} holds more than tensors{what} or is no torch file; such a file could run code and is not opened: "
             "save a plain state dict"
         ) from error
-    except CheckpointError:
-        raise
     except Exception as error:  # an unpickler that is fed with garbage raises whatever it stumbles over
-        if isinstance(error, OSError) and error.filename is not None:
-            raise  # the file cannot be opened; torch also raises OSErrors, without a name, for what it cannot unpack
+        if isinstance(error, CheckpointError) or (isinstance(error, OSError) and error.filename is not None):
+            raise  # an OSError without a name is torch's, for what it cannot unpack
         raise CheckpointError(f"{path} is truncated or corrupt: {str(error)[:150].partition(chr(10))[0]}") from error
 
 
@@ -249,7 +248,7 @@ class CheckpointFolder:
             raise ValueError(f"keep must be at least 1, not {keep}")
         self.folder = Path(folder)
         self.keep, self.finished = keep, finished
-        self._abandoned: Mapping[str, Any] | None = None  # best.pth is of this later step than the run went on from
+        self._abandoned: Mapping[str, Any] | None = None  # the entry of a best.pth that the run's history lacks
 
     @property
     def best(self) -> Path:
@@ -289,14 +288,13 @@ class CheckpointFolder:
     def save_best(self, content: Mapping[str, Any]) -> Path:
         """Replace `best.pth`; its weights are those that `finished` makes of training's.
 
-        One of a later step than the run went on from, with another score, gets another name: it may be better.
+        One that this run left behind, going on from an earlier checkpoint, is kept under another name: it may be better.
         """
-        old, self._abandoned = self._abandoned, None
+        old = self._abandoned
         if old is not None and old.get("validation") != content["best"]["validation"] and self.best.is_file():
-            kept = self.best.replace(self.folder / f"best_until_{old['iteration']:08d}.pth")
-            LOG.warning(
-                "the best checkpoint of before this run went on from an earlier step is now called %s", kept.name
-            )
+            kept = shutil.copyfile(self.best, self.folder / f"{LEFT}_{old['iteration']:08d}.pth")
+            LOG.warning("this run left the best checkpoint so far behind, which is kept as %s", kept.name)
+        self._abandoned = None
         whole = dict(content)
         if "model" in whole:
             whole["model"] = self.finished(whole["model"])
@@ -339,7 +337,7 @@ class CheckpointFolder:
         if found is not None:
             return found[0]
         files = {path for path in self.folder.glob("*") if path.suffix.lower() in WEIGHT_FILES}
-        others = sorted(files.difference(self._retired()))
+        others = sorted(files.difference(self._aside()))
         if not others:
             raise FileNotFoundError(errno.ENOENT, "no checkpoint in this folder; train first", str(self.folder))
         if len(others) > 1:
@@ -349,28 +347,30 @@ class CheckpointFolder:
 
     def clear(self) -> None:
         """Remove the checkpoints of an earlier run, the best one too, and its curves in TensorBoard."""
-        events = [*(self.folder / EVENTS).glob("events.out.tfevents.*")]
-        for path in [*self.files(), self.best, *self._retired(), *events]:
+        for path in [*self.files(), self.best, *self._aside(), *(self.folder / EVENTS).glob("events.out.tfevents.*")]:
             path.unlink(missing_ok=True)
 
-    def go_on_from(self, path: Path, iteration: int, validated: bool) -> Path:
+    def go_on_from(self, path: Path, iteration: int, epochs: Sequence[Mapping[str, Any]] | None) -> Path:
         """Prepare for a run that goes on from a checkpoint of this folder at step `iteration`; the checkpoint's path now.
 
-        It gets a lower number where steps are counted anew, as in larger batches, and checkpoints beyond it are removed. Where
-        nothing will say whether later ones are better, the best gets another name until validation is back.
+        epochs: the run's history, None where it is not validated. The checkpoint gets a lower number where steps are counted anew,
+        as in larger batches, and checkpoints beyond it are removed. Where nothing will say whether later ones are better, the best
+        gets another name until validation is back.
         """
-        best = self._noted_best() if _number(path) == iteration else {}
-        self._abandoned = best if best.get("iteration", 0) > iteration else None
         if _number(path) > iteration:
             path = path.replace(self.folder / f"checkpoint_{iteration:08d}.pth")
         for other in self.files():
             if _number(other) > iteration:
                 other.unlink(missing_ok=True)
-        if not validated and self.best.is_file():
-            kept = self.best.replace(self.folder / f"best_until_{iteration:08d}.pth")
+        if epochs is None and self.best.is_file():
+            kept = self.best.replace(self.folder / f"{UNTIL}_{iteration:08d}.pth")
             LOG.warning("this run is not validated: the best checkpoint so far is now called %s", kept.name)
-        elif validated and not self.best.is_file() and (retired := self._retired()):
+        elif epochs is not None and not self.best.is_file() and (retired := self._aside(UNTIL)):
             retired[-1].replace(self.best)
+        best = self._noted_best() if epochs else {}
+        scores = {entry["epoch"]: entry.get("validation") for entry in epochs or ()}  # None: is validated again
+        again = (None, best.get("validation"))
+        self._abandoned = best if best and scores.get(best["epoch"], {}) not in again else None
         return path
 
     def _noted_best(self) -> Mapping[str, Any]:
@@ -379,10 +379,10 @@ class CheckpointFolder:
             best = read_checkpoint(self.best).get("best")
         except (CheckpointError, OSError):
             return {}
-        return best if isinstance(best, Mapping) else {}
+        return best if isinstance(best, Mapping) and "epoch" in best else {}
 
-    def _retired(self) -> list[Path]:
-        return sorted(self.folder.glob("best_until_*.pth"))
+    def _aside(self, *kinds: str) -> list[Path]:
+        return [path for kind in kinds or (UNTIL, LEFT) for path in sorted(self.folder.glob(f"{kind}_*.pth"))]
 
     def remove_partial(self) -> None:
         """Remove what a killed process left half written. Only for the one who holds the folder's lock."""

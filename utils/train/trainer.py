@@ -365,13 +365,13 @@ class Trainer:
             return
         self.folder.remove_partial()
         if self._saved is not None and self._saved.parent.resolve() == self.folder.folder.resolve():
-            self._saved = self.folder.go_on_from(self._saved, self.progress.iteration, bool(self.options.metric))
+            epochs = self.history.entries if self.options.metric else None
+            self._saved = self.folder.go_on_from(self._saved, self.progress.iteration, epochs)
         elif self.options.overwrite:
             self.folder.clear()
         elif self.folder.files() or self.folder.best.is_file():
-            there = (
-                "a run: continue it with --resume" if self.folder.files() else "best.pth alone, no checkpoint to resume"
-            )
+            run = "a run: continue it with --resume"
+            there = run if self.folder.files() else "best.pth alone, no checkpoint to resume"
             raise ResumeError(
                 f"{self.folder.folder} already holds {there}, choose another name, or start over with --overwrite"
             )

@@ -20,6 +20,7 @@ from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, check_threshold, mended_style, style_of
 from ..remover.foreground import choose_method
 from ..utils.system.allocator import freed_memory_kept
+from ..utils.system.paths import expanded
 from ..utils.system.signals import Handler
 from .cluster import RayExecutor
 from .errors import BatchError, cleaning_up, load_arrow
@@ -97,6 +98,7 @@ def run(request: BatchRequest, say: Callable[[str], None] | None = None) -> Summ
         unnamed = _unnamed(inputs)
         summary.add(unnamed)
         manifest.save(merge_rows([table, table_of([*state.found, *unnamed])]))
+        _check_background(request, state.todo)
         if state.todo:
             settings = _settings(request, output, network, manifest)
             _work(request, _suspected(state.todo, manifest), settings, manifest, summary, say)
@@ -159,6 +161,17 @@ def _unnamed(inputs: Inputs) -> list[Row]:
     reason = "a name that no path can have (not UTF-8, or an empty part in the key): rename it"
     names = [name.encode("utf-8", "backslashreplace").decode() for name in inputs.unnamed]
     return [Row(name, "", FAILED, reason, finished=time.time()) for name in names]
+
+
+def _check_background(request: BatchRequest, todo: Sequence[Item]) -> None:
+    """Raises BatchError where a result would replace the background picture."""
+    picture = expanded(request.type) if isinstance(request.type, str) else None
+    if picture is not None and picture.is_file():
+        replaced = next((item for item in todo if Path(item.output) in (picture.absolute(), picture.resolve())), None)
+        if replaced is not None:
+            raise BatchError(
+                f"{replaced.path}: its result would replace {picture}, the background: move that elsewhere"
+            )
 
 
 def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:

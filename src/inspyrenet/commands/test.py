@@ -52,7 +52,7 @@ def test(config: "Config", options: "Options") -> None:
             to_file=distributed.is_main(),
         ) as log,
     ):
-        origin = predicted.begin(config) if distributed.is_main() else {}
+        origin = predicted.origin_of(config) if distributed.is_main() else {}
         problem = None
         try:
             if config.Model is not None and config.Model.classes is not None:
@@ -64,9 +64,9 @@ def test(config: "Config", options: "Options") -> None:
         except testing.PredictionError as error:  # on every process: none fails before the others have left the session
             problem = error
             if distributed.is_main():
-                predicted.forget(config)
+                predicted.end(config)
         if distributed.is_main() and problem is None:
-            predicted.note(config, origin)
+            predicted.end(config, origin)
             remember_failure(config, None)  # a point of a grid that failed before has its maps now
             print(summary, file=sys.stderr)
     if problem is not None:

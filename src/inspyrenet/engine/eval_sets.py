@@ -17,17 +17,25 @@ from ..utils.metrics.files import EXTENSIONS, DatasetPairs, PairingError, ScoreP
 log = logging.getLogger(__name__)
 
 RECORD = "predicted.json"  # in Eval.pred_root: what the maps were made of
-UNFINISHED = {"finished": False}  # the record while they are made
+UNFINISHED = "unfinished"  # its entry with the sets whose maps are being made
 
 
-def check_finished(predictions: Path, allow_missing: bool) -> None:
-    """Raises PairingError for a folder in which Test was stopped: maps of now may lie beside those of another network."""
+def unfinished_sets(record: Path) -> set[str]:
+    """The sets for which Test was begun and did not come to its end."""
     try:
-        unfinished = json.loads((predictions / RECORD).read_text(encoding="utf-8")) == UNFINISHED
+        content = json.loads(record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return
-    if unfinished:
-        trouble = f"{predictions}: Test was stopped here before all maps were made; others may be of an earlier run"
+        return set()
+    return set(content.get(UNFINISHED, ())) if isinstance(content, Mapping) else set()
+
+
+def check_finished(predictions: Path, datasets: Sequence[str] | None, allow_missing: bool) -> None:
+    """Raises PairingError where Test was stopped in one of these sets: maps of now may lie beside those of another network."""
+    stopped = unfinished_sets(predictions / RECORD)
+    stopped = stopped if datasets is None else stopped & set(datasets)
+    if stopped:
+        where = ", ".join(str(predictions / name) for name in sorted(stopped))
+        trouble = f"{where}: Test was stopped before all maps were made, and others may be of an earlier run"
         if not allow_missing:
             raise PairingError(f"{trouble}: run it again, or score what is there with --allow-missing")
         log.warning(trouble)

@@ -234,7 +234,7 @@ def _matched(
 ) -> list[DatasetPairs]:
     """All maps of these sets with their masks. images: of Test."""
     predictions = filled_in(config.Eval.pred_root, "Eval.pred_root")
-    check_finished(Path(predictions), allow_missing)
+    check_finished(Path(predictions), datasets, allow_missing)
     if images is not None and (gt_root, config.Eval.datasets) == (images.root, images.sets):
         own = scored_sets(images, Path(predictions), allow_missing)
         if own is not None:

@@ -26,7 +26,7 @@ from ..utils.report.visualize import pyramid_picture
 from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
 from ..utils.system.precision import flush_denormals
 from ..utils.train import distributed
-from . import build
+from . import build, predicted
 from .predictor import Predictor
 
 WRITERS = 2  # threads that compress PNG files while the network works
@@ -55,6 +55,8 @@ def predict_sets(
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
     predictor = predictor_of(config, model, device)
+    if distributed.is_main():
+        predicted.begin(config)
     mine = found[distributed.rank() :: distributed.world_size()]
     started = time.monotonic()
     failed: list[str] = []

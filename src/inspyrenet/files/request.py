@@ -15,7 +15,7 @@ from ..interactive.prompt import Prompt
 from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, OutputType, check_threshold, mended_style, style_of
 from ..remover.output_paths import FRAMES, SUFFIX, FileJob, in_the_way, plan, plan_beside
-from ..utils.system.paths import expanded, says_folder
+from ..utils.system.paths import expanded, is_same_file, says_folder
 from ..video.formats import FORMATS as VIDEO_FORMATS
 from ..video.formats import OTHER_NAMES, check_video_format, default_format
 from .kinds import Kind, kind_for
@@ -107,8 +107,6 @@ def parse_request(request: Request) -> Work:
     _check_mending(request.mending, jobs)
     if not any(job.kind == "image" for job in jobs):
         _check_videos(jobs, request)
-    for job in jobs:
-        check_replaces_none(job.target, request.beside)
     review = _review(request, words, folders, jobs)
     if request.mending.splits:
         _check_objects(jobs)
@@ -121,6 +119,8 @@ def parse_request(request: Request) -> Work:
     skipped = [] if request.overwrite else [job for job in jobs if _is_there(job.target, review)]
     there = {job.target for job in skipped}
     jobs = [job for job in jobs if job.target not in there]
+    for job in jobs:
+        check_replaces_none(job.target, request.beside)
     return Work(
         jobs,
         skipped,
@@ -177,8 +177,8 @@ def _check_mending(mending: Mending, jobs: Sequence[FileJob]) -> None:
 
 def check_replaces_none(target: Path, beside: Sequence[Path]) -> None:
     """Raises JobError where a result would replace a mask or a background that is read."""
-    if target.exists() and any(path.exists() and path.samefile(target) for path in beside):
-        raise JobError(f"{target}: the result would replace this file, which is read too: name the output with -o")
+    if any(is_same_file(target, path) for path in beside):
+        raise JobError(f"{target}: the result would replace this file, which is read too: name another output with -o")
 
 
 def _check_objects(jobs: Sequence[FileJob]) -> None:
@@ -337,8 +337,11 @@ def can_be_output(word: str, type: OutputType) -> bool:
 
 
 def is_pattern(word: str) -> bool:
-    """The word has wildcards, and is no file's or folder's name."""
-    return glob.has_magic(word) and not expanded(word).exists()
+    """The word has wildcards, and is no file's or folder's name. With brackets alone it may be a new one: cut[1].png."""
+    place = expanded(word)
+    if not glob.has_magic(word) or place.exists():
+        return False
+    return bool(set(word) & {"*", "?"}) or next(glob.iglob(str(place), recursive=True), None) is not None  # noqa: PTH207
 
 
 def _same_format(one: str, other: str) -> bool:

@@ -52,7 +52,8 @@ def _nothing(word: str, found: Sources) -> str:
 def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
     """`find_sources` of several words, each file once. Files of results' names are left out: a shell wrote them for a pattern.
 
-    Raises JobError that names every word that is nothing, where no file is left, and where the last word looks like an output.
+    Raises JobError that names every word that is nothing, and where a pattern matches nothing, where no file is left, and where the
+    last word looks like an output.
     """
     absent = [word for word in words if not is_there(word)]
     if absent:
@@ -67,7 +68,7 @@ def find_all(words: Sequence[str], dest: Path | None = None) -> list[Sources]:
     resolve, found = Resolver(), []
     for word in words:
         one = _look(word, dest)
-        if not (one.files or one.like_results):
+        if not (one.files or one.like_results or expanded(word).is_dir()):
             raise JobError(_nothing(word, one))
         named = tuple(path for path in one.files if is_result(path))
         real = {path: resolve(path) for path in one.files if path not in named}

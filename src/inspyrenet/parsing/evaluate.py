@@ -114,7 +114,7 @@ def _match(config: Config, allow_missing: bool) -> list[DatasetPairs]:
             [f"{config.name}: Eval.gt_root: scene parsing is scored with a config that has a section Test"]
         )
     predictions = filled_in(section.pred_root, "Eval.pred_root")
-    check_finished(Path(predictions), allow_missing)
+    check_finished(Path(predictions), section.datasets, allow_missing)
     if test.Dataset.limit is None or test.Dataset.painted:
         return match_folders(
             find_sets(predictions, section.gt_root, section.datasets, image_root(config)), allow_missing

@@ -15,7 +15,7 @@ from ..data.datasets.torch_datasets import TestDataset, collate_test
 from ..data.images.encode import write_picture
 from ..data.images.label_maps import write_label_map
 from ..data.images.read import read_image
-from ..engine import build
+from ..engine import build, predicted
 from ..engine.test import LISTED, PredictionError, folder_of_maps, remove_maps
 from ..utils.config.schema import Config
 from ..utils.system.allocator import bound_kernel_caches, freed_memory_kept
@@ -43,6 +43,8 @@ def predict_scenes(config: Config, device: torch.device, log: logging.Logger, ba
     model, weights = build.trained_network(config)
     log.info("weights from %s", weights)
     predictor = predictor_of(config, model, device)
+    if distributed.is_main():
+        predicted.begin(config)
     mine = found[distributed.rank() :: distributed.world_size()]
     started = time.monotonic()
     failed: list[str] = []

@@ -33,7 +33,7 @@ from ..networks.choose import exported_path, open_network
 from ..networks.network import Network, NetworkMaps, RemoverError, predict
 from ..quality.estimate import QualityEstimate, load_estimate, missing
 from ..utils.system.extras import extras_named
-from ..utils.system.paths import expanded
+from ..utils.system.paths import expanded, is_same_file
 from .compositing import (
     OutputStyle,
     OutputType,
@@ -197,6 +197,10 @@ class Remover:
         said = prompt_of(prompt, mask, boxes, points)
         output = None if output is None else expanded(output)
         if output is not None:  # before the network runs
+            if any(is_same_file(output, file) for file in (type, mask)):
+                raise RemoverError(
+                    f"{output}: the result would replace this file, which is read too: name another output"
+                )
             check_format(output.suffix, style.transparent)
         opened = open_image(img)
         result = self.cut(opened.image, style, threshold, reverse, keep_metadata, said)

@@ -44,3 +44,12 @@ def test_what_fails_while_cleaning_up_hides_no_error_and_keeps_the_rows(tmp_path
     assert "while cleaning up: no connection\n" in capsys.readouterr().err
     (part,) = (tmp_path / "out" / "manifest.parts").glob("part-*")
     assert read_table(part)[0]["path"].to_pylist() == [str(tmp_path / "in" / "p000.png")]
+
+
+def test_a_background_among_the_results_is_not_replaced(tmp_path):
+    fake_worker.write_pictures(tmp_path / "in", 2)
+    (tmp_path / "out").mkdir()
+    picture = tmp_path / "out" / "p001.png"
+    picture.write_bytes((tmp_path / "in" / "p001.png").read_bytes())
+    with pytest.raises(BatchError, match=r"p001\.png: its result would replace .*p001\.png, the background"):
+        fake_worker.run(fake_worker.request(tmp_path, type=str(picture), overwrite=True))

@@ -89,7 +89,7 @@ def image(tmp_path):
         (["no/such.jpg"], "no/such.jpg: no such file"),
         (["help"], "neither an image nor a command"),
         (["a.jpg", "a.jpg", "missing [x].jpg"], "missing [x].jpg: no image matches"),
-        (["p", "empty", "a.jpg", "-o", "out"], "empty: no images in this folder"),
+        (["i", "a.jpg", "a.jpg", "*.bmp"], "*.bmp: no image matches"),
         (["a.jpg", "*.webp"], "*.webp: no image matches"),
         (["p", "a.jpg", "*.webp"], "*.webp: no image matches"),
         (["a.jpg", "-t", "rgb"], "there is map, rgba"),

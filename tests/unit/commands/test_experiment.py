@@ -1,5 +1,6 @@
 """Expr.py: which steps a run takes, and what becomes of runs that need others."""
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -133,12 +134,17 @@ def test_maps_that_are_there_are_not_made_again_on_resume(steps, monkeypatch):
     image = testing.build.pairs(config.Test.Dataset, need_masks=False)[0].image
     Image.fromarray(np.zeros((90, 70, 3), np.uint8)).save(image)
     assert not predicted.is_predicted(config)
-    predicted.note(config, predicted.begin(config))
+    predicted.end(config, predicted.origin_of(config))
     assert predicted.is_predicted(config)
     predicted.begin(config)
     assert not predicted.is_predicted(config)
-    check_finished(Path(config.Eval.pred_root), allow_missing=True)
-    with pytest.raises(PairingError, match="Test was stopped here before all maps were made"):
-        check_finished(Path(config.Eval.pred_root), allow_missing=False)
-    predicted.forget(config)
-    check_finished(Path(config.Eval.pred_root), allow_missing=False)
+    check = partial(check_finished, Path(config.Eval.pred_root))
+    (other,) = load_config("pre.yaml", ["Test.Dataset.limit=3", "Test.Dataset.sets=[train]"])
+    predicted.begin(other)
+    predicted.end(other, predicted.origin_of(other))
+    check(["train"], allow_missing=False)
+    check(None, allow_missing=True)
+    with pytest.raises(PairingError, match="heldout: Test was stopped before all maps were made"):
+        check(config.Test.Dataset.sets, allow_missing=False)
+    predicted.end(config)
+    check(None, allow_missing=False)

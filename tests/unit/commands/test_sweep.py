@@ -44,7 +44,7 @@ def test_failures_are_known_until_the_point_succeeds(grid):
 
 def test_a_point_that_is_predicted_by_hand_has_no_failure_any_more(grid, monkeypatch):
     monkeypatch.setattr("inspyrenet.engine.test.predict_sets", lambda *words, **named: "3 maps")
-    monkeypatch.setattr("inspyrenet.engine.predicted.begin", lambda config: {})  # there are no weights
+    monkeypatch.setattr("inspyrenet.engine.predicted.origin_of", lambda config: {})  # there are no weights
     for config in grid[:2]:
         remember_failure(config, "the loss is not finite")
     predict.test(grid[0], Options((), device="cpu"))

@@ -513,5 +513,5 @@ def test_a_better_network_of_a_later_step_is_kept(tmp_path: Path, caplog) -> Non
     second.resume()
     second.fit()
     assert read_checkpoint(second.folder.best)["best"]["validation"] == {"mae": 0.04}
-    assert read_checkpoint(tmp_path / "best_until_00000099.pth")["best"]["validation"] == {"mae": 0.05}
-    assert "is now called best_until_00000099.pth" in caplog.text
+    assert read_checkpoint(tmp_path / "abandoned_best_00000099.pth")["best"]["validation"] == {"mae": 0.05}
+    assert "which is kept as abandoned_best_00000099.pth" in caplog.text
