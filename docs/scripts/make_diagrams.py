@@ -4,7 +4,6 @@ npm install mermaid
 python docs/scripts/make_diagrams.py node_modules/mermaid/dist/mermaid.min.js
 """
 
-import argparse
 import html
 import re
 import shutil
@@ -12,6 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from inspyrenet.commands.parser import Parser
 
 DOCS = Path(__file__).resolve().parents[1]
 PAGE = """<!DOCTYPE html><meta charset="utf-8"><pre class="mermaid">{text}</pre><script src="{script}"></script>
@@ -39,7 +40,7 @@ def drawn(text: str, script: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """One picture for each text; 0 when done."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=__doc__)
     parser.add_argument("script", type=Path, help="mermaid.min.js")
     options = parser.parse_args(argv)
     for source in sorted((DOCS / "diagrams").glob("*.mmd")):
