@@ -74,9 +74,8 @@ def recompute_encoder(encoder: nn.Module) -> None:
 
 def _hold_in_backward(norm: nn.Module, args: tuple) -> None:
     batchnorm: Any = norm
-    if (
-        torch._C._current_graph_task_id() == -1 or batchnorm.num_batches_tracked is None
-    ):  # as torch.utils.checkpoint asks
+    in_backward = torch._C._current_graph_task_id() != -1  # as torch.utils.checkpoint asks
+    if not in_backward or batchnorm.num_batches_tracked is None:
         return
     batchnorm.held = batchnorm.momentum, batchnorm.num_batches_tracked
     batchnorm.momentum, batchnorm.num_batches_tracked = 0.0, batchnorm.num_batches_tracked.clone()

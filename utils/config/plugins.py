@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from ..system.failures import line_of
 from .errors import WORD_OUTSIDE
 from .names import suggest
 
@@ -144,7 +145,7 @@ def _module(name: str, folders: Sequence[str]) -> ModuleType:
         ) from error
     except Exception as error:  # whatever code of other people raises
         reason = " ".join(str(error).split())
-        raise PluginError(f"{name} cannot be imported: {type(error).__name__}: {reason}{_line_of(error)}") from error
+        raise PluginError(f"{name} cannot be imported: {type(error).__name__}: {reason}{line_of(error)}") from error
     _check_place(name.partition(".")[0], folders)
     return module
 
@@ -156,14 +157,6 @@ def _check_place(top: str, folders: Sequence[str]) -> None:
     loaded = sys.modules[top].__file__
     if own is not None and (loaded is None or Path(loaded).resolve() != own.resolve()):
         raise PluginError(f"{top} is {loaded or 'part of Python'} here, not {own}: give your module another name")
-
-
-def _line_of(error: Exception) -> str:
-    """Where an import failed: the innermost line."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    return "" if place is None else f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
 
 
 def _attribute(module: ModuleType, name: str) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..system.failures import line_of
 from . import regions
 from .boundary import band_positives, mean_boundary_accuracy
 from .conventions import PYSOD, Conventions
@@ -108,11 +109,7 @@ def _outside(metric: OutsideMetric, pair: Pair) -> float:
     try:
         return float(metric.function(pair.values(), pair.mask.copy()))
     except Exception as error:  # whatever code of other people raises
-        place = error.__traceback__
-        while place is not None and place.tb_next is not None:
-            place = place.tb_next
-        line = "" if place is None else f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
-        raise MetricError(f"metric {metric.spelled}: {type(error).__name__}: {error}{line}") from error
+        raise MetricError(f"metric {metric.spelled}: {type(error).__name__}: {error}{line_of(error)}") from error
 
 
 def measure(

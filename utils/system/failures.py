@@ -5,6 +5,7 @@ import gc
 import sys
 import traceback
 from collections.abc import Iterator
+from types import TracebackType
 
 from .extras import extras_named
 
@@ -23,11 +24,22 @@ def is_expected(error: BaseException) -> bool:
 
 def _is_ours(error: BaseException) -> bool:
     """Whether the error's class is ours, or the line that raised it."""
+    place = _innermost(error)
+    raised_in = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
+    return any(name.split(".")[0] == "inspyrenet" for name in (type(error).__module__, raised_in))
+
+
+def line_of(error: BaseException) -> str:
+    """Where it was raised, ` (file:line)`; empty where that is not known."""
+    place = _innermost(error)
+    return "" if place is None else f" ({place.tb_frame.f_code.co_filename}:{place.tb_lineno})"
+
+
+def _innermost(error: BaseException) -> TracebackType | None:
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
-    raised_in = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return any(name.split(".")[0] == "inspyrenet" for name in (type(error).__module__, raised_in))
+    return place
 
 
 def one_line(error: BaseException) -> str:

@@ -20,7 +20,7 @@ from ..mending.options import NOTHING, Mending
 from ..remover.compositing import OutputStyle, check_threshold, mended_style, style_of
 from ..remover.foreground import choose_method
 from ..utils.system.allocator import freed_memory_kept
-from ..utils.system.paths import expanded
+from ..utils.system.paths import expanded, is_same_file
 from ..utils.system.signals import Handler
 from .cluster import RayExecutor
 from .errors import BatchError, cleaning_up, load_arrow
@@ -165,13 +165,13 @@ def _unnamed(inputs: Inputs) -> list[Row]:
 
 def _check_background(request: BatchRequest, todo: Sequence[Item]) -> None:
     """Raises BatchError where a result would replace the background picture."""
-    picture = expanded(request.type) if isinstance(request.type, str) else None
-    if picture is not None and picture.is_file():
-        replaced = next((item for item in todo if Path(item.output) in (picture.absolute(), picture.resolve())), None)
-        if replaced is not None:
-            raise BatchError(
-                f"{replaced.path}: its result would replace {picture}, the background: move that elsewhere"
-            )
+    picture = request.type
+    if isinstance(picture, str) and expanded(picture).is_file():
+        for item in todo:
+            if is_same_file(Path(item.output), picture):
+                raise BatchError(
+                    f"{item.path}: its result would replace {picture}, the background: move that elsewhere"
+                )
 
 
 def _suspected(todo: Sequence[Item], manifest: Manifest) -> list[Item]:

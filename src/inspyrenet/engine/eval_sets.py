@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,8 +62,7 @@ def find_sets(
             raise PairingError(f"{root}: no such folder (it should hold the {what})")
     if datasets is not None and not datasets:
         raise PairingError("no data set is named: say which, e.g. Eval.datasets=[ECSSD]")
-    twice = [name for name in datasets or () if list(datasets or ()).count(name) > 1]
-    if twice:
+    if twice := [name for name, count in Counter(datasets or ()).items() if count > 1]:
         raise PairingError(f"Eval.datasets: {twice[0]} is listed twice")
     if datasets is None:
         datasets = _common(pred_root, gt_root)

@@ -50,13 +50,12 @@ class SceneRow:
     @property
     def remarks(self) -> list[str]:
         """What a reader must know about this line."""
-        where, lacking, extra = (
-            f"{self.config.name} on {self.dataset}",
-            self.matched.without_prediction,
-            self.matched.without_truth,
-        )
-        found = [f"{where}: {self.images} label maps have a prediction; the others do not count"] if lacking else []
-        return found + ([f"{where}: {len(extra)} predictions have no label map"] if extra else [])
+        found = []
+        if self.matched.without_prediction:
+            found.append(f"{self.images} label maps have a prediction; the others do not count")
+        if self.matched.without_truth:
+            found.append(f"{len(self.matched.without_truth)} predictions have no label map")
+        return [f"{self.config.name} on {self.dataset}: {remark}" for remark in found]
 
     @property
     def scores(self) -> SceneScores:
